@@ -14,7 +14,10 @@ pub struct Code {
 
 impl Code {
     /// No bytes known.
-    pub const EMPTY: Self = Self { bytes: [0; 15], len: 0 };
+    pub const EMPTY: Self = Self {
+        bytes: [0; 15],
+        len: 0,
+    };
 
     /// The first 15 of `bytes`.
     #[must_use]
@@ -43,7 +46,9 @@ impl Code {
 impl fmt::LowerHex for Code {
     /// Two digits a byte, in the order of execution, no separator.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.as_bytes()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -113,7 +113,15 @@ impl Event {
     /// An event of which only time and kind are known.
     #[must_use]
     pub const fn new(time: Timestamp, kind: EventKind) -> Self {
-        Self { time, seq: None, cpu: None, pid: 0, pc: VirtAddr(0), code: Code::EMPTY, kind }
+        Self {
+            time,
+            seq: None,
+            cpu: None,
+            pid: 0,
+            pc: VirtAddr(0),
+            code: Code::EMPTY,
+            kind,
+        }
     }
 
     /// The same with a sequence number.

@@ -33,7 +33,11 @@ impl Bar {
             return None;
         }
         let offset = phys.0 - self.start().0;
-        if offset < self.len { Some(offset) } else { None }
+        if offset < self.len {
+            Some(offset)
+        } else {
+            None
+        }
     }
 }
 
@@ -71,7 +75,10 @@ impl PciDevice {
     /// The memory range that holds `phys`, as its number and the offset in it.
     #[must_use]
     pub fn locate(&self, phys: PhysAddr) -> Option<(usize, u64)> {
-        self.bars.iter().enumerate().find_map(|(bar, range)| Some((bar, range.offset_of(phys)?)))
+        self.bars
+            .iter()
+            .enumerate()
+            .find_map(|(bar, range)| Some((bar, range.offset_of(phys)?)))
     }
 }
 
@@ -110,7 +117,9 @@ impl<'a> Header<'a> {
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         match self {
-            Self::Version { line, .. } | Self::PciDev { line, .. } | Self::Lspci { line, .. } => line,
+            Self::Version { line, .. } | Self::PciDev { line, .. } | Self::Lspci { line, .. } => {
+                line
+            }
         }
     }
 }

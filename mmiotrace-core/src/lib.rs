@@ -37,7 +37,10 @@ mod event;
 mod header;
 mod loss;
 mod mapping;
+mod mapping_table;
 mod marker;
+#[cfg(any(feature = "test-util", test))]
+pub mod scripted;
 mod sink;
 mod time;
 mod value;
@@ -50,6 +53,7 @@ pub use event::{Access, AccessKind, Event, EventKind, UnknownOpcode};
 pub use header::{Bar, Header, PciDevice};
 pub use loss::{Blind, BlindEdge, BlindReason, Loss};
 pub use mapping::{MapId, Mapping};
+pub use mapping_table::{Applied, FixedMappings, MappingTable, Node, Storage};
 pub use marker::{Marker, RESERVED_MARKER_PREFIX};
 pub use sink::EventSink;
 pub use time::Timestamp;

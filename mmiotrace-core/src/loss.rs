@@ -22,7 +22,12 @@ impl Loss {
     /// A loss of which only time and count are known.
     #[must_use]
     pub const fn new(time: Timestamp, count: u64) -> Self {
-        Self { time, count, seq: None, cpu: None }
+        Self {
+            time,
+            count,
+            seq: None,
+            cpu: None,
+        }
     }
 }
 
@@ -73,7 +78,10 @@ impl BlindReason {
             bytes[i] = word[i];
             i += 1;
         }
-        Some(Self { bytes, len: i as u8 })
+        Some(Self {
+            bytes,
+            len: i as u8,
+        })
     }
 
     /// The word.
@@ -150,7 +158,10 @@ mod tests {
 
     #[test]
     fn reasons_are_words() {
-        assert_eq!(BlindReason::new("no-base-register").unwrap().as_str(), "no-base-register");
+        assert_eq!(
+            BlindReason::new("no-base-register").unwrap().as_str(),
+            "no-base-register"
+        );
         assert_eq!(BlindReason::new(""), None);
         assert_eq!(BlindReason::new("two words"), None);
         assert_eq!(BlindReason::new("abcdefghijklmnopqrstuvwxyz-0123456"), None);

@@ -57,6 +57,10 @@ impl Mapping {
     /// The offset of `phys` in the mapping, or `None` outside it.
     #[must_use]
     pub const fn offset_of(&self, phys: PhysAddr) -> Option<u64> {
-        if self.contains(phys) { Some(phys.0 - self.phys.0) } else { None }
+        if self.contains(phys) {
+            Some(phys.0 - self.phys.0)
+        } else {
+            None
+        }
     }
 }

@@ -73,6 +73,9 @@ mod tests {
         assert_eq!(Timestamp::from_nanos(1_499).to_string(), "0.000001");
         assert_eq!(Timestamp::from_nanos(1_500).to_string(), "0.000002");
         assert_eq!(Timestamp::from_nanos(999_999_500).to_string(), "1.000000");
-        assert_eq!(Timestamp::from_nanos(u64::MAX).to_string(), "18446744073.709551");
+        assert_eq!(
+            Timestamp::from_nanos(u64::MAX).to_string(),
+            "18446744073.709551"
+        );
     }
 }

@@ -172,7 +172,9 @@ mod serialization {
             let mut bytes = [0; 64];
             let mut len = 0;
             while let Some(byte) = seq.next_element()? {
-                *bytes.get_mut(len).ok_or_else(|| de::Error::invalid_length(len + 1, &self))? = byte;
+                *bytes
+                    .get_mut(len)
+                    .ok_or_else(|| de::Error::invalid_length(len + 1, &self))? = byte;
                 len += 1;
             }
             Value::from_le_bytes(&bytes[..len]).ok_or_else(|| de::Error::invalid_length(len, &self))

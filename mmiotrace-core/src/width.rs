@@ -24,7 +24,11 @@ impl Width {
     /// A width of `bytes`, or `None` outside 1..=64.
     #[must_use]
     pub const fn from_bytes(bytes: u8) -> Option<Self> {
-        if bytes >= 1 && bytes <= 64 { Some(Self(bytes)) } else { None }
+        if bytes >= 1 && bytes <= 64 {
+            Some(Self(bytes))
+        } else {
+            None
+        }
     }
 
     /// The number of bytes, 1 to 64.
