@@ -1,0 +1,64 @@
+# Functions for scenarios. busybox sh.
+
+# load NAME: a module of the kernel with all it depends on. One that is loaded already, or built
+# in, is no error.
+load() {
+    for module in $(cat "/m/$1.list"); do
+        [ -d "/sys/module/$module" ] || insmod "/m/$module.ko" || return 1
+    done
+}
+
+# fail TEXT: ends the scenario.
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    tries=$(($1 * 10))
+    shift
+    until "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+# phase N: a write to a port that only the log of the devices sees; it cuts that log.
+phase() {
+    printf "\\x$(printf %x "$1")" | dd of=/dev/port bs=1 count=1 seek=1520 2>/dev/null
+}
+
+# The memory ranges of all PCI devices: "BDF vendor device start end flags", one range a line.
+pci_ranges() {
+    for device in /sys/bus/pci/devices/*; do
+        while read -r start end flags; do
+            [ $((flags & 0x200)) -ne 0 ] &&
+                echo "${device##*/} $(cat "$device/vendor") $(cat "$device/device") $start $end $flags"
+        done < "$device/resource"
+    done
+}
+
+# The file of the virtio-serial port that has this name.
+port() {
+    for port in /sys/class/virtio-ports/*; do
+        [ "$(cat "$port/name")" = "$1" ] && echo "/dev/${port##*/}"
+    done
+}
+
+hand_out() {
+    if wait_for 5 test -e /sys/class/virtio-ports/vport0p1; then
+        tar -c -C /out . > "$(port out)"
+    else
+        echo "FAILED: no port to hand out the results"
+    fi
+}
+
+# disk_work FILE: reads and writes past the cache, and fails where a block comes back wrong.
+disk_work() {
+    dd if="$1" of=/tmp/before bs=64k count=4 iflag=direct 2>/dev/null || fail "cannot read $1"
+    dd if=/tmp/before of="$1" bs=64k count=4 seek=8 oflag=direct 2>/dev/null || fail "cannot write $1"
+    dd if="$1" of=/tmp/after bs=64k count=4 skip=8 iflag=direct 2>/dev/null || fail "cannot read $1 again"
+    cmp /tmp/before /tmp/after || fail "$1 gives back other bytes than were written"
+}

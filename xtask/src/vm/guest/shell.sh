@@ -1,0 +1,3 @@
+# A shell for a person.
+cat /help
+ENV=/rc.sh setsid cttyhack sh

@@ -1,0 +1,55 @@
+//! `cargo xtask vm …`: machines in which modules and tracers are tried, and `cargo xtask module`.
+//!
+//! The machines are QEMU's, with software emulation, so they run wherever this program runs. The
+//! kernels are Debian's, fetched by apt and unpacked into a cache; nothing of them is installed.
+//! What a trace says is judged by QEMU's log of what the devices saw.
+
+pub(crate) mod apt;
+pub(crate) mod cache;
+pub(crate) mod command;
+mod cpio;
+mod device_log;
+mod devices;
+pub(crate) mod error;
+mod initrd;
+mod kernel;
+mod options;
+mod qemu;
+mod record;
+mod shell;
+
+use error::{Error, Result};
+use options::Options;
+
+const HELP: &str = "\
+cargo xtask vm COMMAND [--kernel 6.1|6.12] [--device NAME]…
+
+  fetch     put the newest kernels and QEMU into place (--refresh: look for newer ones)
+  test      run the scenarios and compare with the devices' log (--all, --scenario NAME)
+  shell     boot with a shell on this terminal; the devices' drivers are not loaded yet
+  record    trace a device's driver with the kernel's own tracer (-o FILE)
+
+  Devices: e1000, edu, nvme, ahci, xhci, intel-hda, virtio-blk. --cpus N sets the number of CPUs (4).
+";
+
+/// `cargo xtask vm …`
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let rest = arguments.get(1..).unwrap_or(&[]);
+    match arguments.first().map(String::as_str) {
+        Some("fetch") => kernel::fetch_all(Options::parse(rest)?.refresh),
+        Some("record") => record::run(&Options::parse(rest)?),
+        Some("shell") => shell::run(&Options::parse(rest)?),
+        None | Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(Error::Failed(format!(
+            "unknown command vm {other}\n\n{HELP}"
+        ))),
+    }
+}
+
+/// `cargo xtask module …`
+pub(crate) fn module(_arguments: &[String]) -> Result<()> {
+    Err("not built yet".into())
+}

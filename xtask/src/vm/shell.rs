@@ -1,0 +1,63 @@
+//! `cargo xtask vm shell`: a machine for a person.
+
+use super::cache;
+use super::devices::Device;
+use super::error::Result;
+use super::initrd::Initrd;
+use super::kernel::Kernel;
+use super::options::Options;
+use super::qemu::Machine;
+use core::time::Duration;
+use std::path::PathBuf;
+
+/// Boots with a shell on this terminal.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let kernel = Kernel::get(options.kernel(), options.refresh)?;
+    let devices = if options.devices.is_empty() {
+        vec![options.device()?]
+    } else {
+        options.devices.clone()
+    };
+    let folder = cache::fresh(&format!("runs/shell-{}", kernel.series.as_str()))?;
+    let mut functions = String::from(". /lib.sh\n");
+    let mut modules = Vec::new();
+    let mut arguments = Vec::new();
+    let mut help =
+        String::from("Switch off: poweroff -f, or Ctrl-A X. In this shell:\n  load MODULE\n");
+    for device in &devices {
+        functions.push_str(device.guest);
+        modules.extend_from_slice(device.modules);
+        arguments.extend(device.arguments(&folder)?);
+        let function = device.function();
+        help.push_str(&format!(
+            "  {function}_attach; {function}_work; {function}_detach\n"
+        ));
+    }
+    let initrd = Initrd {
+        kernel: &kernel,
+        modules,
+        our_modules: our_modules(&kernel, &devices)?,
+        programs: Vec::new(),
+        scenario: String::from(include_str!("guest/shell.sh")),
+        files: vec![
+            (String::from("rc.sh"), functions.into_bytes()),
+            (String::from("help"), help.into_bytes()),
+        ],
+    };
+    let machine = Machine {
+        kernel: &kernel,
+        initrd: folder.join("initrd"),
+        cpus: options.cpus,
+        devices: arguments,
+        append: String::new(),
+        limit: Duration::MAX,
+        folder: folder.clone(),
+    };
+    initrd.write(&machine.initrd)?;
+    machine.interact()
+}
+
+/// The modules of this project that a machine gets.
+pub(crate) fn our_modules(_kernel: &Kernel, _devices: &[&'static Device]) -> Result<Vec<PathBuf>> {
+    Ok(Vec::new())
+}
