@@ -1,0 +1,31 @@
+//! Short fuzzing of every target.
+
+use crate::deny::install;
+use crate::vm::{cache, command};
+use std::process::Command;
+
+/// Runs each target for some seconds on its corpus.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let seconds: u32 = match arguments.first() {
+        None => 20,
+        Some(text) => text
+            .parse()
+            .map_err(|_| format!("{text} is no number of seconds"))?,
+    };
+    install("cargo-fuzz", &["--locked", "cargo-fuzz"])?;
+    let folder = cache::workspace().join("fuzz");
+    let mut list = Command::new("cargo");
+    let targets = command::output(list.current_dir(&folder).args(["fuzz", "list"]))
+        .map_err(|error| error.to_string())?;
+    for target in targets.split_whitespace() {
+        eprintln!("fuzz: {target} for {seconds} s");
+        let mut fuzz = Command::new("cargo");
+        // Without a sanitizer, because those need an unstable compiler; all code here is safe Rust.
+        fuzz.current_dir(&folder)
+            .args(["fuzz", "run", "--sanitizer", "none", target, "--"]);
+        fuzz.arg(format!("-max_total_time={seconds}"))
+            .args(["-print_final_stats=1", "-rss_limit_mb=2048"]);
+        command::run(&mut fuzz).map_err(|error| format!("{target}: {error}"))?;
+    }
+    Ok(())
+}

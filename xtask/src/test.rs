@@ -1,0 +1,57 @@
+//! All tests, with everything they need.
+
+use crate::steps::Tally;
+use crate::vm;
+use std::process::Command;
+
+/// `cargo xtask test [--all]`.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let mut tally = Tally::default();
+    add(
+        &mut tally,
+        arguments.iter().any(|argument| argument == "--all"),
+    );
+    tally.close()
+}
+
+/// Adds the steps of the tests to a run.
+pub(crate) fn add(tally: &mut Tally, all: bool) {
+    if let Err(error) = vm::apt::require(&[("gawk", "gawk"), ("xz", "xz-utils"), ("gcc", "gcc")]) {
+        tally.skip(&format!("set-up: {error}"));
+    }
+    // Optimised, because whole traces go through the tests byte by byte.
+    tally.program(
+        "build",
+        cargo(&["build", "--workspace", "--all-targets", "--release"])
+            .env("CARGO_TERM_COLOR", "never"),
+    );
+    tally.program(
+        "tests",
+        &mut cargo(&["test", "--workspace", "--release", "--no-fail-fast"]),
+    );
+    tally.program(
+        "machines",
+        &mut cargo(&["xtask", "vm", "test", if all { "--all" } else { "--quick" }]),
+    );
+    if all {
+        tally.function("oracle", || oracle(&[]));
+    }
+}
+
+/// `cargo xtask oracle`: the decoder against the CPU, every encoding.
+pub(crate) fn oracle(arguments: &[String]) -> Result<(), String> {
+    let status = cargo(&["run", "--release", "--package", "oracle", "--"])
+        .args(arguments)
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("oracle: {status}")),
+        Err(error) => Err(format!("cannot start cargo: {error}")),
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(arguments).current_dir(vm::cache::workspace());
+    cargo
+}
