@@ -63,12 +63,25 @@ pub(crate) fn versions(package: &str) -> Result<Vec<String>> {
 
 /// A package and everything it depends on that is not installed here.
 pub(crate) fn closure(package: &str) -> Result<Vec<String>> {
-    let kinds = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"];
+    let kinds = [
+        "recommends",
+        "suggests",
+        "conflicts",
+        "breaks",
+        "replaces",
+        "enhances",
+    ];
     let mut depends = Command::new("apt-cache");
-    depends.args(["depends", "--recurse"]).args(kinds.map(|kind| format!("--no-{kind}"))).arg(package);
+    depends
+        .args(["depends", "--recurse"])
+        .args(kinds.map(|kind| format!("--no-{kind}")))
+        .arg(package);
     let listed = command::output(&mut depends)?;
-    let mut names: Vec<String> =
-        listed.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase())).map(str::to_owned).collect();
+    let mut names: Vec<String> = listed
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()))
+        .map(str::to_owned)
+        .collect();
     names.sort();
     names.dedup();
     names.retain(|name| !is_installed(name));

@@ -18,6 +18,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs a program to its end and gives both its outputs, one after the other.
+pub(crate) fn output_with_complaints(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| cannot_start(command, &error))?;
+    if !output.status.success() {
+        return Err(Error::Failed(describe(command, &output)));
+    }
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    Ok(text)
+}
+
 /// Runs a program whose output the person should see.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command

@@ -11,8 +11,10 @@ mod cpio;
 mod device_log;
 mod devices;
 pub(crate) mod error;
+mod headers;
 mod initrd;
 mod kernel;
+mod module;
 mod options;
 mod qemu;
 mod record;
@@ -49,7 +51,21 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
 }
 
+const MODULE_HELP: &str = "\
+cargo xtask module [--kernel 6.1|6.12|all]
+
+  Builds the kernel module for Debian's newest kernel of that series, with headers and a compiler
+  that are unpacked into a cache. For the kernel that runs: make -C mmiotrace-kmod/module
+";
+
 /// `cargo xtask module …`
-pub(crate) fn module(_arguments: &[String]) -> Result<()> {
-    Err("not built yet".into())
+pub(crate) fn module(arguments: &[String]) -> Result<()> {
+    if arguments
+        .iter()
+        .any(|argument| matches!(argument.as_str(), "help" | "--help" | "-h"))
+    {
+        print!("{MODULE_HELP}");
+        return Ok(());
+    }
+    module::run(&Options::parse(arguments)?)
 }

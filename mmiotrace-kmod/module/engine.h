@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+u32 mmiotrace_engine_hello(u32 n);
