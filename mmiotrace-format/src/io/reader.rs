@@ -1,0 +1,261 @@
+//! Records from any source of bytes.
+
+use super::buffer::Buffer;
+use crate::frame::{DEFAULT_MAX_LINE_LEN, Frame, Framer};
+use crate::{Error, Line, Position, Record, RecordBuf};
+use std::io::Read;
+
+/// Reads lines and records from any [`Read`]. Does its own buffering.
+///
+/// Lines and records are lent: each borrows the reader's memory until the next call.
+/// [`read_record`](Self::read_record) gives records that own theirs.
+///
+/// # The end, and traces that still grow
+/// A reader from [`new`](Self::new) takes the first end of its source for the end of the trace. A
+/// last line without newline is given like any other, and later calls give `None` without asking
+/// the source again.
+///
+/// A reader built with [`growing`](ReaderBuilder::growing) takes it for a pause:
+/// - A call that meets the end of the source returns `None`. A later call asks the source again
+///   and goes on where it stopped; nothing is lost, given twice or given torn.
+/// - A last line without newline is held back until its newline comes, or until
+///   [`finish`](Self::finish) declares that nothing more will: then it is given, and after it
+///   `None` for good.
+/// - An error of the source (`WouldBlock` among them) is handed on; nothing is lost by it, and a
+///   later call asks the source again.
+///
+/// # Errors in lines
+/// A line that begins like a record and is none is one [`Error::Parse`] from
+/// [`next_record`](Self::next_record) and none from [`next_line`](Self::next_line). A line over
+/// the limit is one from both. The next call goes on with the next line.
+///
+/// ```
+/// use mmiotrace_format::{Reader, Record};
+///
+/// let trace = "MAP 6.060175 1 0xfebc0000 0xffa0000000500000 0x20000 0x0 0\n\
+///              R 4 6.063646 1 0xfebc0008 0x80080783 0x0 0\n";
+/// let mut reader = Reader::new(trace.as_bytes());
+/// let mut accesses = 0;
+/// while let Some(record) = reader.next_record()? {
+///     if let Record::Event(event) = record {
+///         accesses += u32::from(event.as_access().is_some());
+///     }
+/// }
+/// assert_eq!(accesses, 1);
+/// # Ok::<(), mmiotrace_format::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    buffer: Buffer,
+    framer: Framer,
+    growing: bool,
+    ended: bool,
+    record: Position,
+}
+
+/// The options of a [`Reader`].
+#[derive(Clone, Debug)]
+pub struct ReaderBuilder {
+    capacity: usize,
+    max_line_len: usize,
+    growing: bool,
+}
+
+impl ReaderBuilder {
+    /// The options that [`Reader::new`] has.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            capacity: 64 * 1024,
+            max_line_len: DEFAULT_MAX_LINE_LEN,
+            growing: false,
+        }
+    }
+
+    /// How many bytes to ask the source for at a time. 64 KiB by default. No result depends on
+    /// it.
+    pub fn buffer_capacity(&mut self, bytes: usize) -> &mut Self {
+        self.capacity = bytes;
+        self
+    }
+
+    /// The longest line, in bytes without its ending. 1 MiB by default. The reader's memory stays
+    /// within twice this or the capacity, whichever is more.
+    pub fn max_line_len(&mut self, bytes: usize) -> &mut Self {
+        self.max_line_len = bytes;
+        self
+    }
+
+    /// Whether the end of the source is a pause only, as for a file that is still written. `false`
+    /// by default. See [`Reader`].
+    pub fn growing(&mut self, growing: bool) -> &mut Self {
+        self.growing = growing;
+        self
+    }
+
+    /// A reader with these options.
+    pub fn from_reader<R: Read>(&self, source: R) -> Reader<R> {
+        Reader {
+            source,
+            buffer: Buffer::new(self.capacity),
+            framer: Framer::new(self.max_line_len, Position::START),
+            growing: self.growing,
+            ended: false,
+            record: Position::START,
+        }
+    }
+}
+
+impl Default for ReaderBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A line in the buffer: so many bytes before the first unused one.
+struct Behind {
+    from: usize,
+    to: usize,
+    position: Position,
+}
+
+impl<R: Read> Reader<R> {
+    /// A reader with default options.
+    pub fn new(source: R) -> Self {
+        ReaderBuilder::new().from_reader(source)
+    }
+
+    /// The options for a reader.
+    #[must_use]
+    pub const fn builder() -> ReaderBuilder {
+        ReaderBuilder::new()
+    }
+
+    /// The next line with its exact bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// Where the source fails or the line is over the limit.
+    pub fn next_line(&mut self) -> Result<Option<Line<'_>>, Error> {
+        Ok(self
+            .advance()?
+            .map(|line| Line::new(self.buffer.behind(line.from, line.to), line.position)))
+    }
+
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// Where the source fails, or the line is over the limit or does not parse.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
+        match self.next_line()? {
+            Some(line) => Ok(Some(line.parse()?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the next record into `record`, which shares the reader's memory. `false` at the end,
+    /// where `record` stays as it was.
+    ///
+    /// # Errors
+    /// As [`next_record`](Self::next_record); `record` stays as it was.
+    pub fn read_record(&mut self, record: &mut RecordBuf) -> Result<bool, Error> {
+        let Some(line) = self.advance()? else {
+            return Ok(false);
+        };
+        *record = RecordBuf::parse(self.buffer.share_behind(line.from, line.to), line.position)?;
+        Ok(true)
+    }
+
+    /// Declares that the source will give nothing more: a last line without newline is whole.
+    /// What is buffered is still handed out.
+    pub fn finish(&mut self) {
+        self.growing = false;
+        self.ended = true;
+    }
+
+    fn advance(&mut self) -> Result<Option<Behind>, Error> {
+        loop {
+            if let Some(found) = self.advance_buffered(true) {
+                return found.map(Some);
+            }
+            // What is left is no whole line.
+            if !self.ended {
+                let over = self.buffer.partial_len() > self.framer.limit();
+                if self.buffer.partial_is_one_line() && (over || !self.framer.at_line_start()) {
+                    self.buffer.hand_out_partial();
+                    if let Some(found) = self.advance_buffered(false) {
+                        return found.map(Some);
+                    }
+                }
+                if self.buffer.fill(&mut self.source)? > 0 {
+                    continue;
+                }
+                if self.growing {
+                    return Ok(None);
+                }
+                self.ended = true;
+            }
+            if self.buffer.partial_len() == 0 {
+                return Ok(None);
+            }
+            self.buffer.hand_out_partial();
+        }
+    }
+
+    /// The next line of those handed out; `whole` says that they are whole lines.
+    fn advance_buffered(&mut self, whole: bool) -> Option<Result<Behind, Error>> {
+        match self.framer.frame(self.buffer.lines(), whole) {
+            Frame::Line {
+                start,
+                end,
+                position,
+            } => {
+                self.buffer.consume(end);
+                self.record = position;
+                Some(Ok(Behind {
+                    from: end - start,
+                    to: 0,
+                    position,
+                }))
+            }
+            Frame::TooLong { end, error } => {
+                self.buffer.consume(end);
+                self.record = error.line_start();
+                Some(Err(error.into()))
+            }
+            Frame::NeedInput { end } | Frame::End { end } => {
+                self.buffer.consume(end);
+                None
+            }
+        }
+    }
+}
+
+impl<R> Reader<R> {
+    /// Where the next line begins.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.framer.position()
+    }
+
+    /// Where the last line or record that was given, or the last error, begins.
+    #[must_use]
+    pub const fn record_position(&self) -> Position {
+        self.record
+    }
+
+    /// The source.
+    pub const fn get_ref(&self) -> &R {
+        &self.source
+    }
+
+    /// The source, mutably. Bytes read from it directly are missing here.
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
+    /// The source. Bytes that are buffered and not yet given are dropped.
+    pub fn into_inner(self) -> R {
+        self.source
+    }
+}

@@ -1,0 +1,270 @@
+//! Records to any sink of bytes.
+
+use crate::encode::{Text, needs_pieces, push_annotation, push_event_line, push_lost_line};
+use crate::{Annotation, Line, Record};
+use mmiotrace_core::{
+    Access, Blind, Event, EventKind, EventSink, Header, Loss, Marker, PhysAddr, Timestamp, Value,
+};
+use std::io::{self, Write};
+use std::vec::Vec;
+
+/// Bytes gathered before they go to the sink.
+const CAPACITY: usize = 64 * 1024;
+
+/// Writes lines, records and events as 20070824 text. Does its own buffering;
+/// [`flush`](Self::flush) or [`into_inner`](Self::into_inner) hands on what is left.
+///
+/// # Three ways in
+/// - [`write_line`](Self::write_line): exact bytes.
+/// - [`write_record`](Self::write_record): what was parsed. For every line that the kernel prints
+///   the bytes are the same again.
+/// - [`write_event`](Self::write_event) and the rest of [`EventSink`]: what a capture yields. What
+///   the format has no column for goes into annotations ([`Annotation`]), which the lifter turns
+///   back into the same events.
+///
+/// # As a sink
+/// [`EventSink`] has no errors: the writer keeps the first one, writes nothing after it, and
+/// gives it from [`flush`](Self::flush), [`error`](Self::error) or `into_inner`.
+#[derive(Debug)]
+pub struct Writer<W: Write> {
+    inner: W,
+    pending: Vec<u8>,
+    /// Nothing is written after the first error.
+    failed: bool,
+    error: Option<io::Error>,
+    /// The CPU that a reader takes the next event to have.
+    cpu: Option<u32>,
+    /// The number that a reader takes the next event to have.
+    next_seq: Option<u64>,
+}
+
+impl<W: Write> Writer<W> {
+    /// A writer at the beginning of a trace.
+    pub const fn new(inner: W) -> Self {
+        Self {
+            inner,
+            pending: Vec::new(),
+            failed: false,
+            error: None,
+            cpu: None,
+            next_seq: None,
+        }
+    }
+
+    /// Writes a line with its exact bytes.
+    ///
+    /// # Errors
+    /// What the sink says; then nothing more is written.
+    pub fn write_line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        self.put(line.as_bytes());
+        self.check()
+    }
+
+    /// Writes a record as the kernel prints it. Sequence number and CPU of an event are not
+    /// written.
+    ///
+    /// # Errors
+    /// As [`write_line`](Self::write_line).
+    pub fn write_record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        match record {
+            Record::Event(event) => self.put_event(event),
+            Record::Marker(marker) => self.put_marker(marker.time, marker.text),
+            Record::Lost(loss) => self.put_text(|text| push_lost_line(text, loss)),
+            Record::Header(header) => self.put_with_newline(header.as_bytes()),
+            Record::Other(other) => self.put_with_newline(other.as_bytes()),
+        }
+        self.check()
+    }
+
+    /// Writes an event with the annotations that it needs.
+    ///
+    /// # Errors
+    /// As [`write_line`](Self::write_line).
+    pub fn write_event(&mut self, event: &Event) -> io::Result<()> {
+        self.put_numbers(event);
+        self.put_event(event);
+        self.check()
+    }
+
+    /// Hands on everything written so far, and flushes the sink.
+    ///
+    /// # Errors
+    /// The first error, also one that was kept from the methods of [`EventSink`]. It is given
+    /// once; the writer goes on writing nothing.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.hand_on();
+        self.check()?;
+        self.inner.flush()
+    }
+
+    /// The first error, while nobody has been given it.
+    pub const fn error(&self) -> Option<&io::Error> {
+        self.error.as_ref()
+    }
+
+    /// The sink, after everything is handed on.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub fn into_inner(mut self) -> io::Result<W> {
+        self.flush()?;
+        Ok(self.inner)
+    }
+
+    /// The sink. What is buffered has not reached it.
+    pub const fn get_ref(&self) -> &W {
+        &self.inner
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= CAPACITY {
+            self.hand_on();
+        }
+    }
+
+    fn hand_on(&mut self) {
+        if !self.failed {
+            self.error = self.inner.write_all(&self.pending).err();
+            self.failed = self.error.is_some();
+        }
+        self.pending.clear();
+    }
+
+    fn put_text(&mut self, make: impl FnOnce(&mut Text)) {
+        let mut text = Text::new();
+        make(&mut text);
+        self.put(text.as_bytes());
+    }
+
+    fn put_annotation(&mut self, time: Timestamp, annotation: &Annotation) {
+        self.put_text(|text| push_annotation(text, time, annotation));
+    }
+
+    fn put_with_newline(&mut self, line: &[u8]) {
+        self.put(line);
+        self.put(b"\n");
+    }
+
+    fn put_marker(&mut self, time: Timestamp, text: &[u8]) {
+        self.put_text(|line| {
+            line.push(b"MARK ").time(time).push(b" ");
+        });
+        self.put_with_newline(text);
+    }
+
+    /// What a reader must know of the next event and would not guess.
+    fn put_numbers(&mut self, event: &Event) {
+        if self.cpu != event.cpu {
+            self.cpu = event.cpu;
+            self.put_annotation(event.time, &Annotation::Cpu { cpu: event.cpu });
+        }
+        if self.next_seq != event.seq {
+            self.put_annotation(event.time, &Annotation::Seq { seq: event.seq });
+        }
+        self.next_seq = event.seq.map(|seq| seq.wrapping_add(1));
+    }
+
+    fn put_event(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Access(access) => match &access.value {
+                Some(value) if needs_pieces(access, value) => {
+                    return self.put_pieces(event, access, value);
+                }
+                Some(_) => {}
+                None => {
+                    let access = Some((access.kind, access.width));
+                    let annotation = Annotation::Value {
+                        access,
+                        code: event.code,
+                    };
+                    self.put_annotation(event.time, &annotation);
+                }
+            },
+            // The record has room for three bytes, no more and no fewer.
+            EventKind::UnknownOpcode(unknown) if unknown.code.as_bytes().len() != 3 => {
+                let annotation = Annotation::Value {
+                    access: None,
+                    code: unknown.code,
+                };
+                self.put_annotation(event.time, &annotation);
+            }
+            _ => {}
+        }
+        self.put_text(|text| push_event_line(text, event));
+    }
+
+    fn put_pieces(&mut self, event: &Event, access: &Access, value: &Value) {
+        let n = u8::try_from(value.pieces().count()).unwrap_or(u8::MAX);
+        self.put_annotation(
+            event.time,
+            &Annotation::Wide {
+                n,
+                width: access.width,
+            },
+        );
+        for (offset, piece) in value.pieces() {
+            // Past the end of the address space there is no device; the pieces wrap as the
+            // addresses do.
+            let phys = PhysAddr(access.phys.0.wrapping_add(offset.into()));
+            let piece = Access {
+                phys,
+                width: piece.width(),
+                value: Some(piece),
+                ..*access
+            };
+            let mut record = *event;
+            record.kind = EventKind::Access(piece);
+            self.put_text(|text| push_event_line(text, &record));
+        }
+    }
+}
+
+impl<W: Write> EventSink for Writer<W> {
+    fn event(&mut self, event: &Event) {
+        self.put_numbers(event);
+        self.put_event(event);
+    }
+
+    fn marker(&mut self, marker: &Marker<'_>) {
+        let lines = marker.text.split(|byte| *byte == b'\n').count();
+        if lines > 1 {
+            let n = u32::try_from(lines).unwrap_or(u32::MAX);
+            self.put_annotation(marker.time, &Annotation::Lines { n });
+        }
+        for line in marker.text.split(|byte| *byte == b'\n') {
+            self.put_marker(marker.time, line);
+        }
+    }
+
+    fn lost(&mut self, loss: &Loss) {
+        if loss.seq.is_some() || loss.cpu.is_some() {
+            let annotation = Annotation::Lost {
+                n: loss.count,
+                seq: loss.seq,
+                cpu: loss.cpu,
+            };
+            self.put_annotation(loss.time, &annotation);
+        }
+        self.put_text(|text| push_lost_line(text, loss));
+    }
+
+    fn blind(&mut self, blind: &Blind) {
+        self.put_annotation(blind.time, &Annotation::blind(blind));
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        self.put_with_newline(line);
+    }
+
+    fn header(&mut self, header: &Header<'_>) {
+        self.put_with_newline(header.as_bytes());
+    }
+}
