@@ -1,0 +1,12 @@
+//! Sources of MMIO events: the backends behind [`CaptureBackend`](mmiotrace_core::CaptureBackend),
+//! and what they need to know of the machine.
+//!
+//! ```
+//! use mmiotrace_capture::machine::{PciIds, PciInventory, Root};
+//!
+//! // The header lines that a trace of this machine begins with.
+//! let root = Root::system();
+//! print!("{}", PciInventory::read(&root).header_lines(&PciIds::read(&root)));
+//! ```
+
+pub mod machine;
