@@ -7,6 +7,7 @@
 pub(crate) mod apt;
 pub(crate) mod cache;
 pub(crate) mod command;
+mod compare;
 mod cpio;
 mod device_log;
 mod devices;
