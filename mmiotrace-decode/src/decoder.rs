@@ -1,0 +1,101 @@
+//! The decoder: cache, then table, then iced.
+
+use crate::cache::Cache;
+use crate::iced::Fallback;
+use crate::{DecodeError, DecodedInstruction};
+use mmiotrace_core::VirtAddr;
+
+/// Decodes instructions of 64-bit mode.
+///
+/// # In a fault handler
+/// The first use of the tables behind the decoder allocates (365 KB, 7,695 allocations), later
+/// uses do not. [`warm_up`](Self::warm_up) makes that first use. After it the decoder allocates
+/// nothing and takes no lock. It needs `&mut self`: give every CPU or thread its own, and a second
+/// one to what may interrupt it (an NMI).
+///
+/// ```
+/// use mmiotrace_core::VirtAddr;
+/// use mmiotrace_decode::{Decoder, Gpr, Kind, Registers};
+///
+/// let mut decoder = Decoder::new();
+/// decoder.warm_up();
+/// let store = decoder.decode(&[0x89, 0x47, 0x04], VirtAddr(0x400000))?; // mov [rdi+4], eax
+/// assert_eq!((store.len(), store.kind()), (3, Kind::Write));
+/// let registers = Registers::default().with(Gpr::Rdi, 0x1000).with(Gpr::Rax, 5);
+/// let access = store.accesses(&registers).next().unwrap();
+/// assert_eq!((access.address, access.value.unwrap().to_u64()), (VirtAddr(0x1004), Some(5)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder {
+    cache: Cache,
+    fallback: Fallback,
+    last: Option<DecodedInstruction>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// Entries of the cache unless told otherwise: 64 KiB of them. Drivers touch their device from
+    /// tens to a few hundred places.
+    pub const DEFAULT_CACHE_ENTRIES: usize = 1024;
+
+    /// A decoder that has allocated nothing yet, and has no cache before [`warm_up`](Self::warm_up).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            cache: Cache::new(),
+            fallback: Fallback::new(),
+            last: None,
+        }
+    }
+
+    /// Allocates everything that decoding will ever need. Call it where one may allocate and
+    /// sleep: when a module is loaded, before a signal handler is installed.
+    pub fn warm_up(&mut self) {
+        self.warm_up_with(Self::DEFAULT_CACHE_ENTRIES);
+    }
+
+    /// As [`warm_up`](Self::warm_up), with a cache of `cache_entries`, rounded up to a power of two;
+    /// 0 for none. An entry takes 64 bytes.
+    pub fn warm_up_with(&mut self, cache_entries: usize) {
+        self.cache.resize(cache_entries);
+        self.fallback.warm_up();
+    }
+
+    /// The instruction at `pc`, whose code is the beginning of `code`: 15 bytes, or as many as
+    /// there are.
+    ///
+    /// The cache is asked first. It compares the bytes too, so that code that was patched or
+    /// replaced is decoded anew.
+    ///
+    /// # Errors
+    /// Where the bytes are no instruction, or end before it does.
+    pub fn decode(
+        &mut self,
+        code: &[u8],
+        pc: VirtAddr,
+    ) -> Result<&DecodedInstruction, DecodeError> {
+        if self.cache.get(pc.0, code).is_none() {
+            let instruction = self.decode_uncached(code)?;
+            self.cache.put(pc.0, instruction);
+            self.last = Some(instruction);
+        }
+        self.cache
+            .get(pc.0, code)
+            .or(self.last.as_ref())
+            .ok_or(DecodeError::Invalid)
+    }
+
+    /// The instruction at the beginning of `code`, without asking the cache.
+    ///
+    /// # Errors
+    /// Where the bytes are no instruction, or end before it does.
+    pub fn decode_uncached(&mut self, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
+        self.fallback.decode(code)
+    }
+}

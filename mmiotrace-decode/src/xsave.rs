@@ -1,0 +1,180 @@
+//! The extended state (x87, SSE, AVX, AVX-512) as the XSAVE area that signal frames and the kernel
+//! keep it in.
+
+use crate::{RegisterFile, Registers};
+
+/// State components of the XSAVE feature set, by bit number (Intel SDM volume 1, section 13.1).
+const X87: u32 = 0;
+const SSE: u32 = 1;
+const AVX: u32 = 2;
+const OPMASK: u32 = 5;
+const ZMM_HI256: u32 = 6;
+const HI16_ZMM: u32 = 7;
+
+/// Where the components lie in an XSAVE area of the standard format. The offsets differ between
+/// vendors (the mask registers are at 1088 on Intel's CPUs and at 832 on AMD's), so they come
+/// from CPUID leaf 0xD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct XsaveLayout {
+    /// The components that are enabled (XCR0).
+    pub features: u64,
+    /// Offset and length in bytes of components 2 to 18; zero where a component is absent.
+    /// The first two entries (x87 and SSE) are the legacy area and not used.
+    pub components: [(u32, u32); 19],
+    /// The length in bytes of an area that holds all enabled components.
+    pub len: u32,
+}
+
+impl XsaveLayout {
+    /// Only x87 and SSE: the 512 bytes of `fxsave` and the header of 64.
+    pub const LEGACY: Self = Self {
+        features: 3,
+        components: [(0, 0); 19],
+        len: 576,
+    };
+
+    /// Whether component `bit` is enabled.
+    #[must_use]
+    pub const fn has(&self, bit: u32) -> bool {
+        bit < 64 && self.features >> bit & 1 == 1
+    }
+
+    /// The bytes of component `bit` (2 to 18) in an area, or `None` where it is absent.
+    #[must_use]
+    pub const fn component(&self, bit: u32) -> Option<(u32, u32)> {
+        if bit < 2 || bit > 18 || !self.has(bit) {
+            return None;
+        }
+        match self.components[bit as usize] {
+            (_, 0) => None,
+            found => Some(found),
+        }
+    }
+}
+
+/// Looks into an XSAVE area of the standard format without changing it.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtendedState<'a> {
+    area: &'a [u8],
+    layout: &'a XsaveLayout,
+}
+
+impl<'a> ExtendedState<'a> {
+    /// The state in `area`, or `None` where the area is too short for its layout or has the
+    /// compacted format (bit 63 of XCOMP_BV).
+    #[must_use]
+    pub fn new(area: &'a [u8], layout: &'a XsaveLayout) -> Option<Self> {
+        let compacted = area.get(527)? & 0x80 != 0;
+        (!compacted && area.len() >= usize::try_from(layout.len).ok()?)
+            .then_some(Self { area, layout })
+    }
+
+    /// The bytes of the area.
+    #[must_use]
+    pub const fn area(&self) -> &'a [u8] {
+        self.area
+    }
+
+    /// Where the components lie.
+    #[must_use]
+    pub const fn layout(&self) -> &'a XsaveLayout {
+        self.layout
+    }
+
+    /// Whether a component holds anything: one whose bit is clear in XSTATE_BV is in its initial
+    /// state, whatever its bytes say (Intel SDM volume 1, section 13.6).
+    fn is_in_use(&self, bit: u32) -> bool {
+        self.number(512, 8)
+            .is_some_and(|features| features >> bit & 1 == 1)
+    }
+
+    fn number(&self, offset: usize, len: usize) -> Option<u64> {
+        let bytes = self.area.get(offset..offset.checked_add(len)?)?;
+        Some(
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
+        )
+    }
+
+    /// Copies `len` bytes, `index * len` into component `bit`, to `to`. Initial state is zero.
+    fn copy(&self, bit: u32, index: usize, to: &mut [u8]) -> Option<()> {
+        let (offset, _) = self.layout.component(bit)?;
+        if self.is_in_use(bit) {
+            let start = usize::try_from(offset)
+                .ok()?
+                .checked_add(index * to.len())?;
+            to.copy_from_slice(self.area.get(start..start + to.len())?);
+        }
+        Some(())
+    }
+
+    fn vector(&self, number: u8) -> Option<[u8; 64]> {
+        let mut bytes = [0; 64];
+        let index = usize::from(number);
+        if index >= 16 {
+            self.copy(
+                HI16_ZMM,
+                index.checked_sub(16).filter(|index| *index < 16)?,
+                &mut bytes,
+            )?;
+            return Some(bytes);
+        }
+        if self.is_in_use(SSE) {
+            let start = 160 + 16 * index;
+            bytes[..16].copy_from_slice(self.area.get(start..start + 16)?);
+        }
+        // A CPU without AVX has nothing there: zero is right.
+        let _ = self.copy(AVX, index, &mut bytes[16..32]);
+        let _ = self.copy(ZMM_HI256, index, &mut bytes[32..64]);
+        Some(bytes)
+    }
+
+    fn opmask(&self, number: u8) -> Option<u64> {
+        let mut bytes = [0; 8];
+        self.copy(OPMASK, usize::from(number & 7), &mut bytes)?;
+        Some(u64::from_le_bytes(bytes))
+    }
+
+    fn mmx(&self, number: u8) -> Option<u64> {
+        if !self.is_in_use(X87) {
+            return Some(0);
+        }
+        // The area holds the stack from its top; MMX numbers are physical.
+        let top = self.number(2, 2)? >> 11 & 7;
+        let index = u64::from(number).wrapping_sub(top) & 7;
+        self.number(32 + 16 * usize::try_from(index).ok()?, 8)
+    }
+}
+
+/// The integer registers together with the extended state: a [`RegisterFile`] that knows all.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuState<'a> {
+    /// The integer registers.
+    pub registers: &'a Registers,
+    /// The extended state.
+    pub extended: ExtendedState<'a>,
+}
+
+impl RegisterFile for CpuState<'_> {
+    fn registers(&self) -> &Registers {
+        self.registers
+    }
+
+    fn vector(&self, number: u8) -> Option<[u8; 64]> {
+        self.extended.vector(number)
+    }
+
+    fn opmask(&self, number: u8) -> Option<u64> {
+        self.extended.opmask(number)
+    }
+
+    fn mmx(&self, number: u8) -> Option<u64> {
+        self.extended.mmx(number)
+    }
+
+    fn xsave_layout(&self) -> Option<&XsaveLayout> {
+        Some(self.extended.layout)
+    }
+}
