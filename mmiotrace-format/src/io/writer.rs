@@ -116,6 +116,11 @@ impl<W: Write> Writer<W> {
         &self.inner
     }
 
+    /// The sink, to take out what has reached it. What is buffered has not.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.inner
+    }
+
     fn check(&mut self) -> io::Result<()> {
         match self.error.take() {
             Some(error) => Err(error),
