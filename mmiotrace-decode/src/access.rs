@@ -1,7 +1,7 @@
 //! The accesses an instruction makes with given registers.
 
 mod block;
-mod string;
+pub(crate) mod string;
 mod value;
 mod vector;
 

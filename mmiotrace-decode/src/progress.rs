@@ -20,6 +20,8 @@ pub enum Progress {
 pub enum Exception {
     /// #DE: division by zero, or a quotient that does not fit.
     DivideError,
+    /// #GP: `cmpxchg16b` of an operand that is not aligned.
+    GeneralProtection,
     /// The code ran natively and raised an exception: the vector number is not known here, the
     /// signal or trap that told of it is the caller's to pass on at the instruction.
     Native,

@@ -2,6 +2,7 @@
 
 use super::operand::{self, memory_operand};
 use crate::DecodedInstruction;
+use crate::emulate::BY_CL;
 use crate::operation::{DataClass, Form, Operation as O, Shape, flag};
 use iced_x86::{ConditionCode, Instruction, Mnemonic as M, OpKind, Register};
 
@@ -26,7 +27,10 @@ pub(super) fn classify(instruction: &Instruction, decoded: &mut DecodedInstructi
     decoded.operation = operation;
     decoded.form = form;
     decoded.width = instruction.memory_size().size() as u8;
-    decoded.detail = condition_number(instruction.condition_code());
+    decoded.detail = match operation {
+        O::Shld | O::Shrd if instruction.op_kind(2) == OpKind::Register => BY_CL,
+        _ => condition_number(instruction.condition_code()),
+    };
     decoded.shape = shape(operation, form, decoded);
     if instruction.has_lock_prefix() || operation == O::Xchg {
         decoded.flags |= flag::LOCKED;
@@ -37,7 +41,7 @@ pub(super) fn classify(instruction: &Instruction, decoded: &mut DecodedInstructi
     if operation == O::Set {
         decoded.data = DataClass::Condition;
     }
-    if matches!(operation, O::Mov | O::MovBe | O::Set | O::Xchg) && operation != O::MovZx {
+    if matches!(operation, O::Mov | O::MovBe | O::Set | O::Xchg) {
         decoded.flags |= flag::PLAIN_MOVE;
     }
     true
@@ -99,11 +103,9 @@ fn operation(instruction: &Instruction) -> Option<O> {
 
 /// `cmovcc` and `setcc` (and not `jcc`, `cmpccxadd`, …).
 fn conditional(instruction: &Instruction) -> Option<O> {
-    use iced_x86::Code;
     let name = instruction.mnemonic();
     let cmov = M::Cmova as usize..=M::Cmovs as usize;
     let set = M::Seta as usize..=M::Sets as usize;
-    let _ = Code::INVALID;
     if cmov.contains(&(name as usize)) {
         Some(O::Cmov)
     } else if set.contains(&(name as usize)) {
@@ -155,12 +157,8 @@ fn form(instruction: &Instruction, memory: u32, decoded: &mut DecodedInstruction
         }
         (0, 3) if is_register(1) => {
             register(1)?;
-            if instruction.op_kind(2) == OpKind::Register {
-                Form::MemReg
-            } else {
-                decoded.immediate = immediate(instruction, 2);
-                Form::MemImm
-            }
+            decoded.immediate = immediate_of_double_shift(instruction);
+            Form::MemReg
         }
         _ => return None,
     })
@@ -176,6 +174,15 @@ fn is_shift_by_cl(instruction: &Instruction) -> bool {
         instruction.mnemonic(),
         M::Rol | M::Ror | M::Rcl | M::Rcr | M::Shl | M::Sal | M::Shr | M::Sar
     ) && instruction.op_kind(1) == OpKind::Register
+}
+
+/// The count of `shld` and `shrd`; 0 where it is `cl`.
+fn immediate_of_double_shift(instruction: &Instruction) -> i32 {
+    if instruction.op_kind(2) == OpKind::Register {
+        0
+    } else {
+        immediate(instruction, 2)
+    }
 }
 
 /// An immediate, sign-extended from its operand's width; all that reach here fit 32 bits.
