@@ -1,0 +1,163 @@
+//! What has to be remembered between lines.
+
+use crate::stamp::Stamp;
+use crate::window::{KnownWindow, Windows};
+use mmiotrace_core::{
+    Access, AccessKind, Event, EventKind, EventSink, MapId, PhysAddr, Value, VirtAddr, Width,
+};
+use std::collections::HashMap;
+
+/// A read of which the log has told the beginning only.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenRead {
+    pub(crate) stamp: Stamp,
+    pub(crate) width: Width,
+    pub(crate) phys: PhysAddr,
+    pub(crate) pc: VirtAddr,
+}
+
+/// How many reads may be open on one CPU and thread: interrupts nest a few deep, so more means
+/// that their ends are missing.
+const MAX_OPEN_READS: usize = 64;
+
+/// CPU and thread: what tells the halves of one access from those of others.
+pub(crate) type Lane = (Option<u32>, i32);
+
+/// State of an import.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) windows: Windows,
+    open: HashMap<Lane, Vec<OpenRead>>,
+    /// The guest's instruction pointer at its last exit, by lane.
+    pub(crate) guest_pc: HashMap<Lane, u64>,
+    /// The BAR registers of passed-through devices: by device, value and flags of the six.
+    pub(crate) bars: HashMap<String, [(u32, u32); 6]>,
+    /// The width that is taken where a log prints none.
+    pub(crate) default_width: Width,
+    pub(crate) accesses: u64,
+}
+
+impl State {
+    pub(crate) fn new(known: &[KnownWindow], default_width: Width) -> Self {
+        Self {
+            windows: Windows::new(known),
+            open: HashMap::new(),
+            guest_pc: HashMap::new(),
+            bars: HashMap::new(),
+            default_width,
+            accesses: 0,
+        }
+    }
+
+    /// Gives an access at a physical address to the sink.
+    pub(crate) fn absolute(&mut self, seen: Seen, phys: PhysAddr, sink: &mut dyn EventSink) {
+        let map_id = self.windows.absolute(phys, seen.stamp.time, sink);
+        self.give(seen, map_id, phys, sink);
+    }
+
+    /// Gives an access at an offset in a named window to the sink.
+    pub(crate) fn relative(
+        &mut self,
+        seen: Seen,
+        window: &str,
+        offset: u64,
+        sink: &mut dyn EventSink,
+    ) {
+        let (map_id, phys) = self.windows.relative(window, offset, seen.stamp.time, sink);
+        self.give(seen, map_id, phys, sink);
+    }
+
+    fn give(&mut self, seen: Seen, map_id: MapId, phys: PhysAddr, sink: &mut dyn EventSink) {
+        let value = seen
+            .value
+            .map(|value| Value::from_printed(value, seen.width));
+        let access = Access {
+            kind: seen.kind,
+            width: seen.width,
+            map_id,
+            phys,
+            value,
+        };
+        let mut event = Event::new(seen.stamp.time, EventKind::Access(access))
+            .with_pid(seen.stamp.pid)
+            .with_pc(seen.pc);
+        event.cpu = seen.stamp.cpu;
+        self.accesses += 1;
+        sink.event(&event);
+    }
+
+    /// Keeps a read until its value is told.
+    pub(crate) fn open_read(&mut self, read: OpenRead, sink: &mut dyn EventSink) {
+        let open = self
+            .open
+            .entry((read.stamp.cpu, read.stamp.pid))
+            .or_default();
+        open.push(read);
+        if open.len() > MAX_OPEN_READS {
+            let oldest = open.remove(0);
+            self.without_value(oldest, sink);
+        }
+    }
+
+    /// The newest read of this lane that fits. Those above it never got their value, and are given
+    /// without one.
+    pub(crate) fn close_read(
+        &mut self,
+        lane: Lane,
+        fits: impl Fn(&OpenRead) -> bool,
+        sink: &mut dyn EventSink,
+    ) -> Option<OpenRead> {
+        let open = self.open.get_mut(&lane)?;
+        let at = open.iter().rposition(fits)?;
+        let above = open.split_off(at + 1);
+        let found = open.pop();
+        for read in above {
+            self.without_value(read, sink);
+        }
+        found
+    }
+
+    /// Gives all reads that never got their value, oldest first.
+    pub(crate) fn finish(&mut self, sink: &mut dyn EventSink) {
+        let mut left: Vec<OpenRead> = self.open.drain().flat_map(|(_, open)| open).collect();
+        left.sort_by_key(|read| read.stamp.time);
+        for read in left {
+            self.without_value(read, sink);
+        }
+    }
+
+    fn without_value(&mut self, read: OpenRead, sink: &mut dyn EventSink) {
+        let seen = Seen {
+            stamp: read.stamp,
+            kind: AccessKind::Read,
+            width: read.width,
+            value: None,
+            pc: read.pc,
+        };
+        self.absolute(seen, read.phys, sink);
+    }
+}
+
+/// An access as a log tells it, without its address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) stamp: Stamp,
+    pub(crate) kind: AccessKind,
+    pub(crate) width: Width,
+    pub(crate) value: Option<u64>,
+    pub(crate) pc: VirtAddr,
+}
+
+impl Seen {
+    /// An access of `bytes` bytes; `None` where that is no width.
+    pub(crate) fn new(stamp: Stamp, kind: AccessKind, bytes: u64, value: u64) -> Option<Self> {
+        let width = Width::from_bytes(u8::try_from(bytes).ok()?)?;
+        Some(Self {
+            stamp,
+            kind,
+            width,
+            value: Some(value),
+            pc: VirtAddr(0),
+        })
+    }
+}
