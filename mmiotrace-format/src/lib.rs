@@ -32,6 +32,7 @@ mod field;
 mod frame;
 #[cfg(feature = "std")]
 mod io;
+mod hot;
 mod kind;
 #[cfg(feature = "alloc")]
 mod lift;
@@ -58,6 +59,7 @@ pub use kind::LineKind;
 pub use lift::Lifter;
 pub use line::Line;
 pub use other::{Other, OtherKind};
+pub use parse::Columns;
 pub use parser::{LineStep, Parser, Step};
 pub use position::Position;
 pub use record::Record;

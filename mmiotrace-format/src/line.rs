@@ -75,6 +75,13 @@ impl<'a> Line<'a> {
         LineKind::of(self.bytes)
     }
 
+    /// The columns of the line, each to be looked at alone. For those who need only some.
+    #[must_use]
+    #[inline]
+    pub fn columns(&self) -> crate::Columns<'a> {
+        crate::Columns::new(self.bytes)
+    }
+
     /// The record that the line holds.
     ///
     /// # Errors

@@ -2,12 +2,15 @@
 
 mod access;
 pub(crate) mod annotation;
+mod columns;
 mod cursor;
 mod header;
 mod mapping;
 mod marker;
 mod number;
 pub(crate) mod other;
+
+pub use columns::Columns;
 
 use crate::error::Fault;
 use crate::{LineKind, Other, Record};

@@ -70,6 +70,15 @@ pub(super) fn code(input: &[u8]) -> IResult<&[u8], [u8; 3]> {
     Ok((rest, [first, second, third]))
 }
 
+/// What `parser` makes of a whole word.
+pub(super) fn whole<'a, T>(
+    parser: impl Fn(&'a [u8]) -> IResult<&'a [u8], T>,
+    word: &'a [u8],
+) -> Option<T> {
+    let (rest, value) = parser(word).ok()?;
+    rest.is_empty().then_some(value)
+}
+
 /// The number that hex digits make, or `None` above 64 bits.
 pub(crate) fn from_hex(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0u64, |number, digit| {

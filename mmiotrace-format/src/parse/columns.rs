@@ -1,6 +1,6 @@
 //! Single columns of a line, for those who need only some.
 
-use crate::parse::number;
+use super::number;
 use crate::{Field, LineKind};
 use mmiotrace_core::{MapId, PhysAddr, Timestamp, VirtAddr, Width};
 
