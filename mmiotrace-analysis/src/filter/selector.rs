@@ -1,0 +1,299 @@
+//! A filter on its way through a trace.
+
+use super::{DeviceSelector, Filter, criterion};
+use crate::{AddressRange, Devices, Numbering, fused};
+use mmiotrace_core::{Bar, Event, EventKind, Header, MapId, Marker};
+use mmiotrace_format::{Line, LineKind, ParseError, Record};
+use std::collections::HashSet;
+
+/// At most so many mappings of the wanted device are followed at a time; of more, the `UNMAP`s
+/// are not kept.
+const MAX_MAPPINGS: usize = 65_536;
+
+/// A filter on its way through one trace: shown every line in turn, it says which to keep.
+///
+/// It looks only at what the filter needs. A line whose other columns are broken is kept or
+/// dropped by those that are asked for.
+#[derive(Debug)]
+pub struct Selector {
+    filter: Filter,
+    span: Span,
+    numbering: Numbering,
+    devices: Devices,
+    wanted: Wanted,
+    /// Whether each line needs more than its own columns.
+    stateful: bool,
+}
+
+/// Why a filter cannot be applied to a trace.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilterError {
+    /// The trace has no `PCIDEV` line of the device, so nobody knows its addresses.
+    #[error("the trace has no PCIDEV line of {device}{}", list(known))]
+    UnknownDevice {
+        /// What was wanted.
+        device: DeviceSelector,
+        /// The devices that the trace names, as `BB:DD.F`.
+        known: Vec<String>,
+    },
+    /// The device has no such memory range.
+    #[error("{device} is no memory range: the device has none of that number")]
+    NoSuchBar {
+        /// What was wanted.
+        device: DeviceSelector,
+    },
+}
+
+fn list(known: &[String]) -> String {
+    match known {
+        [] => "; it has none at all".to_owned(),
+        known => format!("; it names {}", known.join(", ")),
+    }
+}
+
+/// Where the trace stands between the markers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Span {
+    Before,
+    Within,
+    After,
+}
+
+/// The wanted device, as far as the trace has told of it.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Memory ranges that the device has now.
+    ranges: Vec<AddressRange>,
+    mappings: HashSet<MapId>,
+    told: bool,
+    bar_told: bool,
+}
+
+impl Selector {
+    pub(super) fn new(filter: Filter) -> Self {
+        let span = if filter.from_mark.is_some() {
+            Span::Before
+        } else {
+            Span::Within
+        };
+        let marks = filter.from_mark.is_some() || filter.to_mark.is_some();
+        let stateful = marks || filter.device.is_some() || filter.cpu.is_some() || filter.context;
+        let (numbering, devices) = (Numbering::new(), Devices::new());
+        Self {
+            filter,
+            span,
+            numbering,
+            devices,
+            wanted: Wanted::default(),
+            stateful,
+        }
+    }
+
+    /// Whether to keep the next line of the trace. Of two records that are fused into one line,
+    /// one suffices.
+    ///
+    /// # Errors
+    /// Where a column that the filter needs is not there or not readable. The next line may be
+    /// shown all the same.
+    #[inline]
+    pub fn selects(&mut self, line: &Line<'_>) -> Result<bool, ParseError> {
+        let kind = line.kind();
+        if kind == LineKind::Mark {
+            return self.selects_marker_line(line);
+        }
+        self.selects_line(line, kind)
+    }
+
+    /// Whether no later line can be kept, so that reading on is of no use.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.span == Span::After && !self.filter.context
+    }
+
+    /// Says that the trace is at its end.
+    ///
+    /// # Errors
+    /// Where the trace did not tell what the filter needs: then what was kept is not the answer.
+    pub fn finish(&self) -> Result<(), FilterError> {
+        let Some(device) = self.filter.device else {
+            return Ok(());
+        };
+        if !self.wanted.told && !self.is_done() {
+            let known = self
+                .devices
+                .as_slice()
+                .iter()
+                .map(crate::Device::slot_name)
+                .collect();
+            return Err(FilterError::UnknownDevice { device, known });
+        }
+        if self.wanted.told && device.bar.is_some() && !self.wanted.bar_told {
+            return Err(FilterError::NoSuchBar { device });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn selects_line(&mut self, line: &Line<'_>, kind: LineKind) -> Result<bool, ParseError> {
+        if self.stateful {
+            return self.selects_in_context(line, kind);
+        }
+        match self.filter.judge(&line.columns()) {
+            Some(kept) => Ok(kept),
+            // The parser says what is wrong. Should it find nothing, the columns are no use.
+            None => line.parse().map(|_| false),
+        }
+    }
+
+    #[inline(never)]
+    fn selects_marker_line(&mut self, line: &Line<'_>) -> Result<bool, ParseError> {
+        let mut kept = self.selects_line(line, LineKind::Mark)?;
+        for record in fused::records(line) {
+            kept |= self.selects_line(&record, record.kind())?;
+        }
+        Ok(kept)
+    }
+
+    fn selects_in_context(&mut self, line: &Line<'_>, kind: LineKind) -> Result<bool, ParseError> {
+        match kind {
+            LineKind::Mark => self.selects_marker(line),
+            LineKind::PciDev => {
+                if let Record::Header(header) = line.parse()? {
+                    self.learn_device(&header);
+                }
+                Ok(self.filter.context || self.judge_plain(line)?)
+            }
+            LineKind::Version => Ok(self.filter.context || self.judge_plain(line)?),
+            LineKind::Read
+            | LineKind::Write
+            | LineKind::Unknown
+            | LineKind::Map
+            | LineKind::Unmap => self.selects_event(line, kind),
+            _ => self.judge_plain(line),
+        }
+    }
+
+    fn selects_marker(&mut self, line: &Line<'_>) -> Result<bool, ParseError> {
+        let record = line.parse()?;
+        let Record::Marker(marker) = record else {
+            return self.judge_plain(line);
+        };
+        self.numbering.marker(&marker);
+        let before = self.span;
+        self.pass_marker(&marker);
+        // Both markers of the span belong to it.
+        let within = before == Span::Within || self.span == Span::Within || before != self.span;
+        let context = self.filter.context && marker.is_reserved();
+        Ok(context || within && before != Span::After && self.judge_columns(line)?)
+    }
+
+    fn pass_marker(&mut self, marker: &Marker<'_>) {
+        let matches = |pattern: &Option<regex::bytes::Regex>| {
+            pattern
+                .as_ref()
+                .is_some_and(|pattern| pattern.is_match(marker.text))
+        };
+        if self.span == Span::Before && matches(&self.filter.from_mark) {
+            self.span = Span::Within;
+            // A marker is not its own end, where both expressions match it.
+            return;
+        }
+        if self.span == Span::Within && matches(&self.filter.to_mark) {
+            self.span = Span::After;
+        }
+    }
+
+    fn selects_event(&mut self, line: &Line<'_>, kind: LineKind) -> Result<bool, ParseError> {
+        let origin = self.numbering.event();
+        let keep_context = self.filter.context && matches!(kind, LineKind::Map | LineKind::Unmap);
+        if self.filter.device.is_some() {
+            let Record::Event(event) = line.parse()? else {
+                return Ok(false);
+            };
+            let wanted = self.wanted.has(&event);
+            return Ok(
+                keep_context || wanted && self.in_span(origin.cpu) && self.judge_columns(line)?
+            );
+        }
+        Ok(keep_context || self.in_span(origin.cpu) && self.judge_columns(line)?)
+    }
+
+    fn in_span(&self, cpu: Option<u32>) -> bool {
+        self.span == Span::Within && self.filter.cpu.is_none_or(|wanted| cpu == Some(wanted))
+    }
+
+    /// A record that has neither device nor CPU.
+    fn judge_plain(&self, line: &Line<'_>) -> Result<bool, ParseError> {
+        Ok(self.in_span(None) && self.judge_columns(line)?)
+    }
+
+    fn judge_columns(&self, line: &Line<'_>) -> Result<bool, ParseError> {
+        if self.filter.device.is_some()
+            && !matches!(
+                line.kind(),
+                LineKind::Read
+                    | LineKind::Write
+                    | LineKind::Unknown
+                    | LineKind::Map
+                    | LineKind::Unmap
+            )
+        {
+            return Ok(false);
+        }
+        match self.filter.judge(&line.columns()) {
+            Some(kept) => Ok(kept),
+            None => line.parse().map(|_| false),
+        }
+    }
+
+    fn learn_device(&mut self, header: &Header<'_>) {
+        let Some(selector) = &self.filter.device else {
+            return;
+        };
+        let Header::PciDev { device, .. } = header else {
+            return;
+        };
+        self.devices.apply(header);
+        if (device.bus, device.devfn) == (selector.bus, selector.devfn) {
+            let ranges = device.bars.iter().enumerate().filter(|(number, bar)| {
+                bar.is_memory()
+                    && selector
+                        .bar
+                        .is_none_or(|wanted| usize::from(wanted) == *number)
+            });
+            self.wanted.ranges = ranges.filter_map(|(_, bar)| range_of(bar)).collect();
+            self.wanted.told = true;
+            self.wanted.bar_told |= !self.wanted.ranges.is_empty();
+        }
+    }
+}
+
+fn range_of(bar: &Bar) -> Option<AddressRange> {
+    AddressRange::new(bar.start().0, bar.start().0.saturating_add(bar.len))
+}
+
+impl Wanted {
+    /// Whether an event touches the device. Follows its mappings.
+    fn has(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::Access(access) => self.holds(|range| criterion::phys_in(range, access.phys)),
+            EventKind::UnknownOpcode(unknown) => {
+                self.holds(|range| criterion::phys_in(range, unknown.phys))
+            }
+            EventKind::Map(mapping) => {
+                let touches = self.holds(|range| range.overlaps(mapping.phys.0, mapping.len));
+                if touches && self.mappings.len() < MAX_MAPPINGS {
+                    self.mappings.insert(mapping.id);
+                }
+                touches
+            }
+            EventKind::Unmap(id) => self.mappings.remove(id),
+            _ => false,
+        }
+    }
+
+    fn holds(&self, fits: impl Fn(&AddressRange) -> bool) -> bool {
+        self.ranges.iter().any(fits)
+    }
+}

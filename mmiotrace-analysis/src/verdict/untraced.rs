@@ -1,0 +1,200 @@
+//! Parts of mappings that the kernel's tracer does not see.
+
+use super::cause::{Cause, Untraced};
+use super::groups::{MAX_GROUPS, Tally};
+use mmiotrace_core::{MapId, Mapping, PhysAddr};
+use std::collections::HashMap;
+
+const PAGE: u64 = 1 << 12;
+const HUGE: u64 = 1 << 21;
+const GIANT: u64 = 1 << 30;
+
+/// What the tracer should have missed, until an access shows that it did not.
+///
+/// A `MAP` shows addresses and not page sizes: that 2 MiB pages were used is likely, and
+/// `nohugeiomap` on the kernel's command line forbids it. An access recorded where none could be
+/// is the proof, and holds for the whole capture.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    list: Vec<(Candidate, Tally)>,
+    /// The ranges of mappings that are alive, by their id.
+    alive: HashMap<MapId, (Untraced, u64, u64)>,
+    disproved: Vec<Untraced>,
+    last: Option<(MapId, Option<(Untraced, u64, u64)>)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Candidate {
+    reason: Untraced,
+    start: u64,
+    end: u64,
+}
+
+/// What the tracer misses of a mapping, if anything.
+fn missed(mapping: &Mapping) -> Option<Candidate> {
+    let (start, end) = (mapping.phys.0, mapping.phys_end().0);
+    let congruent = |size: u64| {
+        mapping.phys.0 / PAGE * PAGE % size == 0 && mapping.virt.0 / PAGE * PAGE % size == 0
+    };
+    let fits = |size: u64| congruent(size) && mapping.len >= size;
+    let unaligned = start % PAGE != 0;
+    if fits(GIANT) {
+        return Some(Candidate {
+            reason: Untraced::GiantPages,
+            start,
+            end,
+        });
+    }
+    if unaligned {
+        let page_end = (start / PAGE + 1).saturating_mul(PAGE);
+        return Some(Candidate {
+            reason: Untraced::UnalignedStart,
+            start,
+            end: end.min(page_end),
+        });
+    }
+    if !fits(HUGE) {
+        return None;
+    }
+    let first_of_tail = start.saturating_add(mapping.len / HUGE * HUGE);
+    let start = first_of_tail.saturating_add(PAGE);
+    (start < end).then_some(Candidate {
+        reason: Untraced::SmallTail,
+        start,
+        end,
+    })
+}
+
+impl Candidates {
+    pub(super) fn map(&mut self, line: u64, mapping: &Mapping) {
+        self.last = None;
+        self.alive.remove(&mapping.id);
+        let Some(candidate) = missed(mapping) else {
+            return;
+        };
+        if self.alive.len() < MAX_GROUPS {
+            self.alive.insert(
+                mapping.id,
+                (candidate.reason, candidate.start, candidate.end),
+            );
+        }
+        if let Some((_, tally)) = self.list.iter_mut().find(|(known, _)| *known == candidate) {
+            tally.count += 1;
+        } else if self.list.len() < MAX_GROUPS {
+            self.list.push((candidate, Tally { line, count: 1 }));
+        }
+    }
+
+    pub(super) fn unmap(&mut self, id: MapId) {
+        self.last = None;
+        self.alive.remove(&id);
+    }
+
+    /// An access was recorded.
+    #[inline]
+    pub(super) fn access(&mut self, id: MapId, phys: PhysAddr) {
+        if !self.alive.is_empty() {
+            self.compare(id, phys);
+        }
+    }
+
+    fn compare(&mut self, id: MapId, phys: PhysAddr) {
+        let range = match self.last {
+            Some((last, range)) if last == id => range,
+            _ => {
+                let range = self.alive.get(&id).copied();
+                self.last = Some((id, range));
+                range
+            }
+        };
+        if let Some((reason, start, end)) = range {
+            if (start..end).contains(&phys.0) && !self.disproved.contains(&reason) {
+                self.disproved.push(reason);
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> impl Iterator<Item = (Cause, Tally)> {
+        let Self {
+            list, disproved, ..
+        } = self;
+        list.into_iter()
+            .filter(move |(candidate, _)| !disproved.contains(&candidate.reason))
+            .map(|(candidate, tally)| {
+                let Candidate { reason, start, end } = candidate;
+                (
+                    Cause::Untraced {
+                        reason,
+                        start: PhysAddr(start),
+                        end: PhysAddr(end),
+                    },
+                    tally,
+                )
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mmiotrace_core::VirtAddr;
+
+    fn missed_of(phys: u64, virt: u64, len: u64) -> Option<(Untraced, u64, u64)> {
+        let mapping = Mapping {
+            id: MapId(1),
+            phys: PhysAddr(phys),
+            virt: VirtAddr(virt),
+            len,
+        };
+        missed(&mapping).map(|candidate| (candidate.reason, candidate.start, candidate.end))
+    }
+
+    #[test]
+    fn measured_mappings() {
+        // The highest address ever recorded here was 0xfd200fff.
+        let tail = Some((Untraced::SmallTail, 0xfd20_1000, 0xfd3e_8000));
+        assert_eq!(
+            missed_of(0xfd00_0000, 0xffa0_0000_0240_0000, 0x3e_8000),
+            tail
+        );
+        let one_page = Some((Untraced::UnalignedStart, 0xfd00_0123, 0xfd00_0133));
+        assert_eq!(
+            missed_of(0xfd00_0123, 0xffa0_0000_0007_5123, 0x10),
+            one_page
+        );
+        let first_page = Some((Untraced::UnalignedStart, 0xfd00_0ff8, 0xfd00_1000));
+        assert_eq!(
+            missed_of(0xfd00_0ff8, 0xffa0_0000_003d_eff8, 0x10),
+            first_page
+        );
+        // Virtual and physical start differ modulo 2 MiB: everything was logged.
+        assert_eq!(
+            missed_of(0xfd1f_f000, 0xffa0_0000_0240_0000, 0x20_1000),
+            None
+        );
+        assert_eq!(
+            missed_of(0xfd00_0000, 0xffa0_0000_0100_0000, 0x100_0000),
+            None
+        );
+        assert_eq!(
+            missed_of(0xfe80_0000, 0xffa0_0000_0240_0000, 0x20_1000),
+            None
+        );
+    }
+
+    #[test]
+    fn an_access_is_proof() {
+        let mut candidates = Candidates::default();
+        let mapping = Mapping {
+            id: MapId(3),
+            phys: PhysAddr(0xfd00_0000),
+            virt: VirtAddr(0x240_0000),
+            len: 0x3e_8000,
+        };
+        candidates.map(1, &mapping);
+        candidates.access(MapId(3), PhysAddr(0xfd20_0fff));
+        assert!(candidates.disproved.is_empty());
+        candidates.access(MapId(3), PhysAddr(0xfd3e_7ff8));
+        assert_eq!(candidates.finish().count(), 0);
+    }
+}
