@@ -30,9 +30,9 @@ mod encode;
 mod error;
 mod field;
 mod frame;
+mod hot;
 #[cfg(feature = "std")]
 mod io;
-mod hot;
 mod kind;
 #[cfg(feature = "alloc")]
 mod lift;

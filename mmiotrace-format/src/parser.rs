@@ -1,6 +1,7 @@
 //! The push parser: bytes in, records out, no input or output of its own.
 
 use crate::frame::{DEFAULT_MAX_LINE_LEN, Frame, Framer};
+use crate::hot;
 use crate::{Line, ParseError, Position, Record};
 
 /// What a push gave.
@@ -34,10 +35,10 @@ pub enum LineStep<'i> {
 
 /// Takes a trace in pieces of any size and gives its records.
 ///
-/// The caller owns the bytes. Each push takes what is there and returns a step and how many bytes
-/// at the beginning of the input are done with; the caller drops those and pushes the rest again,
-/// with more behind it where the step is [`Step::NeedInput`]. However the input is cut into
-/// pieces, the records, errors and positions are the same.
+/// The caller owns the bytes. Each push takes what is there, returns a step, and moves the input
+/// past the bytes that are done with; the caller keeps the rest and pushes it again, with more
+/// behind it where the step is [`Step::NeedInput`]. However the input is cut into pieces, the
+/// records, errors and positions are the same.
 ///
 /// Works without the standard library and without allocation.
 ///
@@ -46,22 +47,22 @@ pub enum LineStep<'i> {
 ///
 /// let mut input: &[u8] = b"R 4 6.490441 1 0xfeb40008 0x80080783 0x0 0\nMARK 6.5 hel";
 /// let mut parser = Parser::new();
-/// let (step, used) = parser.push(input, false);
-/// let Step::Record(Record::Event(event)) = step else { panic!() };
+/// let Step::Record(Record::Event(event)) = parser.push(&mut input, false) else { panic!() };
 /// assert_eq!(event.time.to_string(), "6.490441");
 ///
-/// input = &input[used..];
-/// assert_eq!(parser.push(input, false), (Step::NeedInput, 0));
-/// let whole = [input, b"lo\n"].concat();
-/// let (step, _) = parser.push(&whole, true);
-/// let Step::Record(Record::Marker(marker)) = step else { panic!() };
+/// assert_eq!(parser.push(&mut input, false), Step::NeedInput);
+/// let more = [input, b"lo\n"].concat();
+/// let mut input = &more[..];
+/// let Step::Record(Record::Marker(marker)) = parser.push(&mut input, true) else { panic!() };
 /// assert_eq!(marker.text, b"hello");
 /// assert_eq!(parser.record_position().line(), 2);
+/// assert_eq!(parser.push(&mut input, true), Step::End);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Parser {
     framer: Framer,
     record: Position,
+    memo: hot::Memo,
 }
 
 impl Parser {
@@ -84,6 +85,7 @@ impl Parser {
         Self {
             framer: Framer::new(max_line_len, start),
             record: start,
+            memo: hot::Memo::NONE,
         }
     }
 
@@ -99,40 +101,65 @@ impl Parser {
         self.record
     }
 
-    /// The next record, and how many bytes of `input` are done with. `end` says that nothing
-    /// follows `input`; without it a last line without newline waits for more.
+    /// The next record. `input` is moved past the bytes that are done with. `end` says that
+    /// nothing follows `input`; without it a last line without newline waits for more.
     #[inline]
-    pub fn push<'i>(&mut self, input: &'i [u8], end: bool) -> (Step<'i>, usize) {
+    pub fn push<'i>(&mut self, input: &mut &'i [u8], end: bool) -> Step<'i> {
+        if self.framer.at_line_start() {
+            if let Some(fields) = hot::access(&mut self.memo, input) {
+                if fields.len <= self.framer.limit() {
+                    self.record = self.framer.position();
+                    self.framer.took_line(fields.len);
+                    *input = input.get(fields.len..).unwrap_or_default();
+                    return Step::Record(Record::Event(fields.event()));
+                }
+            }
+        }
+        self.push_any(input, end)
+    }
+
+    /// The same for a line of any kind.
+    #[inline(never)]
+    fn push_any<'i>(&mut self, input: &mut &'i [u8], end: bool) -> Step<'i> {
         match self.push_line(input, end) {
-            (LineStep::Line(line), used) => match line.parse() {
-                Ok(record) => (Step::Record(record), used),
-                Err(error) => (Step::Invalid(error), used),
+            LineStep::Line(line) => match line.parse() {
+                Ok(record) => Step::Record(record),
+                Err(error) => Step::Invalid(error),
             },
-            (LineStep::TooLong(error), used) => (Step::Invalid(error), used),
-            (LineStep::NeedInput, used) => (Step::NeedInput, used),
-            (LineStep::End, used) => (Step::End, used),
+            LineStep::TooLong(error) => Step::Invalid(error),
+            LineStep::NeedInput => Step::NeedInput,
+            LineStep::End => Step::End,
         }
     }
 
-    /// The next line, not parsed, and how many bytes of `input` are done with. May be mixed with
-    /// [`push`](Self::push).
-    pub fn push_line<'i>(&mut self, input: &'i [u8], end: bool) -> (LineStep<'i>, usize) {
-        match self.framer.frame(input, end) {
+    /// The next line, not parsed. `input` is moved past the bytes that are done with. May be
+    /// mixed with [`push`](Self::push).
+    pub fn push_line<'i>(&mut self, input: &mut &'i [u8], end: bool) -> LineStep<'i> {
+        let bytes = *input;
+        let frame = self.framer.frame(bytes, end);
+        let (Frame::Line { end, .. }
+        | Frame::TooLong { end, .. }
+        | Frame::NeedInput { end }
+        | Frame::End { end }) = frame;
+        *input = bytes.get(end..).unwrap_or_default();
+        match frame {
             Frame::Line {
                 start,
                 end,
                 position,
             } => {
                 self.record = position;
-                let bytes = input.get(start..end).unwrap_or_default();
-                (LineStep::Line(Line::new(bytes, position)), end)
+                LineStep::Line(Line::new(
+                    bytes.get(start..end).unwrap_or_default(),
+                    position,
+                ))
             }
-            Frame::TooLong { end, error } => {
+            Frame::TooLong { error, .. } => {
                 self.record = error.line_start();
-                (LineStep::TooLong(error), end)
+                LineStep::TooLong(error)
             }
-            Frame::NeedInput { end } => (LineStep::NeedInput, end),
-            Frame::End { end } => (LineStep::End, end),
+            Frame::NeedInput { .. } => LineStep::NeedInput,
+            Frame::End { .. } => LineStep::End,
         }
     }
 }

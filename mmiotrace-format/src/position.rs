@@ -32,13 +32,13 @@ impl Position {
         self.byte
     }
 
-    /// The place `lines` further down and `bytes` further on. Stays at the largest number rather
-    /// than beginning again.
+    /// The place `lines` further down and `bytes` further on. Begins again after 2^64.
     #[must_use]
+    #[inline]
     pub const fn advanced_by(self, lines: u64, bytes: u64) -> Self {
         Self {
-            line: self.line.saturating_add(lines),
-            byte: self.byte.saturating_add(bytes),
+            line: self.line.wrapping_add(lines),
+            byte: self.byte.wrapping_add(bytes),
         }
     }
 }

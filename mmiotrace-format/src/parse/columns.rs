@@ -30,7 +30,10 @@ impl<'a> Columns<'a> {
     #[must_use]
     #[inline]
     pub fn new(line: &'a [u8]) -> Self {
-        Self { line, kind: LineKind::of(line) }
+        Self {
+            line,
+            kind: LineKind::of(line),
+        }
     }
 
     /// What the line is by its keyword.
@@ -161,7 +164,9 @@ const fn place(kind: LineKind, field: Field) -> Option<u8> {
         (LineKind::Read | LineKind::Write, Field::Value) => Some(4),
         (LineKind::Read | LineKind::Write, Field::Pc) => Some(5),
         (LineKind::Read | LineKind::Write, Field::Pid) => Some(6),
-        (LineKind::Unknown | LineKind::Map | LineKind::Unmap | LineKind::Mark, Field::Time) => Some(0),
+        (LineKind::Unknown | LineKind::Map | LineKind::Unmap | LineKind::Mark, Field::Time) => {
+            Some(0)
+        }
         (LineKind::Unknown | LineKind::Map | LineKind::Unmap, Field::MapId) => Some(1),
         (LineKind::Unknown | LineKind::Map, Field::Phys) => Some(2),
         (LineKind::Unknown, Field::Code) => Some(3),
@@ -184,6 +189,8 @@ fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
     while let [b' ' | b'\t' | b'\r' | b'\n', tail @ ..] = rest {
         rest = tail;
     }
-    let len = rest.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    let len = rest
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     rest.split_at(len.unwrap_or(rest.len()))
 }
