@@ -53,6 +53,7 @@ pub struct Access {
 impl Access {
     /// Whether the value does not fit the width: a known error of the kernel's decoder.
     #[must_use]
+    #[inline]
     pub fn is_suspicious(&self) -> bool {
         self.value.is_some_and(|value| value.width() != self.width)
     }
@@ -112,6 +113,7 @@ pub struct Event {
 impl Event {
     /// An event of which only time and kind are known.
     #[must_use]
+    #[inline]
     pub const fn new(time: Timestamp, kind: EventKind) -> Self {
         Self {
             time,
@@ -126,6 +128,7 @@ impl Event {
 
     /// The same with a sequence number.
     #[must_use]
+    #[inline]
     pub const fn with_seq(mut self, seq: u64) -> Self {
         self.seq = Some(seq);
         self
@@ -133,6 +136,7 @@ impl Event {
 
     /// The same with the CPU that made it.
     #[must_use]
+    #[inline]
     pub const fn with_cpu(mut self, cpu: u32) -> Self {
         self.cpu = Some(cpu);
         self
@@ -140,6 +144,7 @@ impl Event {
 
     /// The same with the thread that made it.
     #[must_use]
+    #[inline]
     pub const fn with_pid(mut self, pid: i32) -> Self {
         self.pid = pid;
         self
@@ -147,6 +152,7 @@ impl Event {
 
     /// The same with the instruction's address.
     #[must_use]
+    #[inline]
     pub const fn with_pc(mut self, pc: VirtAddr) -> Self {
         self.pc = pc;
         self
@@ -154,6 +160,7 @@ impl Event {
 
     /// The same with the instruction's bytes.
     #[must_use]
+    #[inline]
     pub const fn with_code(mut self, code: Code) -> Self {
         self.code = code;
         self
@@ -161,6 +168,7 @@ impl Event {
 
     /// The access, where this is one.
     #[must_use]
+    #[inline]
     pub const fn as_access(&self) -> Option<&Access> {
         match &self.kind {
             EventKind::Access(access) => Some(access),

@@ -19,12 +19,14 @@ impl Timestamp {
 
     /// A stamp from nanoseconds.
     #[must_use]
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// A stamp from microseconds, the unit of the text format; `None` past 2^64 ns (584 years).
     #[must_use]
+    #[inline]
     pub const fn from_micros(micros: u64) -> Option<Self> {
         match micros.checked_mul(1000) {
             Some(nanos) => Some(Self(nanos)),
@@ -34,12 +36,14 @@ impl Timestamp {
 
     /// The stamp in nanoseconds.
     #[must_use]
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
     /// The stamp in microseconds, rounded as the kernel rounds: `(ns + 500) / 1000`.
     #[must_use]
+    #[inline]
     pub const fn as_micros_rounded(self) -> u64 {
         self.0.saturating_add(500) / 1000
     }

@@ -19,6 +19,7 @@ pub struct Value {
 impl Value {
     /// A value of `width` bytes from a number, or `None` where the number does not fit.
     #[must_use]
+    #[inline]
     pub const fn from_u64(value: u64, width: Width) -> Option<Self> {
         if let Some(max) = width.max_u64() {
             if value > max {
@@ -38,6 +39,7 @@ impl Value {
     /// What a trace prints for an access of `width`: of that width where the number fits, else
     /// eight bytes wide (see the type's description).
     #[must_use]
+    #[inline]
     pub const fn from_printed(value: u64, width: Width) -> Self {
         match Self::from_u64(value, width) {
             Some(value) => value,
@@ -60,18 +62,21 @@ impl Value {
 
     /// The bytes, least significant first.
     #[must_use]
+    #[inline]
     pub fn as_le_bytes(&self) -> &[u8] {
         &self.bytes[..self.width.as_usize()]
     }
 
     /// How many bytes the value has.
     #[must_use]
+    #[inline]
     pub const fn width(&self) -> Width {
         self.width
     }
 
     /// The value as a number, or `None` where it is wider than eight bytes.
     #[must_use]
+    #[inline]
     pub const fn to_u64(&self) -> Option<u64> {
         if self.width.bytes() > 8 {
             return None;

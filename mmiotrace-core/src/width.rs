@@ -23,6 +23,7 @@ impl Width {
 
     /// A width of `bytes`, or `None` outside 1..=64.
     #[must_use]
+    #[inline]
     pub const fn from_bytes(bytes: u8) -> Option<Self> {
         if bytes >= 1 && bytes <= 64 {
             Some(Self(bytes))
@@ -33,18 +34,21 @@ impl Width {
 
     /// The number of bytes, 1 to 64.
     #[must_use]
+    #[inline]
     pub const fn bytes(self) -> u8 {
         self.0
     }
 
     /// The number of bytes as an index.
     #[must_use]
+    #[inline]
     pub const fn as_usize(self) -> usize {
         self.0 as usize
     }
 
     /// The largest number that fits, where the width is at most 8 bytes.
     #[must_use]
+    #[inline]
     pub const fn max_u64(self) -> Option<u64> {
         match self.0 {
             1..=8 => Some(u64::MAX >> (64 - 8 * self.0 as u32)),
