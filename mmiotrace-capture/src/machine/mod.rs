@@ -24,6 +24,7 @@ pub use cpus::{CpuSet, is_hot_pluggable};
 pub use kernel::{Config, Lockdown, boot_id, command_line, release, secure_boot, version};
 pub use log::kernel_log;
 pub use memory::available_kib;
+pub(crate) use modules::canonical as canonical_module_name;
 pub use modules::{ModuleState, is_builtin, module_state, module_version, modules};
 pub use mounts::{Mount, mounts};
 pub use pci::{PciAddress, PciFunction, PciInventory, Resource};

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 pub struct PciIds {
     vendors: HashMap<u16, String>,
     devices: HashMap<(u16, u16), String>,
+    base_classes: HashMap<u16, String>,
     classes: HashMap<u16, String>,
 }
 
@@ -37,7 +38,7 @@ impl PciIds {
                 }
             } else if let Some(line) = line.strip_prefix("C ") {
                 above = entry(line).map_or(Above::Nothing, |(class, name)| {
-                    ids.classes.insert(class << 8, name.to_owned());
+                    ids.base_classes.insert(class, name.to_owned());
                     Above::Class(class)
                 });
             } else {
@@ -60,7 +61,7 @@ impl PciIds {
             }
             Above::Class(class) => {
                 self.classes
-                    .insert(class << 8 | (number & 0xff), name.to_owned());
+                    .insert((class & 0xff) << 8 | (number & 0xff), name.to_owned());
             }
             Above::Nothing => {}
         }
@@ -88,7 +89,7 @@ impl PciIds {
     #[must_use]
     pub fn class(&self, class: u16) -> Option<&str> {
         let name = self.classes.get(&class);
-        name.or_else(|| self.classes.get(&(class & 0xff00)))
+        name.or_else(|| self.base_classes.get(&(class >> 8)))
             .map(String::as_str)
     }
 }
