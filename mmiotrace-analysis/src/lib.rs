@@ -3,6 +3,7 @@
 //! - [`Checker`] reads a trace once and gives a [`Verdict`]: complete or not, and why.
 //! - [`Filter`] says which records are wanted; a [`Selector`] picks their lines.
 //! - [`StatisticsBuilder`] counts accesses by kind, mapping, device and register.
+//! - [`blocks`] turns accesses into what the driver did: waits, transfers, repetitions.
 //!
 //! Each is a fold over the lines that a `mmiotrace_format::Reader` gives, with memory that does
 //! not grow with the trace. None of them prints anything.
