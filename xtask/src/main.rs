@@ -6,6 +6,7 @@ mod deny;
 mod fuzz;
 mod msrv;
 mod no_std;
+mod python;
 mod steps;
 mod test;
 mod toolchain;

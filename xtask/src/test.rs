@@ -1,7 +1,7 @@
 //! All tests, with everything they need.
 
 use crate::steps::Tally;
-use crate::vm;
+use crate::{python, vm};
 use std::process::Command;
 
 /// `cargo xtask test [--all]`.
@@ -19,6 +19,9 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     if let Err(error) = vm::apt::require(&[("gawk", "gawk"), ("xz", "xz-utils"), ("gcc", "gcc")]) {
         tally.skip(&format!("set-up: {error}"));
     }
+    if let Err(error) = python::prepare() {
+        tally.skip(&format!("readers of exports: {error}"));
+    }
     // Optimised, because whole traces go through the tests byte by byte.
     tally.program(
         "build",
@@ -27,7 +30,14 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     );
     tally.program(
         "tests",
-        &mut cargo(&["test", "--workspace", "--release", "--no-fail-fast"]),
+        &mut cargo(&[
+            "test",
+            "--workspace",
+            "--release",
+            "--no-fail-fast",
+            "--features",
+            "mmiotrace-export/parquet",
+        ]),
     );
     tally.program(
         "machines",

@@ -161,7 +161,8 @@ pub(crate) fn require(programs: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-fn install(packages: &[&str]) -> Result<String> {
+/// Installs packages; needs root's rights.
+pub(crate) fn install(packages: &[&str]) -> Result<String> {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
     command::output(
