@@ -209,16 +209,15 @@ fn access(
     }
 }
 
-impl<R: RegisterFile + ?Sized> Iterator for Accesses<'_, R> {
-    type Item = DecodedAccess;
-
-    fn next(&mut self) -> Option<DecodedAccess> {
+impl<R: RegisterFile + ?Sized> Accesses<'_, R> {
+    /// The next access with its number; for elements under a mask the number counts those left out.
+    pub(crate) fn next_numbered(&mut self) -> Option<(u64, DecodedAccess)> {
         loop {
             let step = self.step;
             // A `rep` of 2^64 elements does not end in anyone's lifetime.
             self.step = step.wrapping_add(1);
             match self.at(step) {
-                Step::Access(access) => return Some(access),
+                Step::Access(access) => return Some((step, access)),
                 Step::Skip => {}
                 Step::End => {
                     self.step = step;
@@ -226,6 +225,14 @@ impl<R: RegisterFile + ?Sized> Iterator for Accesses<'_, R> {
                 }
             }
         }
+    }
+}
+
+impl<R: RegisterFile + ?Sized> Iterator for Accesses<'_, R> {
+    type Item = DecodedAccess;
+
+    fn next(&mut self) -> Option<DecodedAccess> {
+        self.next_numbered().map(|(_, access)| access)
     }
 }
 

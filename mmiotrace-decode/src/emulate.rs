@@ -3,7 +3,7 @@
 mod alu;
 mod flags;
 mod locked;
-mod memory;
+pub(crate) mod memory;
 mod shift;
 mod stack;
 mod string;

@@ -9,6 +9,18 @@ mod ways;
 use crate::{DecodeError, DecodedInstruction};
 use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction, InstructionInfoFactory};
 
+/// The instructions with the longest lists in iced's info: `enter 0, 31` touches 62 places in
+/// memory (measured: the most of 3 million random instructions), `fxrstor`, `xrstor`, `fnsave` and
+/// `vzeroall` name the most registers.
+pub(crate) const LONGEST: [&[u8]; 6] = [
+    &[0xc8, 0x00, 0x00, 0x1f],
+    &[0x0f, 0xae, 0x0f],
+    &[0x0f, 0xae, 0x2f],
+    &[0x0f, 0xae, 0x07],
+    &[0xdd, 0x37],
+    &[0xc5, 0xfc, 0x77],
+];
+
 /// iced's decoder with its working memory.
 pub(crate) struct Fallback {
     factory: Option<InstructionInfoFactory>,
@@ -27,24 +39,12 @@ impl Fallback {
         Self { factory: None }
     }
 
-    /// Makes iced allocate what it ever will: its tables, and the lists of the info factory. The
-    /// instructions are those with the longest lists: `enter 0, 31` touches 62 places in memory
-    /// (measured: the most of 3 million random instructions), `fxrstor`, `xrstor` and `vzeroall`
-    /// name the most registers.
+    /// Makes iced allocate what it ever will: its tables, and the lists of the info factory.
     pub(crate) fn warm_up(&mut self) {
-        const LONGEST: [&[u8]; 6] = [
-            &[0xc8, 0x00, 0x00, 0x1f],
-            &[0x0f, 0xae, 0x0f],
-            &[0x0f, 0xae, 0x2f],
-            &[0x0f, 0xae, 0x07],
-            &[0xdd, 0x27],
-            &[0xc5, 0xfc, 0x77],
-        ];
         for code in LONGEST {
             // Only the allocation matters here.
             let _ = self.decode(code);
-            let instruction = parse(code);
-            if let (Ok(instruction), Some(factory)) = (instruction, self.factory.as_mut()) {
+            if let (Ok(instruction), Some(factory)) = (parse(code), self.factory.as_mut()) {
                 let _ = factory.info(&instruction);
             }
         }

@@ -50,6 +50,8 @@ pub enum Data {
     VectorUpper(u8),
     /// The MMX register with this number.
     Mmx(u8),
+    /// The top of the x87 stack, with all its ten bytes.
+    X87Top,
     /// The mask register with this number.
     Opmask(u8),
     /// A condition of the flags, as one byte.
@@ -189,14 +191,13 @@ impl DecodedInstruction {
         }
     }
 
-    /// The address of the memory operand, for a quick look; [`accesses`](Self::accesses) tells
-    /// all. For a register bit offset this is where bit 0 lies.
+    /// The address of the memory operand, a register bit offset included; for a gather or scatter
+    /// the address that the indexes count from. A quick look: [`accesses`](Self::accesses) tells
+    /// all.
     #[must_use]
     pub fn address(&self, registers: &Registers) -> Option<VirtAddr> {
-        match self.operand() {
-            Some(memory) => Some(VirtAddr(memory.address(registers, self.len))),
-            None => None,
-        }
+        self.operand()
+            .map(|_| VirtAddr(self.operand_address(registers)))
     }
 
     /// How often a string instruction does its work.
@@ -255,6 +256,7 @@ impl DecodedInstruction {
             DataClass::Vector => Data::Vector(self.register),
             DataClass::VectorUpper => Data::VectorUpper(self.register),
             DataClass::Mmx => Data::Mmx(self.register),
+            DataClass::X87Top => Data::X87Top,
             DataClass::Opmask => Data::Opmask(self.register),
             DataClass::Condition => Data::Condition,
             DataClass::ReturnAddress => Data::ReturnAddress,

@@ -5,8 +5,8 @@
 //! tells what that instruction is about to do ([`Decoder`], [`DecodedInstruction::accesses`]), how
 //! an engine can have it done without opening the page to anyone else
 //! ([`DecodedInstruction::way`]), and does it ([`DecodedInstruction::emulate`],
-//! [`DecodedInstruction::step`], and with the features `encoder` and `process` the ways `bounce`
-//! and `alias`). It is pure code over bytes, registers and a [`Bus`]: the same in a kernel module,
+//! [`DecodedInstruction::step`], and with the features `process` the ways `bounce` and
+//! `alias`). It is pure code over bytes, registers and a [`Bus`]: the same in a kernel module,
 //! in a signal handler and in a test.
 //!
 //! ```
@@ -31,10 +31,11 @@
 //!
 //! # Features
 //! None is on by default; without any the crate needs `alloc` only.
+//! - `native`: single accesses of exact width and atomic operations on real memory, for a [`Bus`]
+//!   over it. Integer code only, fit for a kernel. Unsafe code; x86-64 only.
 //! - `encoder`: re-encoding of an instruction on another operand, for the ways `bounce` and
 //!   `alias`.
-//! - `process`: running what was re-encoded, in this process, and single accesses of exact width on
-//!   real memory. x86-64 only; the one file with unsafe code.
+//! - `process`: running what was re-encoded, in this process; implies both.
 //! - `text`: disassembly as text, and the report behind `mmiotrace decode`.
 //! - `serde`: `Serialize` for that report.
 #![no_std]
@@ -52,9 +53,15 @@ mod error;
 mod gpr;
 mod iced;
 mod instruction;
+#[cfg(feature = "native")]
+pub mod native;
 mod operand;
 mod operation;
+#[cfg(feature = "process")]
+mod process;
 mod progress;
+#[cfg(feature = "encoder")]
+mod reencode;
 mod registers;
 mod step;
 mod way;
@@ -67,7 +74,11 @@ pub use error::DecodeError;
 pub use gpr::{Gpr, GprPart};
 pub use instruction::{Data, DecodedInstruction, Kind, Repeat};
 pub use operand::{Base, MemoryOperand, Segment};
+#[cfg(feature = "process")]
+pub use process::{AliasBus, Native};
 pub use progress::{Exception, Progress, Stop};
+#[cfg(feature = "encoder")]
+pub use reencode::{Reencoded, Reencoder};
 pub use registers::{RegisterFile, Registers};
 pub use step::Step;
 pub use way::{Context, Reason, Way};

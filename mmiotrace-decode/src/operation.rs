@@ -77,29 +77,24 @@ impl Operation {
     /// Whether flags that the SDM leaves undefined after the operation differ between CPUs in
     /// practice: then only running it gives what this CPU would give.
     pub(crate) const fn leaves_flags_to_the_cpu(self) -> bool {
-        use Operation as O;
         matches!(
             self,
-            O::Rol
-                | O::Ror
-                | O::Rcl
-                | O::Rcr
-                | O::Shl
-                | O::Shr
-                | O::Sar
-                | O::Shld
-                | O::Shrd
-                | O::Imul
-                | O::Mul
-                | O::ImulWide
-                | O::Div
-                | O::Idiv
-                | O::Bsf
-                | O::Bsr
-                | O::Bt
-                | O::Bts
-                | O::Btr
-                | O::Btc
+            Self::Rol
+                | Self::Ror
+                | Self::Rcl
+                | Self::Rcr
+                | Self::Shl
+                | Self::Shr
+                | Self::Sar
+                | Self::Shld
+                | Self::Shrd
+                | Self::Imul
+                | Self::Mul
+                | Self::ImulWide
+                | Self::Div
+                | Self::Idiv
+                | Self::Bsf
+                | Self::Bsr
         )
     }
 }
@@ -214,6 +209,8 @@ pub(crate) enum DataClass {
     /// Bytes 8 to 15 of a vector register (`movhps`).
     VectorUpper,
     Mmx,
+    /// The top of the x87 stack, with all its ten bytes.
+    X87Top,
     Opmask,
     /// The condition in `detail`, as one byte.
     Condition,

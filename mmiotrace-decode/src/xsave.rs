@@ -137,6 +137,12 @@ impl<'a> ExtendedState<'a> {
         Some(u64::from_le_bytes(bytes))
     }
 
+    /// The ten bytes of the top of the x87 stack.
+    #[cfg(feature = "process")]
+    pub(crate) fn x87_top(&self) -> Option<[u8; 10]> {
+        self.area.get(32..42)?.try_into().ok()
+    }
+
     fn mmx(&self, number: u8) -> Option<u64> {
         if !self.is_in_use(X87) {
             return Some(0);

@@ -9,12 +9,22 @@ pub(super) fn read<B: Bus + ?Sized>(bus: &mut B, address: u64, width: u8) -> Res
     let into = bytes
         .get_mut(..usize::from(width))
         .ok_or(Reason::NotEncodable)?;
+    read_into(bus, address, into)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// A read of an operand.
+pub(crate) fn read_into<B: Bus + ?Sized>(
+    bus: &mut B,
+    address: u64,
+    into: &mut [u8],
+) -> Result<(), Stop> {
     match bus.locate(VirtAddr(address), into.len()) {
         Place::Device => bus.read_device(VirtAddr(address), into)?,
         Place::Memory => bus.read_memory(VirtAddr(address), into)?,
         Place::Mixed => read_pieces(bus, address, into)?,
     }
-    Ok(u64::from_le_bytes(bytes))
+    Ok(())
 }
 
 /// A write of the lowest `width` bytes, up to eight.
@@ -29,6 +39,16 @@ pub(super) fn write<B: Bus + ?Sized>(
     let bytes = bytes
         .get(..usize::from(width))
         .ok_or(Reason::NotEncodable)?;
+    write_from(bus, address, bytes, hint)
+}
+
+/// A write of an operand.
+pub(crate) fn write_from<B: Bus + ?Sized>(
+    bus: &mut B,
+    address: u64,
+    bytes: &[u8],
+    hint: Hint,
+) -> Result<(), Stop> {
     match bus.locate(VirtAddr(address), bytes.len()) {
         Place::Device => bus.write_device(VirtAddr(address), bytes, hint)?,
         Place::Memory => bus.write_memory(VirtAddr(address), bytes)?,
@@ -38,7 +58,7 @@ pub(super) fn write<B: Bus + ?Sized>(
 }
 
 /// Makes sure that a later [`write`] of this operand cannot fail for want of ordinary memory.
-pub(super) fn prepare<B: Bus + ?Sized>(bus: &mut B, address: u64, width: u8) -> Result<(), Stop> {
+pub(crate) fn prepare<B: Bus + ?Sized>(bus: &mut B, address: u64, width: u8) -> Result<(), Stop> {
     match bus.locate(VirtAddr(address), usize::from(width)) {
         Place::Device => {}
         Place::Memory => bus.prepare_write(VirtAddr(address), usize::from(width))?,

@@ -76,6 +76,10 @@ fn explicit(
         if conditional {
             decoded.flags |= flag::CONDITIONAL;
         }
+        if instruction.mnemonic() == M::Fld && len == 10 {
+            decoded.data = DataClass::X87Top;
+            decoded.flags |= flag::PLAIN_MOVE;
+        }
     }
     if decoded.width == 0 && len == 0 {
         decoded.shape = Shape::Unknown;
