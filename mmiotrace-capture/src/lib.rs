@@ -9,5 +9,6 @@
 //! print!("{}", PciInventory::read(&root).header_lines(&PciIds::read(&root)));
 //! ```
 
+pub mod doctor;
 pub mod machine;
 pub mod tracefs;

@@ -1,6 +1,8 @@
 //! The tracefs backend over a made-up tracing folder: what it gives, and that it puts everything
 //! back on every way out.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod support;
 
 use mmiotrace_capture::tracefs::{

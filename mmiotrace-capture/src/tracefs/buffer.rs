@@ -14,7 +14,7 @@ const BYTES_PER_EVENT: u64 = 56;
 /// While a driver holds the only CPU that is on-line, nobody reads; the ring must take what it does
 /// until then. A fault costs some microseconds, so 128 MiB are several seconds of nothing but
 /// accesses; an eighth of the free memory leaves a small machine alive.
-pub(super) fn automatic_kib(available_kib: Option<u64>) -> u64 {
+pub(crate) fn automatic_kib(available_kib: Option<u64>) -> u64 {
     available_kib.map_or(16 << 10, |kib| (kib / 8).clamp(4 << 10, 128 << 10))
 }
 

@@ -70,10 +70,6 @@ impl TraceDir {
         &self.folder
     }
 
-    pub(crate) fn exists(&self, file: &str) -> bool {
-        self.path(file).exists()
-    }
-
     /// The text of a control file, white space at its end taken off.
     pub(crate) fn read(&self, file: &str) -> Result<String, Error> {
         let path = self.path(file);

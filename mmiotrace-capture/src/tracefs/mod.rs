@@ -62,6 +62,7 @@ mod trace_file;
 mod undo;
 
 pub use backend::Tracefs;
+pub(crate) use buffer::automatic_kib as automatic_ring_kib;
 pub use driver::{Driver, Subject};
 pub use error::Error;
 pub use figures::Figures;

@@ -229,3 +229,22 @@ pub(crate) fn differences(
 pub(crate) fn skipped(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
 }
+
+/// Plays the kernel's part of a capture: once the tracer is on, what `feed` says goes into the
+/// pipe; the pipe ends when tracing is off.
+pub(crate) fn kernel(machine: &Machine, feed: &'static str) -> std::thread::JoinHandle<()> {
+    let root = machine.root();
+    let read = move |file: &str| root.read(format!("{TRACING}/{file}")).unwrap_or_default();
+    let pipe = machine.path(&format!("{TRACING}/trace_pipe"));
+    std::thread::spawn(move || {
+        let pause = || std::thread::sleep(core::time::Duration::from_millis(2));
+        while read("current_tracer") != "mmiotrace" {
+            pause();
+        }
+        let mut pipe = fs::OpenOptions::new().write(true).open(pipe).unwrap();
+        pipe.write_all(feed.as_bytes()).unwrap();
+        while read("tracing_on") != "0" {
+            pause();
+        }
+    })
+}
