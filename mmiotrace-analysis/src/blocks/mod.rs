@@ -28,6 +28,7 @@ mod condition;
 mod delay;
 mod facts;
 mod folder;
+mod line_folder;
 mod lines;
 mod location;
 mod pair;
@@ -47,6 +48,7 @@ pub use block::{
 pub use condition::Condition;
 pub use facts::RegisterFacts;
 pub use folder::{Folder, Record};
+pub use line_folder::LineFolder;
 pub use lines::Lines;
 pub use location::Location;
 pub use print::{Addresses, Names};
