@@ -25,6 +25,18 @@ pub(crate) enum Frame {
     End { end: usize },
 }
 
+impl Frame {
+    /// How many bytes of the input are done with.
+    pub(crate) const fn end(&self) -> usize {
+        match *self {
+            Self::Line { end, .. }
+            | Self::TooLong { end, .. }
+            | Self::NeedInput { end }
+            | Self::End { end } => end,
+        }
+    }
+}
+
 /// Finds line after line in input that comes in pieces. Never looks twice at a byte for a newline.
 #[derive(Clone, Debug)]
 pub(crate) struct Framer {

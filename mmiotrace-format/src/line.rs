@@ -1,7 +1,7 @@
 //! A line and its place.
 
-use crate::parse;
 use crate::{LineKind, ParseError, Position, Record};
+use crate::{hot, parse};
 
 /// One line of a trace: its exact bytes, ending included, and where it stands.
 ///
@@ -87,6 +87,9 @@ impl<'a> Line<'a> {
     /// # Errors
     /// Where the line begins with a keyword and the rest of it is not what belongs to it.
     pub fn parse(&self) -> Result<Record<'a>, ParseError> {
+        if let Some(event) = hot::line(self.without_newline()) {
+            return Ok(Record::Event(event));
+        }
         parse::line(self.without_newline()).map_err(|fault| ParseError::new(self.position, fault))
     }
 }

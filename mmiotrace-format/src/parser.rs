@@ -3,6 +3,7 @@
 use crate::frame::{DEFAULT_MAX_LINE_LEN, Frame, Framer};
 use crate::hot;
 use crate::{Line, ParseError, Position, Record};
+use mmiotrace_core::Event;
 
 /// What a push gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Parser {
         Self {
             framer: Framer::new(max_line_len, start),
             record: start,
-            memo: hot::Memo::NONE,
+            memo: hot::Memo::new(),
         }
     }
 
@@ -105,15 +106,9 @@ impl Parser {
     /// nothing follows `input`; without it a last line without newline waits for more.
     #[inline]
     pub fn push<'i>(&mut self, input: &mut &'i [u8], end: bool) -> Step<'i> {
-        if self.framer.at_line_start() {
-            if let Some(fields) = hot::access(&mut self.memo, input) {
-                if fields.len <= self.framer.limit() {
-                    self.record = self.framer.position();
-                    self.framer.took_line(fields.len);
-                    *input = input.get(fields.len..).unwrap_or_default();
-                    return Step::Record(Record::Event(fields.event()));
-                }
-            }
+        if let Some(fields) = self.take_access(input) {
+            *input = input.get(fields.len..).unwrap_or_default();
+            return Step::Record(Record::Event(fields.event()));
         }
         self.push_any(input, end)
     }
@@ -121,6 +116,10 @@ impl Parser {
     /// The same for a line of any kind.
     #[inline(never)]
     fn push_any<'i>(&mut self, input: &mut &'i [u8], end: bool) -> Step<'i> {
+        if let Some((event, len)) = self.take_unknown(input) {
+            *input = input.get(len..).unwrap_or_default();
+            return Step::Record(Record::Event(event));
+        }
         match self.push_line(input, end) {
             LineStep::Line(line) => match line.parse() {
                 Ok(record) => Step::Record(record),
@@ -132,32 +131,74 @@ impl Parser {
         }
     }
 
+    /// Takes an access that begins the input, where its line has the kernel's form.
+    #[inline(always)]
+    pub(crate) fn take_access(&mut self, input: &[u8]) -> Option<hot::Fields> {
+        if !self.framer.at_line_start() {
+            return None;
+        }
+        let fields = hot::access(&mut self.memo, input)?;
+        self.take(fields.len)?;
+        Some(fields)
+    }
+
+    /// The same for an access that the kernel did not decode. Returns the length of its line.
+    pub(crate) fn take_unknown(&mut self, input: &[u8]) -> Option<(Event, usize)> {
+        if !self.framer.at_line_start() {
+            return None;
+        }
+        let (event, len) = hot::unknown(&mut self.memo, input)?;
+        self.take(len)?;
+        Some((event, len))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, len: usize) -> Option<()> {
+        if len > self.framer.limit() {
+            return None;
+        }
+        self.record = self.framer.position();
+        self.framer.took_line(len);
+        Some(())
+    }
+
+    /// The next line, as a place in the input.
+    pub(crate) fn frame(&mut self, input: &[u8], end: bool) -> Frame {
+        let frame = self.framer.frame(input, end);
+        match frame {
+            Frame::Line { position, .. } => self.record = position,
+            Frame::TooLong { error, .. } => self.record = error.line_start(),
+            Frame::NeedInput { .. } | Frame::End { .. } => {}
+        }
+        frame
+    }
+
+    /// The longest line, in bytes without its ending.
+    pub(crate) const fn max_line_len(&self) -> usize {
+        self.framer.limit()
+    }
+
+    /// Whether the next input begins within a line that was too long.
+    pub(crate) const fn is_skipping(&self) -> bool {
+        !self.framer.at_line_start()
+    }
+
     /// The next line, not parsed. `input` is moved past the bytes that are done with. May be
     /// mixed with [`push`](Self::push).
     pub fn push_line<'i>(&mut self, input: &mut &'i [u8], end: bool) -> LineStep<'i> {
         let bytes = *input;
-        let frame = self.framer.frame(bytes, end);
-        let (Frame::Line { end, .. }
-        | Frame::TooLong { end, .. }
-        | Frame::NeedInput { end }
-        | Frame::End { end }) = frame;
-        *input = bytes.get(end..).unwrap_or_default();
+        let frame = self.frame(bytes, end);
+        *input = bytes.get(frame.end()..).unwrap_or_default();
         match frame {
             Frame::Line {
                 start,
                 end,
                 position,
-            } => {
-                self.record = position;
-                LineStep::Line(Line::new(
-                    bytes.get(start..end).unwrap_or_default(),
-                    position,
-                ))
-            }
-            Frame::TooLong { error, .. } => {
-                self.record = error.line_start();
-                LineStep::TooLong(error)
-            }
+            } => LineStep::Line(Line::new(
+                bytes.get(start..end).unwrap_or_default(),
+                position,
+            )),
+            Frame::TooLong { error, .. } => LineStep::TooLong(error),
             Frame::NeedInput { .. } => LineStep::NeedInput,
             Frame::End { .. } => LineStep::End,
         }

@@ -47,22 +47,18 @@ impl Buffer {
         self.used = self.used.saturating_add(len).min(self.lines.len());
     }
 
-    /// The used bytes from `from` to `to` bytes before the first that is not used.
+    /// The last `len` bytes that are used.
     #[inline]
-    pub(crate) fn behind(&self, from: usize, to: usize) -> &[u8] {
-        let range = self.used.saturating_sub(from)..self.used.saturating_sub(to);
-        self.lines.get(range).unwrap_or_default()
+    pub(crate) fn behind(&self, len: usize) -> &[u8] {
+        self.lines
+            .get(self.used.saturating_sub(len)..self.used)
+            .unwrap_or_default()
     }
 
     /// The same, shared.
-    pub(crate) fn share_behind(&self, from: usize, to: usize) -> Bytes {
-        self.lines.slice_ref(self.behind(from, to))
-    }
-
-    /// Takes everything that is handed out and not yet used.
-    pub(crate) fn take_lines(&mut self) -> Bytes {
-        let mut lines = core::mem::take(&mut self.lines);
-        lines.split_off(core::mem::take(&mut self.used).min(lines.len()))
+    pub(crate) fn share_behind(&self, len: usize) -> Bytes {
+        self.lines
+            .slice(self.used.saturating_sub(len).min(self.used)..self.used)
     }
 
     /// How many bytes are read and not handed out: a line that is not whole, or lines that may

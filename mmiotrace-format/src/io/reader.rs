@@ -1,8 +1,8 @@
 //! Records from any source of bytes.
 
 use super::buffer::Buffer;
-use crate::frame::{DEFAULT_MAX_LINE_LEN, Frame, Framer};
-use crate::{Error, Line, Position, Record, RecordBuf};
+use crate::frame::{DEFAULT_MAX_LINE_LEN, Frame};
+use crate::{Error, Line, Parser, Position, Record, RecordBuf};
 use std::io::Read;
 
 /// Reads lines and records from any [`Read`]. Does its own buffering.
@@ -48,10 +48,9 @@ use std::io::Read;
 pub struct Reader<R> {
     source: R,
     buffer: Buffer,
-    framer: Framer,
+    parser: Parser,
     growing: bool,
     ended: bool,
-    record: Position,
 }
 
 /// The options of a [`Reader`].
@@ -99,10 +98,9 @@ impl ReaderBuilder {
         Reader {
             source,
             buffer: Buffer::new(self.capacity),
-            framer: Framer::new(self.max_line_len, Position::START),
+            parser: Parser::with_max_line_len(self.max_line_len),
             growing: self.growing,
             ended: false,
-            record: Position::START,
         }
     }
 }
@@ -111,13 +109,6 @@ impl Default for ReaderBuilder {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// A line in the buffer: so many bytes before the first unused one.
-struct Behind {
-    from: usize,
-    to: usize,
-    position: Position,
 }
 
 impl<R: Read> Reader<R> {
@@ -137,16 +128,34 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// Where the source fails or the line is over the limit.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, Error> {
-        Ok(self
-            .advance()?
-            .map(|line| Line::new(self.buffer.behind(line.from, line.to), line.position)))
+        let Some(len) = self.advance()? else {
+            return Ok(None);
+        };
+        Ok(Some(Line::new(
+            self.buffer.behind(len),
+            self.record_position(),
+        )))
     }
 
     /// The next record; `None` at the end.
     ///
     /// # Errors
     /// Where the source fails, or the line is over the limit or does not parse.
+    #[inline]
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
+        if let Some(fields) = self.parser.take_access(self.buffer.lines()) {
+            self.buffer.consume(fields.len);
+            return Ok(Some(Record::Event(fields.event())));
+        }
+        self.next_record_of_any_kind()
+    }
+
+    #[inline(never)]
+    fn next_record_of_any_kind(&mut self) -> Result<Option<Record<'_>>, Error> {
+        if let Some((event, len)) = self.parser.take_unknown(self.buffer.lines()) {
+            self.buffer.consume(len);
+            return Ok(Some(Record::Event(event)));
+        }
         match self.next_line()? {
             Some(line) => Ok(Some(line.parse()?)),
             None => Ok(None),
@@ -159,10 +168,16 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// As [`next_record`](Self::next_record); `record` stays as it was.
     pub fn read_record(&mut self, record: &mut RecordBuf) -> Result<bool, Error> {
-        let Some(line) = self.advance()? else {
+        if let Some(fields) = self.parser.take_access(self.buffer.lines()) {
+            self.buffer.consume(fields.len);
+            let line = self.buffer.share_behind(fields.len);
+            *record = RecordBuf::from_event(line, self.record_position(), fields.event());
+            return Ok(true);
+        }
+        let Some(len) = self.advance()? else {
             return Ok(false);
         };
-        *record = RecordBuf::parse(self.buffer.share_behind(line.from, line.to), line.position)?;
+        *record = RecordBuf::parse(self.buffer.share_behind(len), self.record_position())?;
         Ok(true)
     }
 
@@ -173,15 +188,16 @@ impl<R: Read> Reader<R> {
         self.ended = true;
     }
 
-    fn advance(&mut self) -> Result<Option<Behind>, Error> {
+    /// Takes the next line and returns its length: it stands just before what is not used.
+    fn advance(&mut self) -> Result<Option<usize>, Error> {
         loop {
             if let Some(found) = self.advance_buffered(true) {
                 return found.map(Some);
             }
             // What is left is no whole line.
             if !self.ended {
-                let over = self.buffer.partial_len() > self.framer.limit();
-                if self.buffer.partial_is_one_line() && (over || !self.framer.at_line_start()) {
+                let over = self.buffer.partial_len() > self.parser.max_line_len();
+                if self.buffer.partial_is_one_line() && (over || self.parser.is_skipping()) {
                     self.buffer.hand_out_partial();
                     if let Some(found) = self.advance_buffered(false) {
                         return found.map(Some);
@@ -202,31 +218,14 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The next line of those handed out; `whole` says that they are whole lines.
-    fn advance_buffered(&mut self, whole: bool) -> Option<Result<Behind, Error>> {
-        match self.framer.frame(self.buffer.lines(), whole) {
-            Frame::Line {
-                start,
-                end,
-                position,
-            } => {
-                self.buffer.consume(end);
-                self.record = position;
-                Some(Ok(Behind {
-                    from: end - start,
-                    to: 0,
-                    position,
-                }))
-            }
-            Frame::TooLong { end, error } => {
-                self.buffer.consume(end);
-                self.record = error.line_start();
-                Some(Err(error.into()))
-            }
-            Frame::NeedInput { end } | Frame::End { end } => {
-                self.buffer.consume(end);
-                None
-            }
+    /// The same for a line of those handed out; `whole` says that they are whole lines.
+    fn advance_buffered(&mut self, whole: bool) -> Option<Result<usize, Error>> {
+        let frame = self.parser.frame(self.buffer.lines(), whole);
+        self.buffer.consume(frame.end());
+        match frame {
+            Frame::Line { start, end, .. } => Some(Ok(end - start)),
+            Frame::TooLong { error, .. } => Some(Err(error.into())),
+            Frame::NeedInput { .. } | Frame::End { .. } => None,
         }
     }
 }
@@ -235,13 +234,13 @@ impl<R> Reader<R> {
     /// Where the next line begins.
     #[must_use]
     pub const fn position(&self) -> Position {
-        self.framer.position()
+        self.parser.position()
     }
 
     /// Where the last line or record that was given, or the last error, begins.
     #[must_use]
     pub const fn record_position(&self) -> Position {
-        self.record
+        self.parser.record_position()
     }
 
     /// The source.
