@@ -30,11 +30,13 @@
 #[cfg(feature = "parquet")]
 mod parquet;
 mod perfetto;
+mod report;
 mod tracks;
 mod vcd;
 
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetExporter;
 pub use perfetto::PerfettoExporter;
+pub use report::{Bar, Report, Severity};
 pub use tracks::{Naming, unnamed};
 pub use vcd::{VcdExporter, VcdSummary};

@@ -19,7 +19,7 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     if let Err(error) = vm::apt::require(&[("gawk", "gawk"), ("xz", "xz-utils"), ("gcc", "gcc")]) {
         tally.skip(&format!("set-up: {error}"));
     }
-    if let Err(error) = python::prepare() {
+    if let Err(error) = python::prepare(all) {
         tally.skip(&format!("readers of exports: {error}"));
     }
     // Optimised, because whole traces go through the tests byte by byte.
