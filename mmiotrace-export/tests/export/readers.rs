@@ -1,8 +1,6 @@
 //! What is exported, read back by programs of others and compared with the trace's text.
 
-mod common;
-
-use common::{feed, fixture, read_by, rows};
+use crate::common::{feed, fixture, read_by, rows};
 use mmiotrace_export::{PerfettoExporter, VcdExporter, unnamed};
 
 const TRACES: [&str; 4] = [

@@ -1,8 +1,6 @@
 //! The report in a real browser.
 
-mod common;
-
-use common::{feed, fixture, read_by, rows};
+use crate::common::{feed, fixture, read_by, rows};
 use mmiotrace_export::{Bar, Report, Severity, unnamed};
 
 /// What the page showed, by key.

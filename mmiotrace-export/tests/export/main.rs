@@ -1,0 +1,5 @@
+//! What is exported, judged by programs of others.
+
+mod browser;
+mod common;
+mod readers;
