@@ -26,6 +26,13 @@ fn options(machine: &Machine) -> Options {
         .buffer(Buffer::Kib(4096))
 }
 
+/// A machine with one CPU, as it is when the kernel has taken the others off-line.
+fn one_cpu() -> Machine {
+    let machine = Machine::new();
+    machine.put("/sys/devices/system/cpu/online", "0\n");
+    machine
+}
+
 /// Runs a plan to its end; gives the report and the trace. Checks that the machine is as before.
 fn capture(
     machine: &Machine,
@@ -77,7 +84,7 @@ fn script(machine: &Machine, name: &str, status: i32, complaint: &str) -> std::p
 
 #[test]
 fn a_command_with_its_phases() {
-    let machine = Machine::new();
+    let machine = one_cpu();
     let mut trace = Vec::new();
     let mut plan = plan();
     plan.command = command(&["sh", "-c", "sleep 0.1; exit 3"]);
@@ -97,6 +104,16 @@ fn a_command_with_its_phases() {
             "capture ends"
         ]
     );
+}
+
+#[test]
+fn cpus_that_stay_on_line_are_told_in_the_trace() {
+    let machine = Machine::new();
+    let mut plan = plan();
+    plan.time_limit = Some(Duration::ZERO);
+    let report = capture(&machine, plan, &mut Vec::new(), &|| 0);
+    assert_eq!(report.figures.cpus, 4);
+    assert!(markers(&machine)[1].starts_with("4 CPUs are on-line"));
 }
 
 #[test]
@@ -167,7 +184,7 @@ fn an_interrupt_ends_a_command_that_ignores_it_when_asked_twice() {
 
 #[test]
 fn a_driver_is_loaded_in_the_trace() {
-    let machine = Machine::new();
+    let machine = one_cpu();
     let modprobe = script(&machine, "modprobe", 0, "");
     let subject = Subject::module(OsStr::new("e1000"));
     let mut driver = Driver::new(machine.root(), subject)
@@ -209,7 +226,7 @@ fn capture_ignoring(machine: &Machine, plan: Plan, changed: &str) -> Report {
 
 #[test]
 fn a_driver_that_fails_to_load() {
-    let machine = Machine::new();
+    let machine = one_cpu();
     let modprobe = script(
         &machine,
         "modprobe",

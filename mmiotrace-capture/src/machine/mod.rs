@@ -10,6 +10,8 @@
 //! ```
 
 mod cpus;
+mod displays;
+mod identifiers;
 mod kernel;
 mod log;
 mod memory;
@@ -21,6 +23,8 @@ mod pci_text;
 mod root;
 
 pub use cpus::{CpuSet, is_hot_pluggable};
+pub use displays::{Display, displays};
+pub use identifiers::{mac_addresses, serial_numbers};
 pub use kernel::{Config, Lockdown, boot_id, command_line, release, secure_boot, version};
 pub use log::kernel_log;
 pub use memory::available_kib;

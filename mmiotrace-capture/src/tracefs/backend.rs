@@ -220,6 +220,7 @@ impl Tracefs {
         match result {
             Ok((dir, ready, pipe)) => {
                 self.figures.buffer_kib = ready.buffer_kib;
+                self.figures.cpus = ready.online.len() as u64;
                 let is_fifo = pipe
                     .metadata()
                     .is_ok_and(|metadata| metadata.file_type().is_fifo());

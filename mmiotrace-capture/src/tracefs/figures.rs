@@ -9,6 +9,9 @@ use super::RingStats;
 pub struct Figures {
     /// The size of the ring, in KiB for each recording CPU.
     pub buffer_kib: u64,
+    /// CPUs that were on-line while it recorded. With more than one, accesses may be missing that
+    /// nothing counts.
+    pub cpus: u64,
     /// The kernel's own counters: when last looked at, or at the end.
     pub ring: RingStats,
     /// Records that came out of the ring. Equal to `ring.read_events`, unless markers with

@@ -146,6 +146,13 @@ struct Session<'a> {
 impl Session<'_> {
     fn phases(&mut self, driver: Option<&Driver>) -> Option<ExitStatus> {
         self.mark("capture begins");
+        let cpus = self.backend.figures().cpus;
+        if cpus > 1 {
+            // In the trace, so that whoever gets it knows.
+            self.mark(&format!(
+                "{cpus} CPUs are on-line: accesses may be missing without count"
+            ));
+        }
         for text in core::mem::take(&mut self.plan.marks) {
             if let Err(error) = self.backend.marker(&text) {
                 self.failures.push(error);
