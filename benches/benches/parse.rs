@@ -1,11 +1,12 @@
 //! Reading.
 #![allow(missing_docs)]
 
+use core::ops::ControlFlow;
 use criterion::{Criterion, Throughput, black_box, criterion_group};
 use memchr::memchr_iter;
 use mmiotrace_benches::ratio::Comparison;
 use mmiotrace_benches::{corpus, plain};
-use mmiotrace_format::{Parser, Reader, Record, RecordBuf, Step};
+use mmiotrace_format::{Block, Parallel, Parser, Reader, Record, RecordBuf, Step};
 
 /// Every record, with its position, by the push parser from memory.
 fn push(trace: &[u8]) -> u64 {
@@ -68,9 +69,25 @@ fn owned(trace: &[u8]) -> u64 {
     records
 }
 
+/// How many records, counted on all processors.
+fn parallel(trace: &[u8], read: bool) -> usize {
+    let work = |block: Block<'_>| block.records().map(black_box).count();
+    let mut records = 0;
+    let take = |count: usize| {
+        records += count;
+        ControlFlow::Continue(())
+    };
+    if read {
+        drop(Parallel::new().read(trace, work, take));
+    } else {
+        Parallel::new().slice(trace, work, take);
+    }
+    records
+}
+
 /// As a person would write it.
 fn plain_loop(trace: &[u8]) -> u64 {
-    let text = std::str::from_utf8(trace).unwrap_or_default();
+    let text = core::str::from_utf8(trace).unwrap_or_default();
     let mut records = 0;
     for line in text.lines() {
         black_box(plain::parse_access(line));
@@ -90,7 +107,9 @@ fn ratios() {
         .case("push, a sum over fields", || push_sum(&trace))
         .case("reader, lines", || reader_lines(&trace))
         .case("reader, records", || reader(&trace))
-        .case("reader, owned records", || owned(&trace));
+        .case("reader, owned records", || owned(&trace))
+        .wall_case("parallel, slice (wall clock)", || parallel(&trace, false))
+        .wall_case("parallel, read (wall clock)", || parallel(&trace, true));
     comparison.run(5);
 }
 

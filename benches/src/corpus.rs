@@ -95,7 +95,7 @@ impl<'a> Piece<'a> {
             .sum();
         let (before, rest) = line.split_at(words);
         let (time, after) = rest.split_at(rest.iter().position(|byte| *byte == b' ')?);
-        let (seconds, micros) = std::str::from_utf8(time).ok()?.split_once('.')?;
+        let (seconds, micros) = core::str::from_utf8(time).ok()?.split_once('.')?;
         let micros = seconds.parse::<u64>().ok()? * 1_000_000 + micros.parse::<u64>().ok()?;
         Some(Self {
             before,

@@ -1,7 +1,8 @@
 //! Ratios to a yardstick measured in the same run.
 
+use core::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Pieces of work that are measured in turn, round after round, so that whatever else the machine
 /// does falls on all alike; the medians are compared.

@@ -1,8 +1,9 @@
 //! Where one line ends and the next begins.
 
+use crate::blocks::{self, Cut};
 use crate::error::Fault;
 use crate::{ParseError, ParseErrorKind, Position, wrap};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// The longest line that is read unless another limit is set: 1 MiB. The kernel's longest is a
 /// marker of 4096 bytes (`kernel/trace/trace.c`).
@@ -26,6 +27,27 @@ pub(crate) enum Frame {
 }
 
 impl Frame {
+    /// The same, where the input begins `by` bytes earlier.
+    const fn moved_by(self, by: usize) -> Self {
+        match self {
+            Self::Line {
+                start,
+                end,
+                position,
+            } => Self::Line {
+                start: start + by,
+                end: end + by,
+                position,
+            },
+            Self::TooLong { end, error } => Self::TooLong {
+                end: end + by,
+                error,
+            },
+            Self::NeedInput { end } => Self::NeedInput { end: end + by },
+            Self::End { end } => Self::End { end: end + by },
+        }
+    }
+
     /// How many bytes of the input are done with.
     pub(crate) const fn end(&self) -> usize {
         match *self {
@@ -81,35 +103,47 @@ impl Framer {
     /// The next line of `input`, which begins with everything that the last call did not use.
     /// `end` says that nothing will follow the input.
     pub(crate) fn frame(&mut self, input: &[u8], end: bool) -> Frame {
-        let mut start = 0;
-        if self.skipping {
-            let Some(newline) = memchr(b'\n', input) else {
-                self.next = self.next.advanced_by(0, input.len() as u64);
-                let all = input.len();
-                return if end {
-                    Frame::End { end: all }
-                } else {
-                    Frame::NeedInput { end: all }
-                };
-            };
-            start = newline + 1;
-            self.next = self.next.advanced_by(1, start as u64);
-            self.skipping = false;
-        }
+        let start = self.skip(input);
         let line = input.get(start..).unwrap_or_default();
-        match self.frame_line(line, end) {
-            Frame::Line { end, position, .. } => Frame::Line {
-                start,
-                end: start + end,
-                position,
-            },
-            Frame::TooLong { end, error } => Frame::TooLong {
-                end: start + end,
-                error,
-            },
-            Frame::NeedInput { end } => Frame::NeedInput { end: start + end },
-            Frame::End { end } => Frame::End { end: start + end },
+        self.frame_line(line, end).moved_by(start)
+    }
+
+    /// The same for as many lines as there are: whole ones, and none of a record that may go on
+    /// after the input.
+    pub(crate) fn frame_block(&mut self, input: &[u8], end: bool) -> Frame {
+        let start = self.skip(input);
+        let lines = input.get(start..).unwrap_or_default();
+        let cut = if end {
+            Cut {
+                whole: lines.len(),
+                held_back: false,
+            }
+        } else {
+            blocks::cut(lines)
+        };
+        let frame = match lines.get(..cut.whole) {
+            Some(whole @ [_, ..]) => {
+                let newlines = memchr_iter(b'\n', whole).count() as u64;
+                self.line(cut.whole, newlines)
+            }
+            _ if cut.held_back => Frame::NeedInput { end: 0 },
+            _ => self.frame_partial(lines, end),
+        };
+        frame.moved_by(start)
+    }
+
+    /// Drops what belongs to a line that was too long. Returns how many bytes these are.
+    fn skip(&mut self, input: &[u8]) -> usize {
+        if !self.skipping {
+            return 0;
         }
+        let (len, newlines) = match memchr(b'\n', input) {
+            Some(newline) => (newline + 1, 1),
+            None => (input.len(), 0),
+        };
+        self.skipping = newlines == 0;
+        self.next = self.next.advanced_by(newlines, len as u64);
+        len
     }
 
     /// The same for input that begins a line.

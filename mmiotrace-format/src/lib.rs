@@ -23,7 +23,7 @@ extern crate alloc;
 extern crate std;
 
 mod annotation;
-#[cfg(feature = "std")]
+mod block;
 mod blocks;
 #[cfg(feature = "std")]
 mod encode;
@@ -38,6 +38,8 @@ mod kind;
 mod lift;
 mod line;
 mod other;
+#[cfg(feature = "parallel")]
+mod parallel;
 mod parse;
 mod parser;
 mod position;
@@ -47,6 +49,7 @@ mod record_buf;
 mod wrap;
 
 pub use annotation::Annotation;
+pub use block::{Block, Lines, Records};
 #[cfg(feature = "std")]
 pub use error::Error;
 pub use error::{ParseError, ParseErrorKind};
@@ -59,6 +62,8 @@ pub use kind::LineKind;
 pub use lift::Lifter;
 pub use line::Line;
 pub use other::{Other, OtherKind};
+#[cfg(feature = "parallel")]
+pub use parallel::Parallel;
 pub use parse::Columns;
 pub use parser::{LineStep, Parser, Step};
 pub use position::Position;

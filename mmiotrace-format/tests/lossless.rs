@@ -2,7 +2,7 @@
 
 mod traces;
 
-use mmiotrace_format::{Error, Line, ParseError, Parser, Position, Reader, Writer};
+use mmiotrace_format::{ParseError, Reader, Writer};
 use traces::Trace;
 
 /// The lines that do not parse, in all traces, by name and number: each is a marker's tail that

@@ -89,6 +89,7 @@ impl<'a> Columns<'a> {
 
     /// The length, of `MAP`.
     #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a column, not a container")]
     pub fn len(&self) -> Option<u64> {
         self.hex(Field::Len)
     }

@@ -1,5 +1,5 @@
 //! The real traces that tests run over.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::fs;
 use std::io::Read;
