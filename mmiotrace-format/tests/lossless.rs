@@ -1,4 +1,5 @@
 //! Nothing in any trace is lost or changed by reading and writing.
+#![allow(clippy::unwrap_used, missing_docs)]
 
 mod traces;
 

@@ -1,5 +1,5 @@
 //! The real traces that tests run over.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Read;
