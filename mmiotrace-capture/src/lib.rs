@@ -10,5 +10,6 @@
 //! ```
 
 pub mod doctor;
+pub mod kmod;
 pub mod machine;
 pub mod tracefs;

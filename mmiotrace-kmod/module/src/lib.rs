@@ -1,34 +1,26 @@
-//! The engine as a Linux module.
+//! The engine as an object that a module of Linux is linked from.
+//!
+//! The C files beside this folder are the kernel's side: `entry` is what they call, `shim` what they
+//! offer. Between the two lies `capture`: which mappings are traced, from when to when. What
+//! happens in a fault is `mmiotrace-kmod`'s and `mmiotrace-decode`'s; `platform` tells them where
+//! they are.
+//!
+//! Unsafe code stands in `shim` (calls into C), `entry` (pointers from C), `device` (device
+//! accesses), `heap` and `state` (what the mutex of the C side protects), each block with its proof.
 #![no_std]
+#![deny(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
 
 extern crate alloc;
 
-unsafe extern "C" {
-    fn mmiotrace_die() -> !;
-    fn mmiotrace_alloc(size: usize) -> *mut u8;
-    fn mmiotrace_free(at: *mut u8);
-}
-
-struct Kernel;
-unsafe impl core::alloc::GlobalAlloc for Kernel {
-    unsafe fn alloc(&self, layout: core::alloc::Layout) -> *mut u8 {
-        unsafe { mmiotrace_alloc(layout.size()) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, _: core::alloc::Layout) {
-        unsafe { mmiotrace_free(at) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Kernel = Kernel;
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    unsafe { mmiotrace_die() }
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn mmiotrace_engine_hello(n: u32) -> u32 {
-    let v: alloc::vec::Vec<u32> = (0..n).collect();
-    v.iter().sum()
-}
+mod abi;
+mod capture;
+mod describe;
+mod device;
+mod entry;
+mod frame;
+mod heap;
+mod mappings;
+mod platform;
+mod shim;
+mod state;

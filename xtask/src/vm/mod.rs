@@ -17,9 +17,13 @@ mod initrd;
 mod kernel;
 mod module;
 mod options;
+mod programs;
 mod qemu;
 mod record;
+mod scenarios;
 mod shell;
+mod test;
+mod trace;
 
 use error::{Error, Result};
 use options::Options;
@@ -40,6 +44,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let rest = arguments.get(1..).unwrap_or(&[]);
     match arguments.first().map(String::as_str) {
         Some("fetch") => kernel::fetch_all(Options::parse(rest)?.refresh),
+        Some("test") => test::run(&Options::parse(rest)?),
         Some("record") => record::run(&Options::parse(rest)?),
         Some("shell") => shell::run(&Options::parse(rest)?),
         None | Some("help" | "--help" | "-h") => {

@@ -37,6 +37,15 @@ pub(crate) fn build(kernel: &Kernel) -> Result<PathBuf> {
     Ok(folder.join("mmiotrace.ko"))
 }
 
+/// The module whose accesses the tests trace.
+pub(crate) fn build_test(kernel: &Kernel) -> Result<PathBuf> {
+    let source = cache::workspace().join("mmiotrace-kmod/module/test");
+    let folder = cache::folder(&format!("modules/{}-test", kernel.release))?;
+    copy_sources(&source, &folder)?;
+    make_modules(kernel, &folder)?;
+    Ok(folder.join("mmiotrace_test.ko"))
+}
+
 /// The engine as an object; the same for all kernels. Gives the folder that holds it.
 fn engine(source: &Path) -> Result<PathBuf> {
     let folder = cache::folder("modules/engine")?;

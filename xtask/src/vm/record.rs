@@ -6,7 +6,7 @@ use super::initrd::Initrd;
 use super::kernel::{self, Kernel};
 use super::options::Options;
 use super::qemu::Machine;
-use super::{cache, shell};
+use super::{cache, module};
 use core::time::Duration;
 
 /// Boots, traces the device's driver from load to unload, writes the trace.
@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let initrd = Initrd {
         kernel: &kernel,
         modules: device.modules.to_vec(),
-        our_modules: shell::our_modules(&kernel, &[device])?,
+        our_modules: vec![module::build_test(&kernel)?],
         programs: Vec::new(),
         scenario: format!(
             "{}\ndevice={function}\n{}",

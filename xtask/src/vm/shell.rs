@@ -1,12 +1,11 @@
 //! `cargo xtask vm shell`: a machine for a person.
 
-use super::cache;
-use super::devices::Device;
 use super::error::Result;
 use super::initrd::Initrd;
 use super::kernel::Kernel;
 use super::options::Options;
 use super::qemu::Machine;
+use super::{cache, module};
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -36,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let initrd = Initrd {
         kernel: &kernel,
         modules,
-        our_modules: our_modules(&kernel, &devices)?,
+        our_modules: our_modules(&kernel)?,
         programs: Vec::new(),
         scenario: String::from(include_str!("guest/shell.sh")),
         files: vec![
@@ -57,7 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     machine.interact()
 }
 
-/// The modules of this project that a machine gets.
-pub(crate) fn our_modules(_kernel: &Kernel, _devices: &[&'static Device]) -> Result<Vec<PathBuf>> {
-    Ok(Vec::new())
+/// The modules of this project that a machine gets: our own, and the one that drives devices for
+/// which the kernel has no driver.
+pub(crate) fn our_modules(kernel: &Kernel) -> Result<Vec<PathBuf>> {
+    Ok(vec![module::build(kernel)?, module::build_test(kernel)?])
 }

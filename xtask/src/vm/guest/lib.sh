@@ -62,3 +62,26 @@ disk_work() {
     dd if="$1" of=/tmp/after bs=64k count=4 skip=8 iflag=direct 2>/dev/null || fail "cannot read $1 again"
     cmp /tmp/before /tmp/after || fail "$1 gives back other bytes than were written"
 }
+
+# record_begin ARGUMENTS...: loads our module and begins to record into /out/trace; phase 1 in the
+# devices' log.
+record_begin() {
+    pci_ranges > /out/pci
+    insmod /our/mmiotrace.ko || fail "the module does not load"
+    mkfifo /tmp/stop
+    kmod_record /out/trace "$@" < /tmp/stop > /out/recorder.log 2>&1 &
+    recorder=$!
+    exec 3> /tmp/stop
+    wait_for 10 grep -q recording /out/recorder.log || fail "no recorder: $(cat /out/recorder.log)"
+    phase 1
+}
+
+# record_end: ends the recording and removes the module; phase 2.
+record_end() {
+    phase 2
+    cat /dev/mmiotrace
+    exec 3>&-
+    wait $recorder || fail "the recorder failed: $(cat /out/recorder.log)"
+    cat /out/recorder.log
+    rmmod mmiotrace || fail "the module does not go"
+}

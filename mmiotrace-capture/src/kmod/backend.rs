@@ -1,0 +1,215 @@
+//! The backend.
+
+use super::device::{Device, Memory};
+use super::merge::Merge;
+use super::{Error, Options, Order, abi};
+use crate::machine::{PciIds, PciInventory, Root};
+use mmiotrace_core::{
+    CaptureBackend, DrainState, Drained, EventSink, Marker, Summary, Timestamp, VirtAddr,
+};
+use mmiotrace_kmod::{Channel, EntryBuf};
+
+/// Our module in the kernel as a source of events.
+///
+/// Dropping it while it captures stops the capture. A process that dies without that leaves the
+/// capture running, unless [`Options::with_death_timeout`] says otherwise; [`Options::resuming`]
+/// continues it.
+#[derive(Debug)]
+pub struct Kmod {
+    options: Options,
+    running: Option<Running>,
+    stopped: bool,
+    merge: Merge,
+    header: Option<String>,
+}
+
+#[derive(Debug)]
+struct Running {
+    device: Device,
+    memory: Memory,
+    buf: Box<EntryBuf>,
+}
+
+impl Kmod {
+    /// A backend that does nothing before [`start`](CaptureBackend::start).
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            running: None,
+            stopped: false,
+            merge: Merge::default(),
+            header: None,
+        }
+    }
+
+    /// How many mappings the module traces now, and how many it could not trace.
+    ///
+    /// # Errors
+    /// Where no capture runs.
+    pub fn state(&self) -> Result<super::ModuleState, Error> {
+        self.running
+            .as_ref()
+            .ok_or(Error::NotRunning)?
+            .device
+            .state()
+    }
+
+    fn begin(&self, device: &Device) -> Result<u64, Error> {
+        let options = &self.options;
+        if options.resume {
+            return device.resume();
+        }
+        let mut flags = 0;
+        if options.order == Order::Interval {
+            flags |= abi::ORDER_INTERVAL;
+        }
+        if options.no_pc {
+            flags |= abi::NO_PC;
+        }
+        if options.death_timeout.is_some() {
+            flags |= abi::DISARM_ON_DEATH;
+        }
+        let timeout = options.death_timeout.unwrap_or_default().as_millis();
+        device.start(
+            flags,
+            options.slots(),
+            u32::try_from(timeout).unwrap_or(u32::MAX),
+        )
+    }
+
+    fn arm(&self, device: &Device) -> Result<(), Error> {
+        for range in &self.options.ranges {
+            device.add_filter(range.start.0, range.end.0)?;
+        }
+        for mapping in &self.options.premapped {
+            if !device.arm(mapping.virt.0, mapping.len, mapping.phys.0)? {
+                return Err(Error::NotMapped {
+                    virt: VirtAddr(mapping.virt.0),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text may be a marker.
+pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
+    if text.contains(&b'\n') {
+        return Err(Error::Marker("hold a line feed: it would end the record"));
+    }
+    if (Marker {
+        time: Timestamp::ZERO,
+        text,
+    })
+    .is_reserved()
+    {
+        return Err(Error::Marker(
+            "begin with the word that mmiotrace keeps for itself, mmiotrace1",
+        ));
+    }
+    Ok(())
+}
+
+impl CaptureBackend for Kmod {
+    type Error = Error;
+
+    fn start(&mut self) -> Result<(), Error> {
+        let device = Device::open()?;
+        let bytes = self.begin(&device)?;
+        let undo = |error| {
+            if !self.options.resume {
+                // The error that led here is told.
+                let _ = device.stop();
+            }
+            error
+        };
+        let memory = device.map(bytes).map_err(undo)?;
+        let mut buf = Box::<EntryBuf>::default();
+        match Channel::open(memory.words()) {
+            Ok(channel) => {
+                channel.set_recorder(u64::from(std::process::id()), 0);
+                if self.options.resume {
+                    self.merge.continue_at_lowest(&channel, &mut buf);
+                }
+            }
+            Err(error) => return Err(undo(Error::Channel(error.to_string()))),
+        }
+        self.arm(&device).map_err(undo)?;
+        if self.options.header && !self.options.resume {
+            let root = Root::system();
+            self.header = Some(PciInventory::read(&root).header_lines(&PciIds::read(&root)));
+        }
+        self.stopped = false;
+        self.running = Some(Running {
+            device,
+            memory,
+            buf,
+        });
+        Ok(())
+    }
+
+    fn drain(&mut self, sink: &mut dyn EventSink) -> Result<Drained, Error> {
+        let before = self.merge.given().records;
+        if let Some(header) = self.header.take() {
+            header.lines().for_each(|line| sink.line(line.as_bytes()));
+        }
+        let Some(running) = &mut self.running else {
+            return Ok(Drained {
+                records: 0,
+                state: DrainState::Ended,
+            });
+        };
+        let channel = Channel::open(running.memory.words())
+            .map_err(|error| Error::Channel(error.to_string()))?;
+        // Before the rings are looked at: what is written later belongs to the next call.
+        let last = self.stopped;
+        let empty = self.merge.drain(&channel, &mut running.buf, sink);
+        let state = match (empty, last) {
+            (true, true) => DrainState::Ended,
+            (true, false) => DrainState::Idle,
+            (false, _) => DrainState::Pending,
+        };
+        if state == DrainState::Ended {
+            self.running = None;
+        }
+        Ok(Drained {
+            records: self.merge.given().records - before,
+            state,
+        })
+    }
+
+    fn marker(&mut self, text: &[u8]) -> Result<(), Error> {
+        check_marker(text)?;
+        self.running
+            .as_ref()
+            .ok_or(Error::NotRunning)?
+            .device
+            .write_marker(text)
+    }
+
+    fn stop(&mut self) -> Result<Summary, Error> {
+        let running = self.running.as_ref().ok_or(Error::NotRunning)?;
+        if !self.stopped {
+            running.device.stop()?;
+            self.stopped = true;
+        }
+        let state = running.device.state()?;
+        let given = self.merge.given();
+        let mut summary = Summary::default();
+        summary.events = state.events.saturating_sub(state.lost);
+        summary.lost = state.lost;
+        summary.blind_intervals = given.blind_intervals;
+        summary.markers = given.markers;
+        Ok(summary)
+    }
+}
+
+impl Drop for Kmod {
+    fn drop(&mut self) {
+        if let (Some(running), false) = (&self.running, self.stopped) {
+            // Nobody is left to tell.
+            let _ = running.device.stop();
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The backend `kmod`: our module in the kernel, which sees every access of drivers on all CPUs.
+//!
+//! [`Kmod`] talks to `/dev/mmiotrace`, maps the rings that the module writes to, and gives what is
+//! in them in the order of the device. Loading the module, and binding a driver while it is traced,
+//! is up to the caller ([`crate::machine`] knows about both).
+//!
+//! ```no_run
+//! use mmiotrace_capture::kmod::{Kmod, Options};
+//! use mmiotrace_core::{CaptureBackend, PhysAddr};
+//!
+//! # fn run(sink: &mut dyn mmiotrace_core::EventSink) -> Result<(), mmiotrace_capture::kmod::Error> {
+//! let options = Options::new().with_range(PhysAddr(0xfebc_0000)..PhysAddr(0xfebe_0000));
+//! let mut capture = Kmod::new(options);
+//! capture.start()?;
+//! capture.marker(b"the driver is loaded now")?;
+//! // … load the driver …
+//! capture.stop()?;
+//! while capture.drain(sink)?.state != mmiotrace_core::DrainState::Ended {}
+//! # Ok(()) }
+//! ```
+
+mod abi;
+mod backend;
+mod device;
+mod error;
+mod merge;
+mod options;
+mod vmalloc;
+
+pub use backend::Kmod;
+pub use device::{ModuleState, module_state, write_marker};
+pub use error::Error;
+pub use options::{Options, Order};
+pub use vmalloc::{Premapped, premapped};

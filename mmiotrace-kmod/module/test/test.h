@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef MMIOTRACE_TEST_H
+#define MMIOTRACE_TEST_H
+
+#include <linux/pci.h>
+#include <linux/types.h>
+
+/* A command that is written to the file "run", with its argument; 0 or a negative error number. */
+struct test {
+	const char *name;
+	int (*run)(const char *argument);
+};
+
+extern const struct test edu_tests[];
+
+/* The first device of that kind, enabled; the caller puts it back. */
+struct pci_dev *test_device(unsigned int vendor, unsigned int device);
+
+/*
+ * Runs work(cpu, data) on all CPUs at the same time, each bound to its own; waits for the end. The
+ * sum of what they return.
+ */
+long test_on_all_cpus(long (*work)(unsigned int cpu, void *data), void *data);
+
+#endif

@@ -1,0 +1,230 @@
+//! `cargo xtask vm test`: scenarios, each in one boot, judged by the devices' log.
+
+use super::compare::{self, Range, Report};
+use super::device_log::DeviceLog;
+use super::devices::Device;
+use super::error::{AtPath, Error, Result};
+use super::initrd::Initrd;
+use super::kernel::{self, Kernel};
+use super::options::Options;
+use super::qemu::{Machine, Outcome};
+use super::scenarios::{SCENARIOS, Scenario};
+use super::trace::Trace;
+use super::{cache, module, programs, qemu};
+use core::time::Duration;
+
+/// Runs the scenarios that were asked for, on each kernel.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut failed = Vec::new();
+    let mut passed = 0;
+    for series in &options.kernels {
+        let kernel = match Kernel::get(*series, options.refresh) {
+            Err(Error::Unavailable(reason)) => {
+                eprintln!("SKIPPED: machines with Linux {}: {reason}", series.as_str());
+                continue;
+            }
+            kernel => kernel?,
+        };
+        kernel::require_mmiotrace(&kernel)?;
+        for scenario in chosen(options)? {
+            let name = format!("{} on {}", scenario.name, kernel.release);
+            match play(scenario, &kernel) {
+                Ok(()) => {
+                    println!("ok: {name}");
+                    passed += 1;
+                }
+                Err(Error::Unavailable(reason)) => eprintln!("SKIPPED: {name}: {reason}"),
+                Err(error) => {
+                    println!("FAILED: {name}: {error}");
+                    failed.push(name);
+                }
+            }
+        }
+    }
+    println!("machines: {passed} passed, {} failed", failed.len());
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")).into())
+    }
+}
+
+fn chosen(options: &Options) -> Result<Vec<&'static Scenario>> {
+    if options.scenarios.is_empty() {
+        return Ok(SCENARIOS
+            .iter()
+            .filter(|scenario| options.all || scenario.quick)
+            .collect());
+    }
+    let find = |name: &String| {
+        SCENARIOS
+            .iter()
+            .find(|scenario| scenario.name == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+                Error::Failed(format!(
+                    "no scenario {name}; there are: {}",
+                    names.join(", ")
+                ))
+            })
+    };
+    options.scenarios.iter().map(find).collect()
+}
+
+fn play(scenario: &Scenario, kernel: &Kernel) -> Result<()> {
+    let folder = cache::fresh(&format!(
+        "runs/{}-{}",
+        scenario.name,
+        kernel.series.as_str()
+    ))?;
+    let devices = scenario
+        .devices
+        .iter()
+        .map(|name| Device::from_name(name))
+        .collect::<Result<Vec<_>>>()?;
+    let mut script = String::new();
+    let mut modules = Vec::new();
+    let mut arguments = Vec::new();
+    for device in &devices {
+        script.push_str(device.guest);
+        modules.extend_from_slice(device.modules);
+        arguments.extend(device.arguments(&folder)?);
+    }
+    arguments.extend(scenario.qemu.iter().map(|argument| (*argument).to_owned()));
+    script.push_str(scenario.guest);
+    let initrd = Initrd {
+        kernel,
+        modules,
+        our_modules: vec![module::build(kernel)?, module::build_test(kernel)?],
+        programs: programs::build()?,
+        scenario: script,
+        files: Vec::new(),
+    };
+    let machine = Machine {
+        kernel,
+        initrd: folder.join("initrd"),
+        cpus: 4,
+        devices: arguments,
+        append: scenario.append.to_owned(),
+        limit: Duration::from_secs(scenario.limit),
+        folder: folder.clone(),
+    };
+    initrd.write(&machine.initrd)?;
+    let outcome = machine.run()?;
+    println!(
+        "{} on {}: {:.0} s",
+        scenario.name, kernel.release, outcome.seconds
+    );
+    complaints(&outcome)?;
+    (scenario.judge)(&Evidence::gather(&outcome, devices)?)
+}
+
+/// A kernel that survives may still have warned.
+fn complaints(outcome: &Outcome) -> Result<()> {
+    let path = outcome.out.join("dmesg");
+    let text = std::fs::read_to_string(&path).at(&path)?;
+    let bad = [
+        "WARNING:",
+        "BUG:",
+        "Oops",
+        "general protection",
+        "stack-protector",
+        "Call Trace",
+    ];
+    match text
+        .lines()
+        .find(|line| bad.iter().any(|word| line.contains(word)))
+    {
+        None => Ok(()),
+        Some(line) => Err(format!("the kernel complains: {line} ({})", path.display()).into()),
+    }
+}
+
+/// What a run left for its judge.
+pub(crate) struct Evidence {
+    pub(crate) trace: Trace,
+    pub(crate) log: DeviceLog,
+    /// The memory ranges of each device under test.
+    pub(crate) ranges: Vec<(&'static Device, Vec<Range>)>,
+    pub(crate) outcome_folder: std::path::PathBuf,
+    pub(crate) console: String,
+}
+
+impl Evidence {
+    fn gather(outcome: &Outcome, devices: Vec<&'static Device>) -> Result<Self> {
+        let path = outcome.out.join("pci");
+        let pci = std::fs::read_to_string(&path).at(&path)?;
+        let ranges = devices
+            .into_iter()
+            .map(|device| (device, ranges_of(&pci, device.pci)))
+            .collect();
+        let trace = outcome.out.join("trace");
+        Ok(Self {
+            trace: if trace.exists() {
+                Trace::read(&trace)?
+            } else {
+                Trace::default()
+            },
+            log: DeviceLog::read(&outcome.device_log)?,
+            ranges,
+            outcome_folder: outcome.out.clone(),
+            console: qemu::tail(&outcome.serial, usize::MAX),
+        })
+    }
+
+    /// The devices' log of one device between the phases 1 and 2, against the trace.
+    pub(crate) fn compare(&self, windows: &[Range]) -> Report {
+        compare::compare(
+            &self.log,
+            self.log.between(Some(1), Some(2)),
+            &self.trace.accesses,
+            windows,
+        )
+    }
+
+    /// What every complete capture must be.
+    pub(crate) fn expect_exact(&self) -> Result<()> {
+        let trace = &self.trace;
+        println!(
+            "  trace: {} accesses, {} mappings, lost {}, blind {}",
+            trace.accesses.len(),
+            trace.mappings.len(),
+            trace.lost,
+            trace.blind.len()
+        );
+        let mut exact = true;
+        let mut all = Vec::new();
+        for (device, windows) in &self.ranges {
+            let report = self.compare(windows);
+            println!("  {}: {report}", device.name);
+            exact &= report.is_exact() && report.device > 0;
+            all.extend(windows.iter().cloned());
+        }
+        let report = self.compare(&all);
+        println!("  all together: {report}");
+        exact &= report.is_exact();
+        if trace.lost > 0 || !trace.blind.is_empty() || trace.unknown > 0 {
+            return Err(format!("the trace is not complete: {:?}", trace.blind.first()).into());
+        }
+        if exact {
+            Ok(())
+        } else {
+            Err("the trace is not what the devices saw".into())
+        }
+    }
+}
+
+/// The memory ranges that the guest's list has for a device.
+fn ranges_of(pci: &str, device: &str) -> Vec<Range> {
+    let hex = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
+    pci.lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [_, vendor, number, start, end, _] = words[..] else {
+                return None;
+            };
+            (format!("{vendor} {number}") == device).then_some(())?;
+            Some(hex(start)?..hex(end)?.checked_add(1)?)
+        })
+        .collect()
+}
