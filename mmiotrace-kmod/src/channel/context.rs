@@ -1,0 +1,205 @@
+//! Contexts: one for each CPU or thread that is inside the engine now.
+//!
+//! A context says to whoever shares the memory that its owner is inside, and below which sequence
+//! number nothing of it is still to come. The first is what the removal of a region waits for, the
+//! second what the recorder needs to tell a number that is late from a number that is lost.
+
+use super::Channel;
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// 0: free.
+const W_OWNER: usize = 0;
+/// 0, or 1 + a number below which nothing of the owner is still to come.
+const W_FLOOR: usize = 1;
+/// How often somebody left.
+const W_PASSES: usize = 2;
+
+/// The number of a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContextId(pub u32);
+
+/// One context, as a view of the shared memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'m> {
+    owner: &'m AtomicU64,
+    floor: &'m AtomicU64,
+    passes: &'m AtomicU64,
+}
+
+impl<'m> Context<'m> {
+    pub(super) fn new(words: &'m [AtomicU64]) -> Option<Self> {
+        Some(Self {
+            owner: words.get(W_OWNER)?,
+            floor: words.get(W_FLOOR)?,
+            passes: words.get(W_PASSES)?,
+        })
+    }
+
+    /// Who is inside; 0 for nobody.
+    pub(crate) fn owner(&self) -> u64 {
+        self.owner.load(Ordering::Acquire)
+    }
+
+    /// The sequence number below which nothing of the owner is still to come; `None` while nobody
+    /// is inside.
+    pub(crate) fn floor(&self) -> Option<u64> {
+        self.floor.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// How often somebody left.
+    pub(crate) fn passes(&self) -> u64 {
+        self.passes.load(Ordering::Acquire)
+    }
+
+    /// Frees the context of an owner who died inside. Whether it was still his.
+    pub(super) fn release(&self, owner: u64) -> bool {
+        // The floor first: once the owner is gone the context may be another's.
+        let was_his = self.owner.load(Ordering::Acquire) == owner;
+        if was_his {
+            self.floor.store(0, Ordering::Release);
+        }
+        was_his
+            && self
+                .owner
+                .compare_exchange(owner, 0, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+/// Somebody is inside the engine, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Inside<'m> {
+    context: Context<'m>,
+    id: ContextId,
+    owner: u64,
+    nested: bool,
+    /// A nested one that came in before the outer one had said its floor.
+    has_floor: bool,
+}
+
+impl<'m> Inside<'m> {
+    /// Comes in as `owner` (not 0), who is one CPU or one thread. `None` where all contexts are
+    /// taken: wait and ask again.
+    ///
+    /// An owner who is inside already (an NMI took the CPU) is found again, if his number is below
+    /// the number of contexts; others never nest.
+    pub(crate) fn enter(channel: &Channel<'m>, owner: u64) -> Option<Self> {
+        let count = channel.geometry().contexts;
+        let start = Self::home(channel, owner).0;
+        (0..count).find_map(|step| {
+            let id = ContextId((start + step) % count);
+            Self::claim(channel, channel.context(id)?, id, owner)
+        })
+    }
+
+    fn claim(
+        channel: &Channel<'m>,
+        context: Context<'m>,
+        id: ContextId,
+        owner: u64,
+    ) -> Option<Self> {
+        let claimed =
+            context
+                .owner
+                .compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed);
+        let nested = match claimed {
+            Ok(_) => false,
+            Err(holder) if holder == owner => true,
+            Err(_) => return None,
+        };
+        let has_floor = !nested || context.floor.load(Ordering::Relaxed) == 0;
+        if has_floor {
+            let floor = channel.sequence().wrapping_add(1);
+            context.floor.store(floor, Ordering::Relaxed);
+        }
+        // Whoever removes a region first unpublishes it and then looks at the floors; here the
+        // floor is stored and then regions are looked at. One of both sees the other.
+        fence(Ordering::SeqCst);
+        Some(Self {
+            context,
+            id,
+            owner,
+            nested,
+            has_floor,
+        })
+    }
+
+    /// The context that an owner is given if it is free.
+    pub(crate) fn home(channel: &Channel<'m>, owner: u64) -> ContextId {
+        let count = u64::from(channel.geometry().contexts.max(1));
+        ContextId(u32::try_from(owner % count).unwrap_or(0))
+    }
+
+    /// Stays inside beyond this value, until [`Inside::resume`].
+    pub(crate) fn suspend(self) -> bool {
+        let nested = self.nested;
+        core::mem::forget(self);
+        nested
+    }
+
+    /// Goes on as one who suspended himself on context `id`, with what [`Inside::suspend`] gave.
+    pub(crate) fn resume(
+        channel: &Channel<'m>,
+        id: ContextId,
+        owner: u64,
+        nested: bool,
+    ) -> Option<Self> {
+        Some(Self {
+            context: channel.context(id)?,
+            id,
+            owner,
+            nested,
+            has_floor: !nested,
+        })
+    }
+
+    pub(crate) const fn id(&self) -> ContextId {
+        self.id
+    }
+
+    pub(crate) const fn owner(&self) -> u64 {
+        self.owner
+    }
+
+    /// Whether the owner was inside already.
+    pub(crate) const fn is_nested(&self) -> bool {
+        self.nested
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        if self.has_floor {
+            // Release: all that was done inside is done, and what was to be written is written.
+            self.context.floor.store(0, Ordering::Release);
+        }
+        if !self.nested {
+            self.context.passes.fetch_add(1, Ordering::Release);
+            self.context.owner.store(0, Ordering::Release);
+        }
+    }
+}
+
+/// Waits until everybody of `owner`'s address space who is inside now has left at least once.
+/// `relax` is called with the owner who is waited for, and says whether to go on waiting for him.
+///
+/// Not from inside.
+pub(crate) fn quiesce(channel: &Channel<'_>, owner: u64, mut relax: impl FnMut(u64) -> bool) {
+    fence(Ordering::SeqCst);
+    for number in 0..channel.geometry().contexts {
+        let Some(context) = channel.context(ContextId(number)) else {
+            continue;
+        };
+        let passes = context.passes();
+        while context.floor().is_some() && context.passes() == passes {
+            let inside = context.owner();
+            // The upper half of an owner's number names his address space: the regions of others
+            // are others.
+            let foreign = inside != 0 && inside >> 32 != owner >> 32;
+            if foreign || !relax(inside) {
+                break;
+            }
+        }
+    }
+    fence(Ordering::SeqCst);
+}

@@ -1,0 +1,191 @@
+//! The engine: what happens between a fault and the return from it.
+
+mod bus;
+mod fault;
+mod reason;
+mod record;
+mod regions;
+mod step;
+
+use crate::blind::Blinds;
+use crate::channel::{Channel, Inside};
+use crate::lane::{Lane, Lanes};
+use crate::region::RegionTable;
+use crate::sync::{AtomicU64, Ordering};
+use crate::{Platform, Region};
+use alloc::boxed::Box;
+pub use bus::DeviceBus;
+pub use fault::{Claim, Fault};
+use mmiotrace_core::VirtAddr;
+use mmiotrace_decode::{Decoder, Exception};
+pub use regions::AttachError;
+use step::{Stepping, Steps};
+
+/// How large an engine is made. All of it is allocated when it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// How many regions can be traced at a time.
+    pub regions: u32,
+    /// How many instructions can be under way at a time; each takes a decoder with its working
+    /// memory. In a kernel two for each CPU: an NMI takes one of its own.
+    pub lanes: u32,
+    /// Entries of a decoder's cache of 64 bytes each; 0 for none.
+    pub cache_entries: usize,
+    /// How many elements of a repeated string instruction are done in one fault.
+    pub string_elements: u32,
+}
+
+impl Default for Config {
+    /// 256 regions, 32 lanes, 256 cache entries, 64 elements.
+    fn default() -> Self {
+        Self {
+            regions: 256,
+            lanes: 32,
+            cache_entries: 256,
+            string_elements: 64,
+        }
+    }
+}
+
+/// Working memory of one instruction under way.
+#[derive(Debug)]
+struct Work<L> {
+    decoder: Decoder,
+    platform: L,
+    stepping: Option<Stepping>,
+}
+
+/// What the engine counts, for figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Faults that were the engine's.
+    pub faults: u64,
+    /// Faults that were not.
+    pub foreign: u64,
+    /// Pages opened because an instruction could not be carried out exactly.
+    pub blind: u64,
+}
+
+/// The fault engine.
+///
+/// It is told of page faults and debug traps, carries the faulting instructions out on the aliases
+/// of the traced regions, and writes what it saw to a channel. It may be called on any number of
+/// CPUs and threads at the same time; it allocates when it is made and when regions come and go,
+/// never in a fault.
+pub struct Engine<'m, P: Platform> {
+    channel: Channel<'m>,
+    regions: RegionTable,
+    blinds: Blinds,
+    lanes: Lanes<Work<P::Lane>>,
+    steps: Box<[Steps]>,
+    string_elements: u32,
+    faults: AtomicU64,
+    foreign: AtomicU64,
+    blind: AtomicU64,
+}
+
+impl<P: Platform> core::fmt::Debug for Engine<'_, P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine")
+            .field("channel", &self.channel)
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'m, P: Platform> Engine<'m, P> {
+    /// An engine that writes to `channel`. Warms up its decoders, so that no fault allocates;
+    /// `lane` makes the platform's part of a lane.
+    pub fn new(channel: Channel<'m>, config: &Config, mut lane: impl FnMut() -> P::Lane) -> Self {
+        let contexts = channel.geometry().contexts;
+        Self {
+            channel,
+            regions: RegionTable::new(config.regions),
+            blinds: Blinds::new(),
+            lanes: Lanes::new(config.lanes, || {
+                let mut decoder = Decoder::new();
+                decoder.warm_up_with(config.cache_entries);
+                Work {
+                    decoder,
+                    platform: lane(),
+                    stepping: None,
+                }
+            }),
+            steps: (0..contexts).map(|_| Steps::new()).collect(),
+            string_elements: config.string_elements,
+            faults: AtomicU64::new(0),
+            foreign: AtomicU64::new(0),
+            blind: AtomicU64::new(0),
+        }
+    }
+
+    /// The channel it writes to.
+    #[must_use]
+    pub const fn channel(&self) -> &Channel<'m> {
+        &self.channel
+    }
+
+    /// What it has counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            faults: self.faults.load(Ordering::Relaxed),
+            foreign: self.foreign.load(Ordering::Relaxed),
+            blind: self.blind.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The region that holds `address`, if it is traced. Not for fault context.
+    pub fn region_at(&self, platform: &P, address: VirtAddr) -> Option<Region> {
+        let _inside = self.enter(platform);
+        self.regions.lookup(address)
+    }
+
+    /// The first region that holds any of `len` bytes from `address`. Not for fault context.
+    pub fn region_in(&self, platform: &P, address: VirtAddr, len: u64) -> Option<Region> {
+        let _inside = self.enter(platform);
+        self.regions.overlapping(address, len)
+    }
+
+    /// Comes in, waiting for a context while all are taken.
+    fn enter(&self, platform: &P) -> Inside<'m> {
+        let owner = platform.owner();
+        let mut waited = 0;
+        loop {
+            if let Some(inside) = Inside::enter(&self.channel, owner) {
+                return inside;
+            }
+            platform.relax(waited);
+            waited = waited.saturating_add(1);
+            if waited % 1024 == 0 {
+                self.channel.release_dead(|owner| platform.is_alive(owner));
+            }
+        }
+    }
+
+    fn lane(&self, platform: &P, inside: &Inside<'_>) -> Lane<'_, Work<P::Lane>> {
+        let preferred = inside.id().0;
+        let mut waited = 0;
+        loop {
+            if let Some(lane) = self.lanes.take(preferred) {
+                return lane;
+            }
+            platform.relax(waited);
+            waited = waited.saturating_add(1);
+        }
+    }
+}
+
+/// What the faulting code is to be given instead of its next instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Raise {
+    /// The exception that its instruction natively raises.
+    Exception(Exception),
+    /// A fault at another address: memory beside the device that is missing.
+    Memory(VirtAddr),
+    /// A fault at an address of the device, which did not answer: it is gone, or its mapping does
+    /// not allow the access.
+    Device(VirtAddr),
+}

@@ -1,0 +1,249 @@
+//! The memory that an instruction sees while the engine carries it out.
+
+use super::Engine;
+use super::record::Place as OrderPlace;
+use crate::channel::{Body, Entry, Inside};
+use crate::number::word;
+use crate::platform::{Platform, Point};
+use crate::region::Region;
+use mmiotrace_core::{Access, AccessKind, Code, PhysAddr, Value, VirtAddr, Width};
+use mmiotrace_decode::{Bus, BusFault, Hint, Locked, LockedOp, Place};
+
+/// Device memory through the alias, recorded; all other memory as it is.
+pub struct DeviceBus<'e, 'm, P: Platform> {
+    engine: &'e Engine<'m, P>,
+    platform: &'e P,
+    inside: &'e Inside<'m>,
+    pc: VirtAddr,
+    code: Code,
+    /// The region last looked up; most instructions touch one.
+    region: Region,
+    /// Whether nothing is recorded any more: the capture has ended, the device is still used.
+    silent: bool,
+}
+
+impl<P: Platform> core::fmt::Debug for DeviceBus<'_, '_, P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DeviceBus")
+            .field("pc", &self.pc)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
+    pub(super) fn new(
+        engine: &'e Engine<'m, P>,
+        platform: &'e P,
+        inside: &'e Inside<'m>,
+        pc: VirtAddr,
+        code: Code,
+        region: Region,
+    ) -> Self {
+        Self {
+            engine,
+            platform,
+            inside,
+            pc,
+            code,
+            region,
+            silent: engine.channel.is_closed(),
+        }
+    }
+
+    /// Whether a region holds `address`.
+    pub(super) fn is_traced(&self, address: VirtAddr) -> bool {
+        self.region.contains(address, 1) || self.engine.regions.lookup(address).is_some()
+    }
+
+    /// The region that holds all of `len` bytes from `address`.
+    fn region_of(&mut self, address: VirtAddr, len: usize) -> Result<Region, BusFault> {
+        if !self.region.contains(address, word(len)) {
+            self.region = self
+                .engine
+                .regions
+                .lookup(address)
+                .filter(|region| region.contains(address, word(len)))
+                .ok_or(BusFault { address })?;
+        }
+        Ok(self.region)
+    }
+
+    /// Has `run` make one access (or one atomic read-modify-write) of `len` bytes at `address`,
+    /// with the address in the alias, under the order lock; records what it gives: up to two
+    /// accesses, each a kind and its value where known.
+    ///
+    /// # Errors
+    /// Those of `run`, with the address that the instruction knows; and where `address` is not
+    /// traced.
+    pub fn access<R>(
+        &mut self,
+        address: VirtAddr,
+        len: usize,
+        run: impl FnOnce(&P, u64) -> Result<R, BusFault>,
+        told: impl FnOnce(&R) -> [Option<(AccessKind, Option<Value>)>; 2],
+    ) -> Result<R, BusFault> {
+        let region = self.region_of(address, len)?;
+        let alias = region.alias.wrapping_add(region.offset(address));
+        let at_home = |fault: BusFault| BusFault {
+            address: VirtAddr(fault.address.0.wrapping_sub(alias).wrapping_add(address.0)),
+        };
+        if self.silent {
+            return run(self.platform, alias).map_err(at_home);
+        }
+        let (engine, platform, inside) = (self.engine, self.platform, self.inside);
+        let mut turn = engine.begin_turn(platform, inside);
+        platform.point(Point::Device);
+        let result = run(platform, alias).map_err(at_home);
+        platform.point(Point::Device);
+        let places = match &result {
+            Ok(result) => {
+                told(result).map(|access| access.map(|access| (engine.place(&mut turn), access)))
+            }
+            Err(_) => [None, None],
+        };
+        let time = platform.now();
+        engine.end_turn(platform, inside, turn);
+        for (place, (kind, value)) in places.into_iter().flatten() {
+            self.record(&region, address, len, place, kind, value, time);
+        }
+        result
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one place where an access becomes a record"
+    )]
+    fn record(
+        &self,
+        region: &Region,
+        address: VirtAddr,
+        len: usize,
+        place: OrderPlace,
+        kind: AccessKind,
+        value: Option<Value>,
+        time: mmiotrace_core::Timestamp,
+    ) {
+        let Some(width) = u8::try_from(len).ok().and_then(Width::from_bytes) else {
+            return;
+        };
+        let mut stamp = self.engine.stamp(self.platform, place.seq, self.pc);
+        stamp.time = time;
+        let body = Body::Access {
+            access: Access {
+                kind,
+                width,
+                map_id: region.map_id,
+                phys: PhysAddr(region.phys.0.wrapping_add(region.offset(address))),
+                value,
+            },
+            code: if value.is_some() {
+                Code::EMPTY
+            } else {
+                self.code
+            },
+            order: place.order,
+        };
+        self.engine
+            .write(self.platform, self.inside, &Entry { stamp, body });
+    }
+}
+
+/// The values that one atomic operation moved: the one read, and the one written.
+fn locked_values(op: LockedOp, result: Locked, width: u8) -> [Option<Value>; 2] {
+    let Locked::Old(old) = result else {
+        return [None, None];
+    };
+    let new = match op {
+        LockedOp::Exchange(new) => u128::from(new),
+        LockedOp::Add(add) => old.wrapping_add(u128::from(add)),
+        LockedOp::CompareExchange { expected, new } if cut(old, width) == cut(expected, width) => {
+            new
+        }
+        // The CPU writes back what it found.
+        LockedOp::CompareExchange { .. } => old,
+        _ => return [value(old, width), None],
+    };
+    [value(old, width), value(new, width)]
+}
+
+fn cut(number: u128, width: u8) -> u128 {
+    let bits = u32::from(width).saturating_mul(8);
+    number
+        & u128::MAX
+            .checked_shr(128u32.saturating_sub(bits))
+            .unwrap_or(0)
+}
+
+fn value(number: u128, width: u8) -> Option<Value> {
+    Value::from_le_bytes(number.to_le_bytes().get(..usize::from(width))?)
+}
+
+impl<P: Platform> Bus for DeviceBus<'_, '_, P> {
+    fn locate(&self, address: VirtAddr, len: usize) -> Place {
+        let len = word(len);
+        if self.region.contains(address, len) {
+            return Place::Device;
+        }
+        match self.engine.regions.overlapping(address, len) {
+            None => Place::Memory,
+            Some(region) if region.contains(address, len) => Place::Device,
+            Some(_) => Place::Mixed,
+        }
+    }
+
+    fn read_device(&mut self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {
+        let len = into.len();
+        self.access(
+            address,
+            len,
+            |platform, alias| {
+                platform.read_device(alias, into)?;
+                Ok(Value::from_le_bytes(into))
+            },
+            |value| [Some((AccessKind::Read, *value)), None],
+        )?;
+        Ok(())
+    }
+
+    fn write_device(
+        &mut self,
+        address: VirtAddr,
+        bytes: &[u8],
+        hint: Hint,
+    ) -> Result<(), BusFault> {
+        self.access(
+            address,
+            bytes.len(),
+            |platform, alias| platform.write_device(alias, bytes, hint),
+            |()| [Some((AccessKind::Write, Value::from_le_bytes(bytes))), None],
+        )
+    }
+
+    fn locked(&mut self, address: VirtAddr, width: u8, op: LockedOp) -> Result<Locked, BusFault> {
+        self.access(
+            address,
+            usize::from(width),
+            |platform, alias| platform.locked(alias, width, op),
+            |result| {
+                let [old, new] = locked_values(op, *result, width);
+                [
+                    Some((AccessKind::Read, old)),
+                    Some((AccessKind::Write, new)),
+                ]
+            },
+        )
+    }
+
+    fn read_memory(&mut self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {
+        self.platform.read_memory(address, into)
+    }
+
+    fn write_memory(&mut self, address: VirtAddr, bytes: &[u8]) -> Result<(), BusFault> {
+        self.platform.write_memory(address, bytes)
+    }
+
+    fn prepare_write(&mut self, address: VirtAddr, len: usize) -> Result<(), BusFault> {
+        self.platform.prepare_write(address, len)
+    }
+}

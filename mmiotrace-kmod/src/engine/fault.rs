@@ -1,0 +1,230 @@
+//! A page fault, from the look at its address to the return.
+
+use super::reason::{self, NO_CODE, NO_INSTRUCTION, NO_STEP, UNNAMED};
+use super::{DeviceBus, Engine, Raise, Work};
+use crate::blind::Opening;
+use crate::channel::{Body, Inside};
+use crate::lane::Lane;
+use crate::platform::{Frame, Platform, Point};
+use crate::region::{PAGE, Region};
+use crate::sync::Ordering;
+use mmiotrace_core::{Blind, BlindEdge, BlindReason, Code, PhysAddr, Timestamp, VirtAddr};
+use mmiotrace_decode::{DecodedInstruction, Progress, Stop, Way};
+
+/// A page fault, as the CPU reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The address that could not be accessed. Not always the address of the operand: it may
+    /// begin on the page before.
+    pub address: VirtAddr,
+    /// Whether the access was a write, or a read that a write would follow (bit 1 of the error
+    /// code; Intel SDM volume 3, section 5.7).
+    pub write: bool,
+}
+
+/// What the engine did with a fault or a trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Claim {
+    /// It is dealt with: return to the frame.
+    Handled,
+    /// It is not the engine's: do what is done without one. The frame is as it was.
+    NotOurs,
+    /// The instruction natively ends in something else: give its code that, at the frame's
+    /// instruction pointer.
+    Raise(Raise),
+}
+
+/// How an instruction that is now understood went on.
+enum Course<'e, L> {
+    Claim(Claim),
+    /// It is stepped; the debug trap goes on with it.
+    Stepping(Lane<'e, Work<L>>),
+    /// It needs its page open.
+    Open(BlindReason),
+}
+
+/// Why a page is opened.
+struct Why {
+    pc: VirtAddr,
+    reason: BlindReason,
+    code: Code,
+}
+
+impl<P: Platform> Engine<'_, P> {
+    /// Deals with a page fault. In fault context, on any CPU or thread, also nested.
+    pub fn on_page_fault(&self, platform: &P, frame: &mut P::Frame, fault: Fault) -> Claim {
+        platform.point(Point::Faulted);
+        let inside = self.enter(platform);
+        let Some(region) = self.regions.lookup(fault.address) else {
+            return self.on_foreign_fault(platform, &fault);
+        };
+        platform.point(Point::Found);
+        self.faults.fetch_add(1, Ordering::Relaxed);
+        let pc = VirtAddr(frame.registers().rip);
+        let mut bytes = [0; 15];
+        let have = platform.code(pc, &mut bytes);
+        let bytes = bytes.get(..have).unwrap_or(&[]);
+        let why = match self.carry_out(platform, &inside, frame, &region, pc, bytes) {
+            Course::Claim(claim) => return claim,
+            Course::Stepping(lane) => {
+                self.park(inside, lane);
+                return Claim::Handled;
+            }
+            Course::Open(reason) => Why {
+                pc,
+                reason,
+                code: Code::from_prefix(bytes),
+            },
+        };
+        let page = VirtAddr(fault.address.0 & !(PAGE - 1));
+        self.open(platform, &inside, &region, page, &why)
+    }
+
+    /// A fault outside all regions. It may have been taken before its region was removed.
+    fn on_foreign_fault(&self, platform: &P, fault: &Fault) -> Claim {
+        if self.regions.held_lately(fault.address) && platform.allows(fault) {
+            return Claim::Handled;
+        }
+        self.foreign.fetch_add(1, Ordering::Relaxed);
+        Claim::NotOurs
+    }
+
+    fn carry_out(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        frame: &mut P::Frame,
+        region: &Region,
+        pc: VirtAddr,
+        bytes: &[u8],
+    ) -> Course<'_, P::Lane> {
+        if bytes.is_empty() {
+            return Course::Open(NO_CODE);
+        }
+        let mut lane = self.lane(platform, inside);
+        let work = &mut *lane;
+        let Ok(instruction) = work.decoder.decode(bytes, pc) else {
+            return Course::Open(NO_INSTRUCTION);
+        };
+        let code = instruction.code();
+        let mut bus = DeviceBus::new(self, platform, inside, pc, code, *region);
+        let stop = match instruction.way(P::CONTEXT) {
+            Way::Emulate => self.emulate(frame, instruction, &mut bus),
+            Way::Bounce | Way::Alias => {
+                platform.execute(&mut work.platform, instruction, frame, &mut bus)
+            }
+            Way::Step => {
+                let instruction = *instruction;
+                return match self.begin_step(platform, inside, frame, region, &instruction) {
+                    Ok(stepping) => {
+                        lane.stepping = Some(stepping);
+                        Course::Stepping(lane)
+                    }
+                    Err(Some(reason)) => Course::Open(reason::of(reason)),
+                    Err(None) => Course::Open(NO_STEP),
+                };
+            }
+            Way::Cannot(reason) => Err(Stop::Cannot(reason)),
+            // It touches nothing by itself (a cache line flush faults all the same).
+            _ => {
+                let mut registers = frame.registers();
+                registers.rip = registers.rip.wrapping_add(u64::from(instruction.len()));
+                frame.set_registers(&registers);
+                Ok(Progress::Done)
+            }
+        };
+        self.course(&bus, stop)
+    }
+
+    fn emulate(
+        &self,
+        frame: &mut P::Frame,
+        instruction: &DecodedInstruction,
+        bus: &mut DeviceBus<'_, '_, P>,
+    ) -> Result<Progress, Stop> {
+        let mut registers = frame.registers();
+        let result = instruction.emulate(&mut registers, bus, self.string_elements);
+        // Also where it stopped: elements of a string that are done are done.
+        frame.set_registers(&registers);
+        result
+    }
+
+    fn course(
+        &self,
+        bus: &DeviceBus<'_, '_, P>,
+        result: Result<Progress, Stop>,
+    ) -> Course<'_, P::Lane> {
+        let claim = match result {
+            Ok(_) => Claim::Handled,
+            Err(Stop::Cannot(reason)) => return Course::Open(reason::of(reason)),
+            Err(Stop::Exception(exception)) => Claim::Raise(Raise::Exception(exception)),
+            Err(Stop::Fault(fault)) => Claim::Raise(if bus.is_traced(fault.address) {
+                Raise::Device(fault.address)
+            } else {
+                Raise::Memory(fault.address)
+            }),
+            // A stop of a kind that this engine does not know.
+            Err(_) => return Course::Open(UNNAMED),
+        };
+        Course::Claim(claim)
+    }
+
+    /// Opens a page because an instruction cannot be carried out exactly, and says so first.
+    fn open(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        region: &Region,
+        page: VirtAddr,
+        why: &Why,
+    ) -> Claim {
+        let mut waited = 0;
+        let token = loop {
+            match self.blinds.begin(page.0) {
+                Opening::Open(token) => break Some(token),
+                Opening::Full => break None,
+                // Who is to open it may be the one that was interrupted here.
+                Opening::Already if inside.is_nested() => {
+                    let _ = platform.set_armed(region, page, PAGE, false);
+                    return Claim::Handled;
+                }
+                Opening::Already => {
+                    platform.relax(waited);
+                    return Claim::Handled;
+                }
+                Opening::Busy => platform.relax(waited),
+            }
+            waited = u32::saturating_add(waited, 1);
+        };
+        self.blind.fetch_add(1, Ordering::Relaxed);
+        let phys = PhysAddr(region.phys.0.wrapping_add(region.offset(page)));
+        let blind = Blind {
+            time: Timestamp::ZERO,
+            edge: BlindEdge::Begin,
+            page: phys,
+            reason: why.reason,
+            code: why.code,
+        };
+        // The record first: what follows its number may be unseen, what precedes it is not.
+        if !self.channel.is_closed() {
+            self.note(platform, inside, why.pc, Body::Blind(blind));
+        }
+        platform.point(Point::Page);
+        let for_good = self.blinds.strike(why.pc.0) || token.is_none();
+        let opened = platform.set_armed(region, page, PAGE, false);
+        if let Some(token) = token {
+            if opened {
+                self.blinds.opened(token, platform.now(), for_good);
+            } else {
+                self.blinds.cancel(token);
+            }
+        }
+        if opened {
+            Claim::Handled
+        } else {
+            Claim::NotOurs
+        }
+    }
+}

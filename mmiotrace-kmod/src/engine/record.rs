@@ -1,0 +1,169 @@
+//! Numbers, the order lock, and the way of a record into the channel.
+
+use super::Engine;
+use crate::channel::{Body, DeviceOrder, Entry, Inside, OnFull, Order, Stamp, TryLock};
+use crate::platform::{Platform, Point};
+use core::time::Duration;
+use mmiotrace_core::VirtAddr;
+
+/// How long an access waits for the one before it.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Around one access of the device: makes its place in the order.
+#[derive(Debug)]
+pub(super) struct Turn {
+    locked: bool,
+    order: TurnOrder,
+}
+
+#[derive(Debug)]
+enum TurnOrder {
+    Total,
+    Unordered,
+    /// The number taken before the access; the second access of a turn takes its own.
+    Interval(Option<u64>),
+}
+
+/// The place in the order that an access got.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) seq: u64,
+    pub(super) order: Order,
+}
+
+impl<P: Platform> Engine<'_, P> {
+    /// Begins an access of the device.
+    pub(super) fn begin_turn(&self, platform: &P, inside: &Inside<'_>) -> Turn {
+        if self.channel.options().order == DeviceOrder::Interval {
+            return Turn {
+                locked: false,
+                order: TurnOrder::Interval(Some(self.channel.next_sequence())),
+            };
+        }
+        let locked = self.lock(platform, inside);
+        Turn {
+            locked,
+            order: if locked {
+                TurnOrder::Total
+            } else {
+                TurnOrder::Unordered
+            },
+        }
+    }
+
+    /// The place of an access that was just made. A turn may be asked more than once: a
+    /// read-modify-write is two accesses.
+    pub(super) fn place(&self, turn: &mut Turn) -> Place {
+        match &mut turn.order {
+            TurnOrder::Total => Place {
+                seq: self.channel.next_sequence(),
+                order: Order::Total,
+            },
+            TurnOrder::Unordered => Place {
+                seq: self.channel.next_sequence(),
+                order: Order::Unordered,
+            },
+            TurnOrder::Interval(before) => Place {
+                seq: before
+                    .take()
+                    .unwrap_or_else(|| self.channel.next_sequence()),
+                order: Order::Before(self.channel.sequence()),
+            },
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn end_turn(&self, platform: &P, inside: &Inside<'_>, turn: Turn) {
+        if turn.locked {
+            self.channel.unlock(inside.owner());
+        }
+        if let TurnOrder::Interval(Some(seq)) = turn.order {
+            // The access was not made. A number without a record would be a loss.
+            let stamp = self.stamp(platform, seq, VirtAddr(0));
+            let body = Body::Void;
+            self.write(platform, inside, &Entry { stamp, body });
+        }
+    }
+
+    /// Takes the order lock. `false` where waiting for it would be for ever: this CPU has it
+    /// already (an NMI came while it did), or its holder does not come back (stopped by a
+    /// debugger, an exception in a single step). The access is then made all the same, and its
+    /// record says that its place is not exact.
+    fn lock(&self, platform: &P, inside: &Inside<'_>) -> bool {
+        let mut waited: u32 = 0;
+        let mut since = None;
+        loop {
+            platform.point(Point::Lock);
+            let holder = match self.channel.try_lock(inside.owner()) {
+                TryLock::Taken => return true,
+                TryLock::Mine => return false,
+                TryLock::Held(holder) => holder,
+            };
+            platform.relax(waited);
+            waited = waited.saturating_add(1);
+            if waited % 64 != 0 {
+                continue;
+            }
+            if !platform.is_alive(holder) {
+                self.channel.unlock(holder);
+                continue;
+            }
+            let now = platform.now();
+            let waiting = now.since(*since.get_or_insert(now));
+            if waiting.is_some_and(|waiting| waiting >= PATIENCE) {
+                return false;
+            }
+        }
+    }
+
+    /// Who is recording what, with number `seq`.
+    pub(super) fn stamp(&self, platform: &P, seq: u64, pc: VirtAddr) -> Stamp {
+        Stamp {
+            seq,
+            time: platform.now(),
+            pid: platform.thread_id(),
+            cpu: platform.cpu(),
+            pc: if self.channel.options().no_pc {
+                VirtAddr(0)
+            } else {
+                pc
+            },
+        }
+    }
+
+    /// Writes a record, or counts it as lost.
+    pub(super) fn write(&self, platform: &P, inside: &Inside<'_>, entry: &Entry<'_>) {
+        platform.point(Point::Numbered);
+        let mut waited: u32 = 0;
+        while !self.channel.push(inside.id(), entry) {
+            let wait = self.channel.options().on_full == OnFull::Block
+                && !self.channel.is_closed()
+                && platform.wait_for_room(waited);
+            if !wait {
+                self.channel.count_lost(inside.id());
+                return;
+            }
+            waited = waited.saturating_add(1);
+        }
+    }
+
+    /// Takes a number and writes a record that is no access.
+    pub(super) fn note(&self, platform: &P, inside: &Inside<'_>, pc: VirtAddr, body: Body<'_>) {
+        let stamp = self.stamp(platform, self.channel.next_sequence(), pc);
+        let body = match body {
+            Body::Blind(mut blind) => {
+                blind.time = stamp.time;
+                Body::Blind(blind)
+            }
+            other => other,
+        };
+        self.write(platform, inside, &Entry { stamp, body });
+    }
+
+    /// Writes a marker, at its place in the order. Text beyond
+    /// [`MAX_MARKER_BYTES`](crate::MAX_MARKER_BYTES) is cut. Not for fault context.
+    pub fn marker(&self, platform: &P, text: &[u8]) {
+        let inside = self.enter(platform);
+        self.note(platform, &inside, VirtAddr(0), Body::Marker(text));
+    }
+}

@@ -1,0 +1,212 @@
+//! Regions come and go while others are accessed.
+
+use super::Engine;
+use super::reason::ARMED_AGAIN;
+use crate::channel::{Body, Inside, quiesce};
+use crate::platform::{Platform, Point};
+use crate::region::{PAGE, Region, RegionError, RegionId};
+use mmiotrace_core::{Blind, BlindEdge, Code, Mapping, PhysAddr, VirtAddr};
+
+/// Why a region could not be traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// The table of regions does not take it.
+    #[error(transparent)]
+    Region(#[from] RegionError),
+    /// Its pages could not be made not present.
+    #[error("the pages could not be armed")]
+    NotArmed,
+}
+
+impl<P: Platform> Engine<'_, P> {
+    /// Begins to trace a region. `mapping` is what the MAP record says: the caller's numbers,
+    /// neither aligned nor rounded to pages. Not for fault context.
+    ///
+    /// The order: the record, the table, the pages. So no access precedes its mapping, and a fault
+    /// always finds its region.
+    ///
+    /// # Errors
+    /// Where the region is not whole pages, shares one with another, is one too many, or where
+    /// the platform could not arm it. Nothing is traced then.
+    pub fn attach(
+        &self,
+        platform: &P,
+        region: &Region,
+        mapping: &Mapping,
+    ) -> Result<RegionId, AttachError> {
+        let owner = platform.owner();
+        self.lock_table(platform, owner);
+        let attached = self.attach_locked(platform, region, mapping);
+        self.regions.unlock(owner);
+        attached
+    }
+
+    fn attach_locked(
+        &self,
+        platform: &P,
+        region: &Region,
+        mapping: &Mapping,
+    ) -> Result<RegionId, AttachError> {
+        platform.point(Point::Region);
+        let id = self.regions.insert(region)?;
+        self.wait_for_all(platform);
+        self.note_quietly(platform, Body::Map(*mapping));
+        platform.point(Point::Region);
+        if platform.set_armed(region, region.start, region.len, true) {
+            return Ok(id);
+        }
+        let _ = platform.set_armed(region, region.start, region.len, false);
+        let _ = self.take_out(platform, id);
+        self.note_quietly(platform, Body::Unmap(region.map_id));
+        Err(AttachError::NotArmed)
+    }
+
+    /// Ends the tracing of a region, while others may be accessing it. When this returns nobody is
+    /// using its alias any more. Not for fault context.
+    ///
+    /// The order: the pages, the table, the wait for all who are inside, the record.
+    ///
+    /// # Errors
+    /// Where no such region is traced.
+    pub fn detach(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+        let owner = platform.owner();
+        self.lock_table(platform, owner);
+        let detached = self.detach_locked(platform, id);
+        self.regions.unlock(owner);
+        detached
+    }
+
+    fn detach_locked(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+        let region = self.regions.get(id).ok_or(RegionError::NotFound)?;
+        platform.point(Point::Region);
+        let _ = platform.set_armed(&region, region.start, region.len, false);
+        platform.point(Point::Region);
+        self.take_out(platform, id)?;
+        self.note_quietly(platform, Body::Unmap(region.map_id));
+        Ok(region)
+    }
+
+    fn take_out(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+        let region = self.regions.remove(id)?;
+        self.wait_for_all(platform);
+        self.blinds.forget(region.start.0, region.len);
+        Ok(region)
+    }
+
+    /// Ends the tracing of a region whose pages are gone already (unmapped behind the engine's
+    /// back): as [`detach`](Self::detach), but the pages are left alone.
+    ///
+    /// # Errors
+    /// Where no such region is traced.
+    pub fn forget(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+        let owner = platform.owner();
+        self.lock_table(platform, owner);
+        let region = self.take_out(platform, id);
+        if let Ok(region) = &region {
+            self.note_quietly(platform, Body::Unmap(region.map_id));
+        }
+        self.regions.unlock(owner);
+        region
+    }
+
+    /// Ends the tracing of all regions; gives each that is no longer in use.
+    pub fn detach_all(&self, platform: &P, mut show: impl FnMut(&Region)) {
+        self.each_region(platform, |id, _| {
+            if let Ok(region) = self.detach_locked(platform, id) {
+                show(&region);
+            }
+        });
+    }
+
+    /// Every region that is traced. Not for fault context; `show` must not change regions.
+    pub fn each_region(&self, platform: &P, show: impl FnMut(RegionId, Region)) {
+        let owner = platform.owner();
+        self.lock_table(platform, owner);
+        self.regions.each(show);
+        self.regions.unlock(owner);
+    }
+
+    /// Gives every region a new mapping number, with its MAP record: after a fork the child has
+    /// mappings of its own. In the child, which has one thread.
+    pub fn renumber(&self, platform: &P) {
+        let owner = platform.owner();
+        self.regions.seize();
+        self.lock_table(platform, owner);
+        self.regions.each(|id, region| {
+            let map_id = self.channel.next_map_id();
+            self.regions.set_map_id(id, map_id);
+            let mapping = Mapping {
+                id: map_id,
+                phys: region.phys,
+                virt: region.start,
+                len: region.len,
+            };
+            self.note_quietly(platform, Body::Map(mapping));
+        });
+        self.regions.unlock(owner);
+    }
+
+    /// Arms the pages again that have been open for
+    /// [`REARM_AFTER_NANOS`](crate::REARM_AFTER_NANOS), and records the end of their blind
+    /// intervals. From one thread, again and again, not in fault context. Gives how many pages
+    /// wait for their time.
+    pub fn rearm(&self, platform: &P) -> usize {
+        let owner = platform.owner();
+        self.lock_table(platform, owner);
+        let now = platform.now();
+        let waiting = self.blinds.rearm(now, |page| {
+            let page = VirtAddr(page);
+            let Some(region) = self.regions.lookup(page) else {
+                return true;
+            };
+            platform.point(Point::Page);
+            let armed = platform.set_armed(&region, page, PAGE, true);
+            if armed {
+                self.note_quietly(
+                    platform,
+                    Body::Blind(Blind {
+                        time: now,
+                        edge: BlindEdge::End,
+                        page: PhysAddr(region.phys.0.wrapping_add(region.offset(page))),
+                        reason: ARMED_AGAIN,
+                        code: Code::EMPTY,
+                    }),
+                );
+            }
+            armed
+        });
+        self.regions.unlock(owner);
+        waiting
+    }
+
+    fn lock_table(&self, platform: &P, owner: u64) {
+        let mut waited = 0;
+        self.regions.lock(owner, |holder| {
+            platform.relax(waited);
+            waited = u32::saturating_add(waited, 1);
+            if waited % 256 == 0 && !platform.is_alive(holder) {
+                self.regions.unlock(holder);
+            }
+        });
+    }
+
+    /// Waits until nobody is inside who came in before.
+    fn wait_for_all(&self, platform: &P) {
+        let mut waited = 0;
+        quiesce(&self.channel, platform.owner(), |inside| {
+            platform.relax(waited);
+            waited = u32::saturating_add(waited, 1);
+            waited % 256 != 0 || inside == 0 || platform.is_alive(inside)
+        });
+    }
+
+    /// Records something that is no access, unless the capture has ended.
+    fn note_quietly(&self, platform: &P, body: Body<'_>) {
+        if self.channel.is_closed() {
+            return;
+        }
+        let inside: Inside<'_> = self.enter(platform);
+        self.note(platform, &inside, VirtAddr(0), body);
+    }
+}

@@ -1,0 +1,129 @@
+//! Lanes: what carrying out one instruction needs for itself (a decoder and its working memory),
+//! made beforehand because nothing may be allocated in fault context.
+
+#![expect(
+    unsafe_code,
+    reason = "a value behind a try-lock: the language has no such cell without the standard library"
+)]
+
+use crate::number::index;
+use crate::sync::{AtomicU32, Ordering};
+use alloc::boxed::Box;
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+
+#[derive(Debug)]
+struct Slot<T> {
+    taken: AtomicU32,
+    // INVARIANT: looked at only by who stored 1 over 0 in `taken`, until he stores 0.
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: by the invariant one thread at a time reaches the value, and `taken` orders one after the
+// other (acquire and release); so sharing a slot sends the value between threads, no more.
+unsafe impl<T: Send> Sync for Slot<T> {}
+
+/// Some lanes, each for one user at a time.
+#[derive(Debug)]
+pub(crate) struct Lanes<T> {
+    slots: Box<[Slot<T>]>,
+}
+
+impl<T> Lanes<T> {
+    pub(crate) fn new(count: u32, make: impl FnMut() -> T) -> Self {
+        let mut make = make;
+        let slots = (0..count.max(1)).map(|_| Slot {
+            taken: AtomicU32::new(0),
+            value: UnsafeCell::new(make()),
+        });
+        Self {
+            slots: slots.collect(),
+        }
+    }
+
+    /// The lane that was parked under `number`.
+    ///
+    /// # Safety
+    /// [`Lane::park`] gave the number, and this is its first use since.
+    pub(crate) unsafe fn unpark(&self, number: u32) -> Option<Lane<'_, T>> {
+        // INVARIANT: `taken` is still 1 from before the parking, and by the contract this is the
+        // only heir of the lane that was parked.
+        Some(Lane {
+            slot: self.slots.get(index(u64::from(number)))?,
+            number,
+        })
+    }
+
+    /// A free lane, the one that `preferred` names if it is free: what its last user has left in
+    /// its cache is then of use. `None` where none is free.
+    pub(crate) fn take(&self, preferred: u32) -> Option<Lane<'_, T>> {
+        let count = self.slots.len();
+        let start = index(u64::from(preferred)) % count.max(1);
+        (0..count).find_map(|step| {
+            let slot = self.slots.get((start + step) % count)?;
+            let taken = slot
+                .taken
+                .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
+            let number = u32::try_from((start + step) % count).ok()?;
+            // Lazily: a lane that is made is a lane that will be given back.
+            taken.is_ok().then(|| Lane { slot, number })
+        })
+    }
+}
+
+/// A lane, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lane<'a, T> {
+    // INVARIANT: `taken` is 1, and was stored by who made this.
+    slot: &'a Slot<T>,
+    number: u32,
+}
+
+impl<T> Lane<'_, T> {
+    /// Keeps the lane taken beyond this value; its number is for [`Lanes::unpark`].
+    pub(crate) fn park(self) -> u32 {
+        let number = self.number;
+        core::mem::forget(self);
+        number
+    }
+}
+
+impl<T> Deref for Lane<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: by the invariant nobody else reaches the value while this lives, and the borrow
+        // of `self` keeps a mutable one from being made from it.
+        unsafe { &*self.slot.value.get() }
+    }
+}
+
+impl<T> DerefMut for Lane<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; `self` is borrowed mutably.
+        unsafe { &mut *self.slot.value.get() }
+    }
+}
+
+impl<T> Drop for Lane<'_, T> {
+    fn drop(&mut self) {
+        self.slot.taken.store(0, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_lane_has_one_user() {
+        let lanes = Lanes::new(2, || 0u32);
+        let mut first = lanes.take(1).unwrap();
+        let second = lanes.take(1).unwrap();
+        *first = 7;
+        assert!(lanes.take(0).is_none());
+        drop(first);
+        assert_eq!(*lanes.take(0).unwrap(), 7);
+        drop(second);
+    }
+}

@@ -1,0 +1,176 @@
+//! What the engine needs from the place it runs in.
+
+use crate::{DeviceBus, Fault, Region};
+use mmiotrace_core::{Timestamp, VirtAddr};
+use mmiotrace_decode::{
+    BusFault, Context, DecodedInstruction, Hint, Locked, LockedOp, Progress, Reason, Registers,
+    Stop,
+};
+
+/// The registers of the code that faulted, where the return from the fault will take them from.
+pub trait Frame {
+    /// The integer registers.
+    fn registers(&self) -> Registers;
+
+    /// Replaces the integer registers. The bases of `fs` and `gs` never change.
+    fn set_registers(&mut self, registers: &Registers);
+}
+
+/// A point at which another CPU may act; for simulations, see [`Platform::point`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Point {
+    /// A fault was taken, and nothing done about it.
+    Faulted,
+    /// The region was looked up.
+    Found,
+    /// The order lock is about to be tried.
+    Lock,
+    /// The device is about to be accessed, or was accessed and has no number yet.
+    Device,
+    /// A number was taken, and the record is not written.
+    Numbered,
+    /// A page is about to be opened or armed.
+    Page,
+    /// A region is about to change.
+    Region,
+}
+
+/// Hardware and operating system, as the engine sees them: a kernel, a process, a simulation.
+///
+/// # Fault context
+/// All methods but [`set_armed`](Self::set_armed) with `armed` true are called in fault context:
+/// in a kernel with interrupts off, possibly in an NMI; in a process in a signal handler. They
+/// must not allocate, sleep where the context forbids it, take a lock that the interrupted code
+/// may hold, or panic.
+///
+/// # Device accesses
+/// `read_device`, `write_device` and `locked` make exactly one access of exactly the given width
+/// to the alias, in program order with everything around them. `alias` is an address inside the
+/// alias of a region that is traced. An access that the alias does not answer (the device was
+/// removed, the mapping allows no writes) comes back as an error instead of a fault.
+pub trait Platform {
+    /// The registers of the code that faulted.
+    type Frame: Frame;
+
+    /// Working memory for carrying out one instruction: re-encoding, private buffers.
+    type Lane: Send;
+
+    /// Where this is: it decides the ways of instructions.
+    const CONTEXT: Context;
+
+    /// Who is running: a number of the CPU (kernel) or of the thread (process), not 0, unique among
+    /// all that share the channel. The upper 32 bits name the address space. In a kernel it must
+    /// be below the channel's number of contexts, so that an NMI finds its CPU.
+    fn owner(&self) -> u64;
+
+    /// Whether an owner still exists. It is asked of owners that hold something others wait for.
+    fn is_alive(&self, owner: u64) -> bool;
+
+    /// The thread id that records carry.
+    fn thread_id(&self) -> i32;
+
+    /// The CPU that records carry, where it is known.
+    fn cpu(&self) -> Option<u32>;
+
+    /// The time now.
+    fn now(&self) -> Timestamp;
+
+    /// Reads code at `pc`, up to 15 bytes; gives how many could be read.
+    fn code(&self, pc: VirtAddr, into: &mut [u8; 15]) -> usize;
+
+    /// One read of `into.len()` bytes (1, 2, 4, 8; 16, 32, 64 where the platform can).
+    ///
+    /// # Errors
+    /// The alias address that did not answer.
+    fn read_device(&self, alias: u64, into: &mut [u8]) -> Result<(), BusFault>;
+
+    /// One write.
+    ///
+    /// # Errors
+    /// As [`read_device`](Self::read_device).
+    fn write_device(&self, alias: u64, bytes: &[u8], hint: Hint) -> Result<(), BusFault>;
+
+    /// One atomic read-modify-write.
+    ///
+    /// # Errors
+    /// As [`read_device`](Self::read_device).
+    fn locked(&self, alias: u64, width: u8, op: LockedOp) -> Result<Locked, BusFault>;
+
+    /// Reads memory that is not traced, with the rights of the code that faulted.
+    ///
+    /// # Errors
+    /// The first address that cannot be read.
+    fn read_memory(&self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault>;
+
+    /// Writes memory that is not traced.
+    ///
+    /// # Errors
+    /// The first address that cannot be written; nothing was written then.
+    fn write_memory(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), BusFault>;
+
+    /// Makes sure that the next write of this memory will not fail.
+    ///
+    /// # Errors
+    /// The first address that cannot be written.
+    fn prepare_write(&self, address: VirtAddr, len: usize) -> Result<(), BusFault>;
+
+    /// Carries out an instruction whose way is `bounce` or `alias`, by re-encoded code on a private
+    /// buffer or on the alias; its accesses go through `bus`. Registers and `rip` in `frame` are
+    /// then as after the instruction.
+    ///
+    /// # Errors
+    /// Why it was not carried out. By default it cannot be.
+    fn execute(
+        &self,
+        lane: &mut Self::Lane,
+        instruction: &DecodedInstruction,
+        frame: &mut Self::Frame,
+        bus: &mut DeviceBus<'_, '_, Self>,
+    ) -> Result<Progress, Stop>
+    where
+        Self: Sized,
+    {
+        let _ = (lane, instruction, frame, bus);
+        Err(Stop::Cannot(Reason::NoVectorState))
+    }
+
+    /// Arms (makes not present, for everybody) or opens whole pages of a region; `false` where
+    /// that failed. Idempotent. Opening happens in fault context, arming does not. When arming
+    /// returns, no CPU holds an old translation; opening need not wait for that.
+    fn set_armed(&self, region: &Region, page: VirtAddr, len: u64, armed: bool) -> bool;
+
+    /// Whether an access as this one would now be answered without a fault. Asked when a fault
+    /// finds no region, at an address that was traced a moment ago: then it came late, and the
+    /// instruction is tried again.
+    fn allows(&self, fault: &Fault) -> bool;
+
+    /// Waits a little, in a loop that waits for somebody else; `waited` counts the turns. Spin
+    /// first and then let others run: who is waited for may need this CPU.
+    fn relax(&self, waited: u32);
+
+    /// A record finds no room: waits a little and says `true`, or says `false` and the record is
+    /// lost (and counted). `waited` counts the turns. Asked only where
+    /// [`OnFull::Block`](crate::OnFull) is chosen.
+    fn wait_for_room(&self, waited: u32) -> bool {
+        let _ = waited;
+        false
+    }
+
+    /// Begins a single step after the return from this fault, interrupts off.
+    /// `false` where the platform does not step.
+    fn begin_step(&self, frame: &mut Self::Frame) -> bool {
+        let _ = frame;
+        false
+    }
+
+    /// Ends it: trap flag and interrupt flag are as before.
+    fn end_step(&self, frame: &mut Self::Frame) {
+        let _ = frame;
+    }
+
+    /// Another CPU may act here. Does nothing but in simulations, which try every order.
+    fn point(&self, point: Point) {
+        let _ = point;
+    }
+}
