@@ -6,6 +6,7 @@ use super::kernel::Kernel;
 use super::{apt, command};
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -141,7 +142,9 @@ impl Machine<'_> {
             .arg(self.kernel.image())
             .arg("-initrd")
             .arg(&self.initrd);
-        let fixed = "console=ttyS0 quiet panic=-1 oops=panic nokaslr no_timer_check";
+        // The last two: an NMI makes the kernel tell where each CPU is (`ask_for_backtraces`).
+        let fixed = "console=ttyS0 quiet panic=-1 oops=panic nokaslr no_timer_check \
+                     unknown_nmi_panic oops_all_cpu_backtrace=1";
         command.args(["-append", &format!("{fixed} {}", self.append)]);
         command.args([
             "-device",
@@ -179,18 +182,39 @@ impl Machine<'_> {
                 };
             }
             if Instant::now() > end {
+                self.ask_for_backtraces(&mut child);
                 // The rest of the log still tells what happened.
                 let _ = child.kill();
                 let _ = child.wait();
                 let _ = reader.join();
                 let seconds = self.limit.as_secs();
-                let words = tail(&self.folder.join("serial.log"), 40);
+                let words = tail(&self.folder.join("serial.log"), 120);
                 return Err(format!(
                     "the guest hung: no end after {seconds} s; its last words:\n{words}"
                 )
                 .into());
             }
             std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Machine<'_> {
+    fn monitor(&self) -> PathBuf {
+        self.folder.join("monitor")
+    }
+
+    /// A kernel that hangs says where its CPUs are when an NMI comes.
+    fn ask_for_backtraces(&self, child: &mut Child) {
+        let Ok(mut monitor) = UnixStream::connect(self.monitor()) else {
+            return;
+        };
+        if monitor.write_all(b"nmi\n").is_err() {
+            return;
+        }
+        let end = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < end && child.try_wait().is_ok_and(|status| status.is_none()) {
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         qemu: &[],
         append: "",
         guest: include_str!("guest/scenarios/drivers.sh"),
-        limit: 120,
+        limit: 60,
         judge: Evidence::expect_exact,
     },
     Scenario {

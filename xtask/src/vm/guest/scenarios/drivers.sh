@@ -3,8 +3,9 @@ record_begin all
 e1000_attach
 edu_attach
 edu_work &
+edu=$!
 e1000_work
-wait
+wait $edu || fail "edu"
 e1000_detach
 edu_detach
 record_end
