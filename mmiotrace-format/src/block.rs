@@ -64,6 +64,12 @@ impl<'a> Block<'a> {
         self.position
     }
 
+    /// The longest line, in bytes without its ending.
+    #[must_use]
+    pub const fn max_line_len(&self) -> usize {
+        self.max_line_len
+    }
+
     /// The lines one after the other; an error for each that is over the limit.
     #[must_use]
     pub const fn lines(&self) -> Lines<'a> {

@@ -165,6 +165,18 @@ impl Parser {
     /// The next line, as a place in the input.
     pub(crate) fn frame(&mut self, input: &[u8], end: bool) -> Frame {
         let frame = self.framer.frame(input, end);
+        self.note(frame)
+    }
+
+    /// As many lines as there are, as a place in the input.
+    #[cfg(feature = "std")]
+    pub(crate) fn frame_block(&mut self, input: &[u8], end: bool) -> Frame {
+        let frame = self.framer.frame_block(input, end);
+        self.note(frame)
+    }
+
+    #[inline]
+    fn note(&mut self, frame: Frame) -> Frame {
         match frame {
             Frame::Line { position, .. } => self.record = position,
             Frame::TooLong { error, .. } => self.record = error.line_start(),

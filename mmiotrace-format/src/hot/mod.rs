@@ -14,11 +14,13 @@
 mod access;
 mod columns;
 mod memo;
+mod phys;
 mod unknown;
 mod word;
 
 pub(crate) use access::{Fields, access};
 pub(crate) use memo::Memo;
+pub(crate) use phys::phys;
 pub(crate) use unknown::unknown;
 
 use mmiotrace_core::Event;

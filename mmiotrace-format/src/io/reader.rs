@@ -2,7 +2,7 @@
 
 use super::buffer::Buffer;
 use crate::frame::{DEFAULT_MAX_LINE_LEN, Frame};
-use crate::{Error, Line, Parser, Position, Record, RecordBuf};
+use crate::{Block, Error, Line, Parser, Position, Record, RecordBuf};
 use std::io::Read;
 
 /// Reads lines and records from any [`Read`]. Does its own buffering.
@@ -137,6 +137,33 @@ impl<R: Read> Reader<R> {
         )))
     }
 
+    /// As many of the next lines as are in memory, at least one; `None` at the end. For those who
+    /// look at few lines of many, and for those who look only at a few bytes of each.
+    ///
+    /// ```
+    /// use mmiotrace_format::Reader;
+    ///
+    /// let trace = "MARK 1.000000 begin\nR 4 1.000001 1 0xfebc0008 0x0 0x0 0\n";
+    /// let mut reader = Reader::new(trace.as_bytes());
+    /// let mut lines = 0;
+    /// while let Some(block) = reader.next_block()? {
+    ///     lines += block.lines().count();
+    /// }
+    /// assert_eq!(lines, 2);
+    /// # Ok::<(), mmiotrace_format::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where the source fails, or a line is over the limit that is too long even to be kept;
+    /// others of that kind are in their block, and [`Block::lines`] gives their errors.
+    pub fn next_block(&mut self) -> Result<Option<Block<'_>>, Error> {
+        let Some(len) = self.advance_by(Parser::frame_block)? else {
+            return Ok(None);
+        };
+        let (position, limit) = (self.record_position(), self.parser.max_line_len());
+        Ok(Some(Block::at(position, self.buffer.behind(len), limit)))
+    }
+
     /// The next record; `None` at the end.
     ///
     /// # Errors
@@ -190,8 +217,16 @@ impl<R: Read> Reader<R> {
 
     /// Takes the next line and returns its length: it stands just before what is not used.
     fn advance(&mut self) -> Result<Option<usize>, Error> {
+        self.advance_by(Parser::frame)
+    }
+
+    /// Takes what `frame` finds, a line or lines, and returns its length.
+    fn advance_by(
+        &mut self,
+        frame: impl Fn(&mut Parser, &[u8], bool) -> Frame + Copy,
+    ) -> Result<Option<usize>, Error> {
         loop {
-            if let Some(found) = self.advance_buffered(true) {
+            if let Some(found) = self.advance_buffered(frame, true) {
                 return found.map(Some);
             }
             // What is left is no whole line.
@@ -199,7 +234,7 @@ impl<R: Read> Reader<R> {
                 let over = self.buffer.partial_len() > self.parser.max_line_len();
                 if self.buffer.partial_is_one_line() && (over || self.parser.is_skipping()) {
                     self.buffer.hand_out_partial();
-                    if let Some(found) = self.advance_buffered(false) {
+                    if let Some(found) = self.advance_buffered(frame, false) {
                         return found.map(Some);
                     }
                 }
@@ -219,8 +254,12 @@ impl<R: Read> Reader<R> {
     }
 
     /// The same for a line of those handed out; `whole` says that they are whole lines.
-    fn advance_buffered(&mut self, whole: bool) -> Option<Result<usize, Error>> {
-        let frame = self.parser.frame(self.buffer.lines(), whole);
+    fn advance_buffered(
+        &mut self,
+        frame: impl Fn(&mut Parser, &[u8], bool) -> Frame + Copy,
+        whole: bool,
+    ) -> Option<Result<usize, Error>> {
+        let frame = frame(&mut self.parser, self.buffer.lines(), whole);
         self.buffer.consume(frame.end());
         match frame {
             Frame::Line { start, end, .. } => Some(Ok(end - start)),

@@ -71,6 +71,11 @@ impl<'a> Columns<'a> {
     #[must_use]
     #[inline]
     pub fn phys(&self) -> Option<PhysAddr> {
+        if let LineKind::Read | LineKind::Write = self.kind {
+            if let Some(phys) = crate::hot::phys(self.line) {
+                return Some(PhysAddr(phys));
+            }
+        }
         self.hex(Field::Phys).map(PhysAddr)
     }
 
