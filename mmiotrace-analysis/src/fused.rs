@@ -26,6 +26,30 @@ pub(crate) fn records<'a>(line: &Line<'a>) -> impl Iterator<Item = Line<'a>> {
     })
 }
 
+/// The records of a line: itself, as far as it reaches, and those that are fused into it.
+///
+/// The kernel prints a marker's text up to its first NUL byte and leaves out the newline, so that
+/// the next record stands in the same line. All other lines hold one record, or none.
+///
+/// ```
+/// use mmiotrace_analysis::split_fused;
+/// use mmiotrace_format::{Line, Position};
+///
+/// let line = Line::new(b"MARK 10.757699 nulR 4 10.795467 1 0xfebc0008 0x0 0x0 0\n", Position::START);
+/// let parts: Vec<_> = split_fused(&line).map(|part| part.as_bytes().len()).collect();
+/// assert_eq!(parts, [18, 37]);
+/// ```
+pub fn split_fused<'a>(line: &Line<'a>) -> impl Iterator<Item = Line<'a>> + use<'a> {
+    let mut rest = Some(*line);
+    iter::from_fn(move || {
+        let this = rest?;
+        rest = next(&this);
+        let len = this.as_bytes().len() - rest.map_or(0, |rest| rest.as_bytes().len());
+        let own = this.as_bytes().get(..len)?;
+        Some(Line::new(own, this.position()))
+    })
+}
+
 /// The record that is fused into `line` next, where that is a marker.
 fn next<'a>(line: &Line<'a>) -> Option<Line<'a>> {
     if line.kind() != LineKind::Mark {

@@ -3,6 +3,7 @@
 //! - [`Checker`] reads a trace once and gives a [`Verdict`]: complete or not, and why.
 //! - [`Filter`] says which records are wanted; a [`Selector`] picks their lines.
 //! - [`StatisticsBuilder`] counts accesses by kind, mapping, device and register.
+//! - [`diff`] compares two traces by meaning.
 //! - [`blocks`] turns accesses into what the driver did: waits, transfers, repetitions.
 //!
 //! Each is a fold over the lines that a `mmiotrace_format::Reader` gives, with memory that does
@@ -35,6 +36,7 @@
 pub mod blocks;
 mod counts;
 mod devices;
+pub mod diff;
 mod filter;
 mod fused;
 mod kind_set;
@@ -49,6 +51,7 @@ pub use filter::{
     AddressRange, CriterionError, DeviceSelector, Filter, FilterError, Selector, TimeRange,
     ValueMatch,
 };
+pub use fused::split_fused;
 pub use kind_set::KindSet;
 pub use numbering::{Numbering, Origin};
 pub use statistics::{

@@ -2,6 +2,7 @@
 
 mod criterion;
 mod fields;
+mod scan;
 mod selector;
 
 pub use criterion::{AddressRange, CriterionError, DeviceSelector, TimeRange, ValueMatch};

@@ -1,5 +1,6 @@
 //! A filter on its way through a trace.
 
+use super::scan::FirstBytes;
 use super::{DeviceSelector, Filter, criterion};
 use crate::{AddressRange, Devices, Numbering, fused};
 use mmiotrace_core::{Bar, Event, EventKind, Header, MapId, Marker};
@@ -23,6 +24,8 @@ pub struct Selector {
     wanted: Wanted,
     /// Whether each line needs more than its own columns.
     stateful: bool,
+    /// Where only lines that begin so need to be looked at.
+    pub(super) first_bytes: Option<FirstBytes>,
 }
 
 /// Why a filter cannot be applied to a trace.
@@ -80,6 +83,11 @@ impl Selector {
         let marks = filter.from_mark.is_some() || filter.to_mark.is_some();
         let stateful = marks || filter.device.is_some() || filter.cpu.is_some() || filter.context;
         let (numbering, devices) = (Numbering::new(), Devices::new());
+        let first_bytes = if stateful {
+            None
+        } else {
+            FirstBytes::of(filter.kinds)
+        };
         Self {
             filter,
             span,
@@ -87,6 +95,7 @@ impl Selector {
             devices,
             wanted: Wanted::default(),
             stateful,
+            first_bytes,
         }
     }
 

@@ -1,0 +1,95 @@
+//! `mmiotrace cat`: records, all or some.
+
+use crate::failure::{Outcome, Stop};
+use crate::filter_args::{FilterArgs, does_not_fit};
+use crate::input::{InputArgs, Trouble};
+use crate::output::{Format, Output, Rows};
+use core::ops::ControlFlow;
+use mmiotrace_analysis::{Selector, split_fused};
+use mmiotrace_format::{Line, ParseError};
+
+/// Print records, all or some
+///
+/// Without filter and format the output is the input, byte by byte, decompressed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mmiotrace cat trace.mmiotrace.xz > trace.mmiotrace
+  mmiotrace cat --kind write --width 4 --phys 0xfebc0000..0xfebe0000 trace.mmiotrace
+  mmiotrace cat --device 00:02.0:0 --from-mark 'load' --to-mark 'ready' --context trace.mmiotrace
+  mmiotrace cat --kind read --format jsonl trace.mmiotrace | jq -r .value")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// How to print records
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    format: Format,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    let filter = args.filter.filter()?;
+    let input = args.input.open_to_print()?;
+    let mut output = Output::new()?;
+    if args.format == Format::Text && filter.keeps_everything() {
+        let copied = input.copy(|bytes| output.write(bytes));
+        // What was read before a failure is written before the failure is told.
+        output.flush()?;
+        return copied.map(|()| Outcome::Clean);
+    }
+    let (name, mut selector) = (input.name().to_owned(), filter.selector());
+    let walked = match args.format {
+        Format::Text => input.lines().walk_blocks(|block, walked| {
+            let keep = |line: &[u8]| output.write(line);
+            let wrong = |error: &ParseError| {
+                walked.wrong_line(error);
+            };
+            selector.select_block(block, keep, wrong)?;
+            Ok(until_done(&selector))
+        }),
+        format => {
+            let mut rows = Rows::new(format);
+            let walked = input.lines().walk(|line| {
+                row_of(line, &mut selector, &mut rows, &mut output)?;
+                Ok(until_done(&selector))
+            });
+            rows.finish(&mut output)?;
+            walked
+        }
+    }?;
+    output.flush()?;
+    let outcome = walked.finish()?;
+    selector
+        .finish()
+        .map_err(|error| does_not_fit(&name, &error))?;
+    Ok(outcome)
+}
+
+fn until_done(selector: &Selector) -> ControlFlow<()> {
+    if selector.is_done() {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+/// A row for each record of the line that is wanted: two records may be fused into one.
+fn row_of(
+    line: &Line<'_>,
+    selector: &mut Selector,
+    rows: &mut Rows,
+    output: &mut Output,
+) -> Result<(), Trouble> {
+    for line in split_fused(line) {
+        let wanted = selector.selects(&line)?;
+        rows.line(&line, wanted, output)?;
+        if wanted {
+            // Told after it was printed: with the text that it has.
+            line.parse()?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! The verbs, one file each: its arguments, and a `run` that does it.
+
+pub(crate) mod bundle;
+pub(crate) mod cat;
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod mark;
+pub(crate) mod record;
+pub(crate) mod stat;
+
+use crate::cli::Command;
+use crate::failure::{Outcome, Stop};
+
+/// Does what was asked for.
+pub(crate) fn run(command: Command) -> Result<Outcome, Stop> {
+    match command {
+        Command::Record(args) => record::run(&args),
+        Command::Mark(args) => mark::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Cat(args) => cat::run(&args),
+        Command::Stat(args) => stat::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
+    }
+}

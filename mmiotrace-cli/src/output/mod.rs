@@ -1,0 +1,102 @@
+//! Where results go: standard output.
+
+mod csv;
+mod jsonl;
+mod row;
+
+pub(crate) use row::{Format, Rows};
+
+use crate::failure::{Failure, Stop, plain};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+/// Bytes gathered before they are written.
+const CAPACITY: usize = 64 * 1024;
+
+/// Standard output, in large pieces.
+pub(crate) struct Output {
+    file: File,
+    pending: Vec<u8>,
+}
+
+/// What every `--json` prints: the number of the schema, and what the verb has to say.
+#[derive(Serialize)]
+struct Report<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    report: &'a T,
+}
+
+impl Output {
+    pub(crate) fn new() -> Result<Self, Stop> {
+        // Not `Stdout`: it looks for the last newline of every piece and holds back what follows.
+        let file = io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| stop(&error))?;
+        Ok(Self {
+            file: File::from(file),
+            pending: Vec::with_capacity(CAPACITY),
+        })
+    }
+
+    /// Writes bytes.
+    #[inline]
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        if self.pending.len() + bytes.len() > CAPACITY {
+            self.flush()?;
+        }
+        if bytes.len() >= CAPACITY {
+            return self.file.write_all(bytes).map_err(|error| stop(&error));
+        }
+        self.pending.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes a line of text.
+    pub(crate) fn line(&mut self, text: impl core::fmt::Display) -> Result<(), Stop> {
+        self.write(format!("{text}\n").as_bytes())
+    }
+
+    /// Writes one JSON object in one line.
+    pub(crate) fn json<T: Serialize>(&mut self, report: &T) -> Result<(), Stop> {
+        let report = Report { schema: 1, report };
+        match serde_json::to_vec(&report) {
+            Ok(mut text) => {
+                text.push(b'\n');
+                self.write(&text)
+            }
+            Err(error) => Err(Failure::new("standard output", error).into()),
+        }
+    }
+
+    /// Hands on everything that was written.
+    pub(crate) fn flush(&mut self) -> Result<(), Stop> {
+        let written = self.file.write_all(&self.pending);
+        // What failed once is not tried again.
+        self.pending.clear();
+        written.map_err(|error| stop(&error))
+    }
+}
+
+/// What was written before a verb stopped is handed on.
+impl Drop for Output {
+    fn drop(&mut self) {
+        let _ = self.file.write_all(&self.pending);
+    }
+}
+
+fn stop(error: &io::Error) -> Stop {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Stop::ClosedPipe;
+    }
+    let failure = Failure::new("standard output", plain(error));
+    Stop::Failed(match error.kind() {
+        io::ErrorKind::StorageFull => {
+            failure.advise("make room and do it again; the output is cut off")
+        }
+        _ => failure,
+    })
+}
