@@ -1,0 +1,15 @@
+//! Which devices there are, where they are, and which map is theirs.
+
+mod address;
+mod bar_spec;
+mod devices;
+mod lspci;
+mod matching;
+mod pci_names;
+
+pub use address::DeviceAddress;
+pub use bar_spec::{BarSpec, InvalidBarSpec};
+pub use devices::{Device, DeviceId, Devices};
+pub(crate) use lspci::{Lspci, LspciLine};
+pub(crate) use matching::rank;
+pub use pci_names::PciNames;

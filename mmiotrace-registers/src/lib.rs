@@ -1,0 +1,24 @@
+//! Register maps.
+#![forbid(unsafe_code)]
+
+pub mod bundled;
+mod device;
+mod error;
+mod index;
+mod load;
+pub mod model;
+mod model_text;
+mod name;
+mod number;
+mod value;
+
+pub use device::{BarSpec, Device, DeviceAddress, DeviceId, Devices, InvalidBarSpec, PciNames};
+pub use error::{CompileError, LoadError, LoadErrorKind, Position, Subject, Warning};
+pub use index::{CompiledMap, Found, Located, Selection, UnknownVariant};
+pub use load::{Format, Loaded, Loader};
+pub use model::RegisterMap;
+pub use name::{
+    Binding, FieldBuf, HotRegister, Inference, Inner, InnerBuf, InvalidRule, Named, NamedBuf,
+    Namer, NamerBuilder, NamingSink, Part, PartBuf, Verbosity, VerbosityRules,
+};
+pub use value::{FieldValue, Fields, Known};

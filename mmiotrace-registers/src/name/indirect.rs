@@ -1,0 +1,294 @@
+//! Accesses that reach another space through registers.
+
+use super::inference::Inference;
+use super::knowledge::{Seen, Use};
+use super::namer::Core;
+use super::slot::{SlotId, SlotPart};
+use super::unit::Unit;
+use crate::index::{Bits, ResolvedPlace};
+use crate::model::{Command, Indirect, Place, SpaceId, Window, low_mask};
+use mmiotrace_core::AccessKind;
+
+/// An access of a space behind registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InnerState {
+    pub(super) space: SpaceId,
+    /// What lies at the place; `None`: the place is not known.
+    pub(super) slot: Option<SlotId>,
+    pub(super) kind: AccessKind,
+    pub(super) value: u64,
+    pub(super) width: u8,
+    pub(super) previous: Option<u64>,
+    pub(super) inference: Inference,
+}
+
+/// An access of an inner space, before anything is looked up.
+struct Reached {
+    space: SpaceId,
+    /// The byte; `None`: not known.
+    at: Option<u64>,
+    kind: AccessKind,
+    value: u64,
+    width: u8,
+    inference: Inference,
+}
+
+impl Unit {
+    /// Whether anything depends on these bytes.
+    pub(super) fn depends_on(&self, space: SpaceId, at: u64, len: u8) -> bool {
+        let end = at.saturating_add(len.into());
+        let known = self.knowledge.iter().any(|known| {
+            known.space == space
+                && known.at < end
+                && at < known.at.saturating_add(known.width.into())
+        });
+        known
+            || self
+                .windows()
+                .any(|(_, window)| window.outer == space && overlaps(window, at, end))
+    }
+
+    fn windows(&self) -> impl Iterator<Item = (SpaceId, &Window)> {
+        self.map
+            .map()
+            .spaces
+            .iter()
+            .enumerate()
+            .filter_map(|(number, space)| match &space.place {
+                Place::Behind(indirect) => match &**indirect {
+                    Indirect::Window(window) => Some((SpaceId(number as u32), window)),
+                    Indirect::Command(_) => None,
+                },
+                _ => None,
+            })
+    }
+
+    /// Follows what a part of an access does. Gives the access that it makes in an inner space,
+    /// and whether names may have changed.
+    fn follow_part(
+        &mut self,
+        part: &SlotPart,
+        kind: AccessKind,
+        value: u64,
+    ) -> (Option<Reached>, bool) {
+        let Some((space, at)) = part.place else {
+            return (None, false);
+        };
+        let mut reached = self.through_window(space, at, part.len, kind, value);
+        let mut changed = false;
+        for number in 0..self.knowledge.len() {
+            let known = &mut self.knowledge[number];
+            let Some((bits, mask)) = aligned(known.at, known.width, at, part.len, value) else {
+                continue;
+            };
+            if known.space != space {
+                continue;
+            }
+            let command = known.uses.iter().find_map(|used| match used {
+                Use::Command(inner) => Some(*inner),
+                _ => None,
+            });
+            if known.learn(kind, bits, mask) {
+                changed |= self.follow(number);
+            }
+            if let Some(inner) = command {
+                reached = self.command(inner, kind, bits, mask).or(reached);
+            }
+        }
+        (reached, changed)
+    }
+
+    fn through_window(
+        &mut self,
+        space: SpaceId,
+        at: u64,
+        len: u8,
+        kind: AccessKind,
+        value: u64,
+    ) -> Option<Reached> {
+        let end = at.saturating_add(len.into());
+        let fits =
+            |(_, window): &(SpaceId, &Window)| window.outer == space && overlaps(window, at, end);
+        let (inner, window) = self.windows().find(fits)?;
+        let (data_at, unit, steps) = match kind {
+            AccessKind::Read => (window.data_at, window.unit, window.step_on_read),
+            AccessKind::Write => (window.data_at, window.unit, window.step_on_write),
+        };
+        let Some(ResolvedPlace::Window { select }) = self.map.place(inner) else {
+            return None;
+        };
+        let select = *select;
+        let cell = u64::from(self.map.map().space(inner)?.cell);
+        let place = |select: u64| {
+            let cells = select.checked_mul(unit)?;
+            cells
+                .checked_mul(cell)?
+                .checked_add(at.checked_sub(data_at)?)
+        };
+        let (at, inference) = match self.seen(&select) {
+            Seen::Seen(select) => (place(select), Inference::NONE),
+            Seen::Stale(select) => (place(select), Inference::STALE),
+            Seen::Never => (None, Inference::UNSEEN),
+        };
+        if steps != 0 {
+            self.advance(&select, steps);
+        }
+        Some(Reached {
+            space: inner,
+            at,
+            kind,
+            value,
+            width: len,
+            inference,
+        })
+    }
+
+    fn advance(&mut self, bits: &Bits, steps: u64) {
+        let same = self
+            .knowledge
+            .iter_mut()
+            .find(|known| (known.space, known.at) == (bits.space, bits.at));
+        if let Some(known) = same {
+            known.advance(bits, steps);
+        }
+    }
+
+    /// What an access to a command register does.
+    fn command(
+        &mut self,
+        inner: SpaceId,
+        kind: AccessKind,
+        bits: u64,
+        mask: u64,
+    ) -> Option<Reached> {
+        let map = std::sync::Arc::clone(&self.map);
+        let ResolvedPlace::Command {
+            register,
+            address,
+            data,
+            operation,
+            done,
+        } = map.place(inner)?
+        else {
+            return None;
+        };
+        let command = command_of(&map.map().space(inner)?.place)?;
+        // A part of the register says nothing.
+        if mask != low_mask(u32::from(register.width) * 8) {
+            return None;
+        }
+        let cell = u64::from(map.map().space(inner)?.cell);
+        let pending = self.pending.get_mut(inner.0 as usize)?;
+        let reached = |at: u64, kind| Reached {
+            space: inner,
+            at: at.checked_mul(cell),
+            kind,
+            value: data.of(bits),
+            width: u8::try_from(data.len.div_ceil(8)).unwrap_or(8),
+            inference: Inference::NONE,
+        };
+        match kind {
+            AccessKind::Write => {
+                let wanted = Some(operation.of(bits));
+                *pending = (wanted == command.read).then(|| address.of(bits));
+                (wanted == command.write).then(|| reached(address.of(bits), AccessKind::Write))
+            }
+            AccessKind::Read if done.as_ref().is_none_or(|done| done.of(bits) != 0) => {
+                pending.take().map(|at| reached(at, AccessKind::Read))
+            }
+            AccessKind::Read => None,
+        }
+    }
+}
+
+fn command_of(place: &Place) -> Option<&Command> {
+    match place {
+        Place::Behind(indirect) => match &**indirect {
+            Indirect::Command(command) => Some(command),
+            Indirect::Window(_) => None,
+        },
+        _ => None,
+    }
+}
+
+const fn overlaps(window: &Window, at: u64, end: u64) -> bool {
+    window.data_at < end
+        && at < window.data_at.saturating_add(window.data_len)
+        && at >= window.data_at
+}
+
+/// The bytes of an access in the place of a register: bits and mask, or `None` where they do not
+/// touch.
+fn aligned(register: u64, width: u8, at: u64, len: u8, value: u64) -> Option<(u64, u64)> {
+    let whole = low_mask(u32::from(width) * 8);
+    let mask = low_mask(u32::from(len) * 8);
+    let value = value & mask;
+    if at >= register {
+        let shift = u32::try_from(at - register)
+            .ok()
+            .filter(|bytes| *bytes < u32::from(width))?
+            * 8;
+        return Some((value << shift & whole, mask << shift & whole));
+    }
+    let shift = u32::try_from(register - at)
+        .ok()
+        .filter(|bytes| *bytes < u32::from(len) && *bytes < 8)?
+        * 8;
+    Some((value >> shift & whole, mask >> shift & whole))
+}
+
+impl Core {
+    /// Follows what an access means for other things, and gives the access that it makes in a
+    /// space behind registers.
+    pub(super) fn follow(
+        &mut self,
+        id: SlotId,
+        kind: AccessKind,
+        value: u64,
+    ) -> Option<InnerState> {
+        let slot = self.slot(id);
+        let unit_number = slot.unit?;
+        let parts = slot.parts.clone();
+        let mut inner = None;
+        for part in &parts {
+            let unit = self.units.get_mut(unit_number as usize)?;
+            let shifted = value.checked_shr(u32::from(part.first) * 8).unwrap_or(0);
+            let (reached, changed) =
+                unit.follow_part(part, kind, shifted & low_mask(u32::from(part.len) * 8));
+            self.dirty |= changed;
+            if let Some(reached) = reached {
+                inner = Some(self.reach(unit_number, &reached));
+            }
+        }
+        inner
+    }
+
+    fn reach(&mut self, unit: u32, reached: &Reached) -> InnerState {
+        let slot = reached
+            .at
+            .map(|at| self.inner_slot(unit, reached.space, at, reached.width, reached.kind));
+        let mut previous = None;
+        if let Some(id) = slot.filter(|id| Self::is_kept(*id)) {
+            let slot = self.slot_mut(id);
+            match reached.kind {
+                AccessKind::Read => slot.reads += 1,
+                AccessKind::Write => slot.writes += 1,
+            }
+            let history = slot.history as usize;
+            if let Some(last) = self.histories.get_mut(history) {
+                previous = last.replace(reached.value);
+            }
+        }
+        let (space, kind, value, width) =
+            (reached.space, reached.kind, reached.value, reached.width);
+        InnerState {
+            space,
+            slot,
+            kind,
+            value,
+            width,
+            previous,
+            inference: reached.inference,
+        }
+    }
+}

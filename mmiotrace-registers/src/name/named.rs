@@ -1,0 +1,348 @@
+//! A named access.
+
+use super::indirect::InnerState;
+use super::inference::Inference;
+use super::namer::Core;
+use super::slot::{Slot, SlotId, SlotPart};
+use super::text::TextCache;
+use super::unit::Unit;
+use super::verbosity::Verbosity;
+use crate::device::{Device, DeviceId};
+use crate::index::{CompiledMap, Selection};
+use crate::model::{Register, low_mask};
+use crate::value::{Fields, Known};
+use core::fmt::Write as _;
+use mmiotrace_core::{AccessKind, Value};
+
+/// An access with everything that is known of it. Costs next to nothing until something is asked
+/// of it.
+#[derive(Debug)]
+pub struct Named<'n> {
+    pub(super) core: &'n Core,
+    pub(super) text: &'n mut TextCache,
+    pub(super) id: SlotId,
+    pub(super) kind: Option<AccessKind>,
+    pub(super) value: Option<Value>,
+    pub(super) previous: Option<u64>,
+    pub(super) inner: Option<InnerState>,
+}
+
+/// The bytes of an access that belong to one register, block or gap.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Part<'n> {
+    /// The name; `None`: nothing is known of these bytes.
+    pub name: Option<&'n str>,
+    /// The register; `None`: there is none, or only a block.
+    pub register: Option<&'n Register>,
+    /// The first of the access's bytes.
+    pub first: u8,
+    /// How many bytes.
+    pub len: u8,
+    /// How many bytes after the start of the register.
+    pub within: u64,
+    /// The value in the register's place, where known.
+    pub value: Option<Known>,
+    context: Option<(&'n CompiledMap, &'n Selection)>,
+}
+
+impl<'n> Part<'n> {
+    /// The fields of the value. None where it is not known or the register has no fields.
+    pub fn fields(&self) -> impl Iterator<Item = crate::FieldValue<'n>> + use<'n> {
+        let fields: Option<Fields<'n>> = self
+            .context
+            .and_then(|(map, selection)| Some(map.fields(self.register?, self.value?, selection)));
+        fields.into_iter().flatten()
+    }
+
+    /// The set bits that no field covers; 0 where there are no fields.
+    #[must_use]
+    pub fn remainder(&self) -> u64 {
+        let remainder = self.context.and_then(|(map, selection)| {
+            Some(map.remainder(self.register?, self.value?, selection))
+        });
+        remainder.unwrap_or(0)
+    }
+
+    /// Appends the value's text: fields in braces, the name of an enum value, a number.
+    pub fn write_text(&self, out: &mut String) {
+        let Some(value) = self.value else { return };
+        // Writing to a String does not fail.
+        let _ = match (self.context, self.register) {
+            (Some((map, selection)), Some(register)) => {
+                write!(out, "{}", map.value_text(register, value, selection))
+            }
+            _ => write!(out, "{:#x}", value.bits),
+        };
+    }
+}
+
+/// An access of a space behind registers, made by an access of those.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Inner<'n> {
+    /// The name of the space.
+    pub space: &'n str,
+    /// The byte in the space; `None`: what selects it was never seen.
+    pub offset: Option<u64>,
+    /// The register's name, where it has one.
+    pub name: Option<&'n str>,
+    /// Read or write.
+    pub kind: AccessKind,
+    /// The value.
+    pub value: u64,
+    /// How many bytes.
+    pub width: u8,
+    /// The value before, where known.
+    pub previous: Option<u64>,
+    /// What this rests on besides the trace.
+    pub inference: Inference,
+    /// The register, where the access is to one.
+    pub part: Option<Part<'n>>,
+}
+
+impl<'n> Named<'n> {
+    fn slot(&self) -> &'n Slot {
+        self.core.slot(self.id)
+    }
+
+    fn unit(&self) -> Option<&'n Unit> {
+        self.core.units.get(self.slot().unit? as usize)
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn device(&self) -> Option<DeviceId> {
+        self.slot().device
+    }
+
+    /// What is known of the device.
+    #[must_use]
+    pub fn device_facts(&self) -> Option<&'n Device> {
+        self.core.devices.get(self.device()?)
+    }
+
+    /// The map that the device has.
+    #[must_use]
+    pub fn map(&self) -> Option<&'n CompiledMap> {
+        self.unit().map(|unit| &*unit.map)
+    }
+
+    /// The BAR of the device, 0 to 6.
+    #[must_use]
+    pub fn bar(&self) -> Option<u8> {
+        self.slot().bar
+    }
+
+    /// The offset in the BAR, or in the space at a physical address, in bytes.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        self.slot().offset
+    }
+
+    /// The name of the space with the first register that is accessed.
+    #[must_use]
+    pub fn space(&self) -> Option<&'n str> {
+        let (space, _) = self.slot().parts.iter().find_map(|part| part.place)?;
+        self.unit()?
+            .map
+            .map()
+            .space(space)
+            .map(|space| space.name.as_str())
+    }
+
+    /// The name: that of the register, or those of all registers that the access touches, with
+    /// commas. `None`: nothing is known of the address.
+    #[must_use]
+    pub fn name(&self) -> Option<&'n str> {
+        let name = &*self.slot().name;
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The register, where the access touches one and only one.
+    #[must_use]
+    pub fn register(&self) -> Option<&'n Register> {
+        match &*self.slot().parts {
+            [part] => self.part(part).register,
+            _ => None,
+        }
+    }
+
+    /// Read or write; `None`: the access could not be decoded.
+    #[must_use]
+    pub const fn kind(&self) -> Option<AccessKind> {
+        self.kind
+    }
+
+    /// What the name rests on besides the trace.
+    #[must_use]
+    pub fn inference(&self) -> Inference {
+        self.slot().inference
+    }
+
+    /// How much of it is to be shown.
+    #[must_use]
+    pub fn verbosity(&self) -> Verbosity {
+        self.slot().verbosity
+    }
+
+    /// Whether it is to be shown at all.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        match self.verbosity() {
+            Verbosity::Off => false,
+            Verbosity::Changes => self.changed() != Some(0),
+            _ => true,
+        }
+    }
+
+    /// The value as far as eight bytes hold it, without bytes beyond the access's width.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let value = self.value?;
+        let width = self.slot().parts.iter().map(|part| part.len).sum::<u8>();
+        let number = value.to_u64()?;
+        Some(if width == 0 {
+            number
+        } else {
+            number & low_mask(u32::from(width) * 8)
+        })
+    }
+
+    /// The value of this register before, read or written; only of the same direction where
+    /// reading and writing it mean different things. `None`: it was not seen, or accesses may be
+    /// missing since.
+    #[must_use]
+    pub const fn previous(&self) -> Option<u64> {
+        self.previous
+    }
+
+    /// The bits that differ from [`previous`](Self::previous).
+    #[must_use]
+    pub fn changed(&self) -> Option<u64> {
+        Some(self.previous? ^ self.number()?)
+    }
+
+    /// The access divided among the registers that it touches, in the order of its bytes.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'n>> + '_ {
+        self.slot().parts.iter().map(|part| self.part(part))
+    }
+
+    /// The fields of all registers that the access touches.
+    pub fn fields(&self) -> impl Iterator<Item = crate::FieldValue<'n>> + '_ {
+        self.parts().flat_map(|part| part.fields())
+    }
+
+    /// The set bits that no field covers, in the register's place. 0 where there are no fields.
+    #[must_use]
+    pub fn remainder(&self) -> u64 {
+        self.parts()
+            .map(|part| part.remainder())
+            .fold(0, |all, one| all | one)
+    }
+
+    /// The access that this one makes in a space behind registers.
+    #[must_use]
+    pub fn inner(&self) -> Option<Inner<'n>> {
+        let state = self.inner.as_ref()?;
+        let unit = self.unit()?;
+        let slot = state.slot.map(|id| self.core.slot(id));
+        let name = slot.map(|slot| &*slot.name).filter(|name| !name.is_empty());
+        let value = Value::from_u64(state.value, mmiotrace_core::Width::W8);
+        let part = slot.and_then(|slot| match &*slot.parts {
+            [part] => Some(part_of(unit, slot, part, value)),
+            _ => None,
+        });
+        Some(Inner {
+            space: unit
+                .map
+                .map()
+                .space(state.space)
+                .map_or("", |space| &space.name),
+            offset: slot.and_then(|slot| slot.offset),
+            name,
+            kind: state.kind,
+            value: state.value,
+            width: state.width,
+            previous: state.previous,
+            inference: state
+                .inference
+                .and(slot.map_or(Inference::NONE, |slot| slot.inference)),
+            part,
+        })
+    }
+
+    /// The value's text: fields in braces, the name of an enum value, a number; of several
+    /// registers with commas. Empty where the value is not known.
+    pub fn text(&mut self) -> &str {
+        let Some(number) = self.number() else {
+            return "";
+        };
+        let slot = self.slot();
+        let unit = self.unit();
+        let value = self.value;
+        let id = Core::is_kept(self.id).then_some(self.id.0);
+        self.text.get(id, number, |out| {
+            let parts = slot.parts.iter().enumerate();
+            for (count, part) in parts {
+                if count > 0 {
+                    out.push_str(", ");
+                }
+                match unit {
+                    Some(unit) => part_of(unit, slot, part, value).write_text(out),
+                    None => drop(write!(out, "{number:#x}")),
+                }
+            }
+            if slot.parts.is_empty() {
+                let _ = write!(out, "{number:#x}");
+            }
+        })
+    }
+
+    fn part(&self, part: &SlotPart) -> Part<'n> {
+        match self.unit() {
+            Some(unit) => part_of(unit, self.slot(), part, self.value),
+            None => Part {
+                name: None,
+                register: None,
+                first: part.first,
+                len: part.len,
+                within: part.within,
+                value: None,
+                context: None,
+            },
+        }
+    }
+}
+
+fn part_of<'n>(unit: &'n Unit, slot: &'n Slot, part: &SlotPart, value: Option<Value>) -> Part<'n> {
+    let name = slot
+        .name
+        .get(part.name.0 as usize..part.name.1 as usize)
+        .filter(|name| !name.is_empty());
+    let register = part
+        .register
+        .and_then(|(list, item)| unit.map.register(list, item));
+    Part {
+        name,
+        register,
+        first: part.first,
+        len: part.len,
+        within: part.within,
+        value: value.map(|value| known(&value, part, register)),
+        context: Some((&unit.map, &unit.selection)),
+    }
+}
+
+/// The bytes of the part, in the register's place where there is one.
+fn known(value: &Value, part: &SlotPart, register: Option<&Register>) -> Known {
+    let bytes = value.as_le_bytes();
+    let bits = (0..part.len.min(8)).fold(0, |bits, byte| {
+        let at = usize::from(part.first) + usize::from(byte);
+        bits | u64::from(bytes.get(at).copied().unwrap_or(0)) << (8 * byte)
+    });
+    match register {
+        Some(_) => Known::part(bits, part.within, part.len),
+        None => Known::whole(bits, part.len.min(8)),
+    }
+}

@@ -1,0 +1,7 @@
+//! Taking values apart: bit fields, enum values, numbers in their form.
+
+mod fields;
+mod float;
+mod render;
+
+pub use fields::{FieldValue, Fields, Known};
