@@ -1,0 +1,139 @@
+//! Which steps of two sequences are the same.
+//!
+//! Four passes. Steps with equal keys (register, kind, width, and for writes the value) are
+//! aligned first, by a diff of the whole sequences. In what is left between them, steps that differ
+//! only in the value are paired. Then polls are folded: where reads in a row stand opposite to reads in
+//! a row, only the last of each count, because how often a register was polled is chance. Of the rest, a step that is missing here and inserted not far from
+//! here has moved.
+
+use super::polls::fold_polls;
+use super::step::{Key, Step};
+use imara_diff::{Algorithm, Diff, Token};
+use std::collections::{HashMap, VecDeque};
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pairing {
+    /// The same step on both sides; the values may differ.
+    Same(usize, usize),
+    /// Only on the first side.
+    Missing(usize),
+    /// Only on the second side.
+    Inserted(usize),
+    /// On both sides, in another order.
+    Moved(usize, usize),
+}
+
+/// A step that stands more than so many steps further on has not moved: it is another one.
+const MOVE_LIMIT: usize = 4096;
+
+/// Aligns two sequences. The pairings come in the order of the first, what is inserted in its place.
+pub(super) fn align(before: &[Step], after: &[Step]) -> Vec<Pairing> {
+    let mut pairings = Vec::with_capacity(before.len().max(after.len()));
+    for_each_hunk(before, after, Step::exact_key, |hunk| match hunk {
+        Hunk::Equal(i, j) => pairings.push(Pairing::Same(i, j)),
+        Hunk::Different((i0, i1), (j0, j1)) => {
+            let (left, right) = (
+                before.get(i0..i1).unwrap_or(&[]),
+                after.get(j0..j1).unwrap_or(&[]),
+            );
+            for_each_hunk(left, right, Step::key, |inner| match inner {
+                Hunk::Equal(i, j) => pairings.push(Pairing::Same(i0 + i, j0 + j)),
+                Hunk::Different((a, b), (c, d)) => {
+                    pairings.extend((i0 + a..i0 + b).map(Pairing::Missing));
+                    pairings.extend((j0 + c..j0 + d).map(Pairing::Inserted));
+                }
+            });
+        }
+    });
+    let mut pairings = fold_polls(pairings, before, after);
+    find_moves(&mut pairings, before, after);
+    pairings
+}
+
+enum Hunk {
+    Equal(usize, usize),
+    Different((usize, usize), (usize, usize)),
+}
+
+/// Runs through a diff of the keys.
+fn for_each_hunk(
+    before: &[Step],
+    after: &[Step],
+    key: impl Fn(&Step) -> Key,
+    mut give: impl FnMut(Hunk),
+) {
+    let mut numbers: HashMap<Key, u32> = HashMap::new();
+    let mut tokens = |steps: &[Step]| -> Vec<Token> {
+        let number = |step: &Step| {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            Token(*numbers.entry(key(step)).or_insert(next))
+        };
+        steps.iter().map(number).collect()
+    };
+    let (left, right) = (tokens(before), tokens(after));
+    let count = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+    let mut diff = Diff::default();
+    diff.compute_with(Algorithm::Myers, &left, &right, count);
+    let (mut i, mut j) = (0, 0);
+    let equal_until = |i: &mut usize, j: &mut usize, end: usize, give: &mut dyn FnMut(Hunk)| {
+        while *i < end {
+            give(Hunk::Equal(*i, *j));
+            *i += 1;
+            *j += 1;
+        }
+    };
+    for hunk in diff.hunks() {
+        equal_until(&mut i, &mut j, hunk.before.start as usize, &mut give);
+        let (i1, j1) = (hunk.before.end as usize, hunk.after.end as usize);
+        give(Hunk::Different((i, i1), (j, j1)));
+        (i, j) = (i1, j1);
+    }
+    equal_until(&mut i, &mut j, left.len(), &mut give);
+}
+
+/// Turns a missing and an inserted step of equal key and value, near each other, into one that moved.
+fn find_moves(pairings: &mut Vec<Pairing>, before: &[Step], after: &[Step]) {
+    let mut waiting: HashMap<(Key, u64), VecDeque<usize>> = HashMap::new();
+    let mut gone = Vec::new();
+    let identity = |step: &Step| (step.exact_key(), step.value);
+    for at in 0..pairings.len() {
+        let (step, is_missing) = match pairings.get(at) {
+            Some(Pairing::Missing(i)) => (before.get(*i), true),
+            Some(Pairing::Inserted(j)) => (after.get(*j), false),
+            _ => continue,
+        };
+        let Some(step) = step else { continue };
+        let queue = waiting.entry(identity(step)).or_default();
+        while queue.front().is_some_and(|front| at - front > MOVE_LIMIT) {
+            queue.pop_front();
+        }
+        let partner = queue.iter().position(|other| {
+            matches!(pairings.get(*other), Some(Pairing::Missing(_))) != is_missing
+        });
+        let Some(partner) = partner.and_then(|position| queue.remove(position)) else {
+            queue.push_back(at);
+            continue;
+        };
+        // The pair stands where the first trace has the step.
+        let moved = match (pairings.get(partner), pairings.get(at)) {
+            (Some(Pairing::Missing(i)), Some(Pairing::Inserted(j))) => Some((partner, at, *i, *j)),
+            (Some(Pairing::Inserted(j)), Some(Pairing::Missing(i))) => Some((at, partner, *i, *j)),
+            _ => None,
+        };
+        if let Some((stays, goes, i, j)) = moved {
+            if let Some(slot) = pairings.get_mut(stays) {
+                *slot = Pairing::Moved(i, j);
+            }
+            gone.push(goes);
+        }
+    }
+    gone.sort_unstable();
+    let mut gone = gone.into_iter().peekable();
+    let mut at = 0;
+    pairings.retain(|_| {
+        let keep = gone.next_if_eq(&at).is_none();
+        at += 1;
+        keep
+    });
+}

@@ -1,0 +1,356 @@
+//! Taking two traces in.
+
+use super::align::{Pairing, align};
+use super::register::Spaces;
+use super::step::{Act, Step};
+use super::{Diff, DiffSummary, Difference, Register, Seen, Space};
+use mmiotrace_core::{Access, AccessKind, Event, EventKind};
+use mmiotrace_format::{Line, ParseError, Record};
+use std::collections::HashMap;
+
+/// Which of the two traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The first.
+    Before,
+    /// The second.
+    After,
+}
+
+/// How much of a register is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Treatment {
+    /// Everything.
+    Compare,
+    /// Not what it answers: it changes by itself.
+    Volatile,
+    /// Nothing: as if it were never accessed.
+    Ignore,
+}
+
+type NameOf<'n> = Box<dyn FnMut(&Access) -> Option<String> + 'n>;
+type TreatmentOf<'n> = Box<dyn FnMut(&Register) -> Treatment + 'n>;
+
+/// Two traces being compared. Push the lines of both, in any interleaving, then
+/// [`finish`](Self::finish).
+///
+/// Memory grows with the traces: about 50 bytes an access.
+pub struct Comparison<'n> {
+    sides: [OneSide; 2],
+    registers: Vec<(Register, Treatment)>,
+    numbers: HashMap<(Space, u64), u32>,
+    texts: Vec<Vec<u8>>,
+    text_numbers: HashMap<Vec<u8>, u64>,
+    name_of: NameOf<'n>,
+    treatment_of: TreatmentOf<'n>,
+}
+
+impl core::fmt::Debug for Comparison<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Comparison")
+            .field("registers", &self.registers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct OneSide {
+    spaces: Spaces,
+    steps: Vec<Step>,
+}
+
+impl Default for Comparison<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The register of what has none.
+const NO_REGISTER: u32 = u32::MAX;
+
+impl<'n> Comparison<'n> {
+    /// A comparison of everything, with registers called by their place.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            sides: [OneSide::default(), OneSide::default()],
+            registers: Vec::new(),
+            numbers: HashMap::new(),
+            texts: Vec::new(),
+            text_numbers: HashMap::new(),
+            name_of: Box::new(|_| None),
+            treatment_of: Box::new(|_| Treatment::Compare),
+        }
+    }
+
+    /// Calls registers by names; asked at the first access of each. By default none has one.
+    #[must_use]
+    pub fn names(mut self, name_of: impl FnMut(&Access) -> Option<String> + 'n) -> Self {
+        self.name_of = Box::new(name_of);
+        self
+    }
+
+    /// Says how much of each register counts; asked once for each. By default all of it.
+    #[must_use]
+    pub fn treat(mut self, treatment_of: impl FnMut(&Register) -> Treatment + 'n) -> Self {
+        self.treatment_of = Box::new(treatment_of);
+        self
+    }
+
+    /// Takes the next line of one trace.
+    ///
+    /// # Errors
+    /// Where it cannot be parsed. It is left out, and the next line goes on.
+    pub fn push(&mut self, side: Side, line: &Line<'_>) -> Result<(), ParseError> {
+        let number = line.position().line();
+        match line.parse()? {
+            Record::Event(event) => self.push_event(side, number, &event),
+            Record::Marker(marker) if !marker.is_reserved() => {
+                let text = self.text(marker.text);
+                let step = Step {
+                    value: text,
+                    ..step(number, marker.time, Act::Mark)
+                };
+                self.push_step(side, step);
+            }
+            Record::Header(header) => {
+                self.side(side).spaces.devices.apply(&header);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push_event(&mut self, side: Side, line: u64, event: &Event) {
+        match &event.kind {
+            EventKind::Access(access) => self.push_access(side, line, event, access),
+            EventKind::UnknownOpcode(unknown) => {
+                let (space, offset) = self.side(side).spaces.locate(unknown.map_id, unknown.phys);
+                let code = unknown
+                    .code
+                    .as_bytes()
+                    .iter()
+                    .take(8)
+                    .fold(0, |all, byte| all << 8 | u64::from(*byte));
+                let register = self.register(space, offset, || None);
+                self.push_step(
+                    side,
+                    Step {
+                        register,
+                        value: code,
+                        ..step(line, event.time, Act::Unknown)
+                    },
+                );
+            }
+            EventKind::Map(mapping) => {
+                self.side(side).spaces.map(mapping);
+                let (space, offset) = self.side(side).spaces.locate(mapping.id, mapping.phys);
+                let register = self.register(space, offset, || None);
+                self.push_step(
+                    side,
+                    Step {
+                        register,
+                        value: mapping.len,
+                        ..step(line, event.time, Act::Map)
+                    },
+                );
+            }
+            EventKind::Unmap(id) => {
+                let place = self.side(side).spaces.unmap(*id);
+                let register = place.map_or(NO_REGISTER, |(space, offset)| {
+                    self.register(space, offset, || None)
+                });
+                self.push_step(
+                    side,
+                    Step {
+                        register,
+                        ..step(line, event.time, Act::Unmap)
+                    },
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn push_access(&mut self, side: Side, line: u64, event: &Event, access: &Access) {
+        let (space, offset) = self.side(side).spaces.of_access(access);
+        let mut name_of = core::mem::replace(&mut self.name_of, Box::new(|_| None));
+        let register = self.register(space, offset, || name_of(access));
+        self.name_of = name_of;
+        let value = access.value.and_then(|value| value.to_u64());
+        let act = if access.kind == AccessKind::Read {
+            Act::Read
+        } else {
+            Act::Write
+        };
+        let new = Step {
+            register,
+            value: value.unwrap_or(0),
+            width: access.width.bytes(),
+            blank: value.is_none(),
+            ..step(line, event.time, act)
+        };
+        let last = self
+            .side(side)
+            .steps
+            .last()
+            .filter(|last| last.is_same_read(&new));
+        let count = last.map_or(1, |last| last.count.saturating_add(1));
+        self.push_step(side, Step { count, ..new });
+    }
+
+    fn push_step(&mut self, side: Side, step: Step) {
+        let treatment = self
+            .registers
+            .get(step.register as usize)
+            .map(|(_, treatment)| *treatment);
+        if treatment != Some(Treatment::Ignore) {
+            self.side(side).steps.push(step);
+        }
+    }
+
+    const fn side(&mut self, side: Side) -> &mut OneSide {
+        let [before, after] = &mut self.sides;
+        match side {
+            Side::Before => before,
+            Side::After => after,
+        }
+    }
+
+    fn register(
+        &mut self,
+        space: Space,
+        offset: u64,
+        name: impl FnOnce() -> Option<String>,
+    ) -> u32 {
+        if let Some(number) = self.numbers.get(&(space, offset)) {
+            return *number;
+        }
+        let register = Register {
+            space,
+            offset,
+            name: name(),
+        };
+        let treatment = (self.treatment_of)(&register);
+        let number = u32::try_from(self.registers.len()).unwrap_or(NO_REGISTER);
+        self.registers.push((register, treatment));
+        self.numbers.insert((space, offset), number);
+        number
+    }
+
+    fn text(&mut self, text: &[u8]) -> u64 {
+        if let Some(number) = self.text_numbers.get(text) {
+            return *number;
+        }
+        let number = self.texts.len() as u64;
+        self.texts.push(text.to_vec());
+        self.text_numbers.insert(text.to_vec(), number);
+        number
+    }
+
+    /// Aligns the two traces and tells the differences.
+    #[must_use]
+    pub fn finish(self) -> Diff {
+        let [before, after] = &self.sides;
+        let (before, after) = (&before.steps[..], &after.steps[..]);
+        let mut diff = Diff {
+            summary: DiffSummary {
+                steps_before: before.len() as u64,
+                steps_after: after.len() as u64,
+                ..DiffSummary::default()
+            },
+            ..Diff::default()
+        };
+        for pairing in align(before, after) {
+            self.tell(pairing, before, after, &mut diff);
+        }
+        diff
+    }
+
+    fn tell(&self, pairing: Pairing, before: &[Step], after: &[Step], diff: &mut Diff) {
+        let seen = |steps: &[Step], at: usize| steps.get(at).map(|step| self.seen(step));
+        let summary = &mut diff.summary;
+        let difference = match pairing {
+            Pairing::Same(i, j) => {
+                let (Some(a), Some(b)) = (before.get(i), after.get(j)) else {
+                    return;
+                };
+                let volatile = self
+                    .registers
+                    .get(a.register as usize)
+                    .is_some_and(|(_, how)| *how == Treatment::Volatile);
+                if a.value == b.value && a.blank == b.blank || volatile && a.act == Act::Read {
+                    summary.equal += 1;
+                    return;
+                }
+                let counter = if a.act == Act::Read {
+                    &mut summary.changed_reads
+                } else {
+                    &mut summary.changed_writes
+                };
+                *counter += 1;
+                Difference::Changed {
+                    before: self.seen(a),
+                    after: self.seen(b),
+                }
+            }
+            Pairing::Missing(i) => {
+                summary.missing += 1;
+                let Some(before) = seen(before, i) else {
+                    return;
+                };
+                Difference::Missing { before }
+            }
+            Pairing::Inserted(j) => {
+                summary.inserted += 1;
+                let Some(after) = seen(after, j) else { return };
+                Difference::Inserted { after }
+            }
+            Pairing::Moved(i, j) => {
+                summary.moved += 1;
+                let (Some(before), Some(after)) = (seen(before, i), seen(after, j)) else {
+                    return;
+                };
+                Difference::Moved { before, after }
+            }
+        };
+        diff.differences.push(difference);
+    }
+
+    fn seen(&self, step: &Step) -> Seen {
+        let text = self
+            .texts
+            .get(usize::try_from(step.value).unwrap_or(usize::MAX));
+        let is_mark = step.act == Act::Mark;
+        Seen {
+            line: step.line,
+            time: step.time,
+            act: step.act,
+            register: self
+                .registers
+                .get(step.register as usize)
+                .map(|(register, _)| register.clone()),
+            width: step.width(),
+            value: (!step.blank && !is_mark && step.act != Act::Unmap).then_some(step.value),
+            text: text
+                .filter(|_| is_mark)
+                .map(|text| String::from_utf8_lossy(text).into_owned()),
+            count: step.count,
+        }
+    }
+}
+
+/// A step without register, width and value.
+const fn step(line: u64, time: mmiotrace_core::Timestamp, act: Act) -> Step {
+    Step {
+        line,
+        time,
+        value: 0,
+        register: NO_REGISTER,
+        count: 1,
+        width: 0,
+        act,
+        blank: false,
+    }
+}

@@ -1,0 +1,36 @@
+//! Two traces compared by meaning: the same driver at two times, on two kernels, on two cards.
+//!
+//! What does not matter is taken out first: times, program counters, map ids, the addresses that
+//! the BARs happened to get, and how often a register was polled. Then the two sequences are
+//! aligned, and what does not fit is told as missing, inserted, moved or changed.
+//!
+//! ```
+//! use mmiotrace_analysis::diff::{Comparison, Difference, Side};
+//! use mmiotrace_format::Reader;
+//!
+//! let before = "MAP 1.000000 1 0xfe000000 0x0 0x1000 0x0 0\nW 4 1.000001 1 0xfe000010 0x1 0x0 0\n";
+//! let after = "MAP 2.000000 7 0xfd000000 0x0 0x1000 0x0 0\nW 4 2.000001 7 0xfd000010 0x3 0x0 0\n";
+//! let mut comparison = Comparison::new();
+//! for (side, trace) in [(Side::Before, before), (Side::After, after)] {
+//!     let mut reader = Reader::new(trace.as_bytes());
+//!     while let Some(line) = reader.next_line()? {
+//!         comparison.push(side, &line)?;
+//!     }
+//! }
+//! let diff = comparison.finish();
+//! assert!(matches!(&diff.differences[..], [Difference::Changed { .. }]));
+//! assert_eq!(diff.differences[0].changed_bits(), Some(0x2));
+//! # Ok::<(), mmiotrace_format::Error>(())
+//! ```
+
+mod align;
+mod comparison;
+mod difference;
+mod polls;
+mod register;
+mod step;
+
+pub use comparison::{Comparison, Side, Treatment};
+pub use difference::{Diff, DiffSummary, Difference, Seen};
+pub use register::{Register, Space};
+pub use step::Act;
