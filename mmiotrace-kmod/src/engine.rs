@@ -8,12 +8,13 @@ mod regions;
 mod step;
 
 use crate::blind::Blinds;
-use crate::channel::{Channel, Inside};
+use crate::channel::{Channel, Entry, Inside};
 use crate::lane::{Lane, Lanes};
 use crate::region::RegionTable;
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Platform, Region};
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 pub use bus::DeviceBus;
 pub use fault::{Claim, Fault};
 use mmiotrace_core::VirtAddr;
@@ -53,6 +54,8 @@ struct Work<L> {
     decoder: Decoder,
     platform: L,
     stepping: Option<Stepping>,
+    /// Accesses of one instruction that wait for the order lock to be free.
+    observed: Vec<Entry<'static>>,
 }
 
 /// What the engine counts, for figures.
@@ -110,6 +113,7 @@ impl<'m, P: Platform> Engine<'m, P> {
                     decoder,
                     platform: lane(),
                     stepping: None,
+                    observed: Vec::with_capacity(bus::OBSERVED),
                 }
             }),
             steps: (0..contexts).map(|_| Steps::new()).collect(),

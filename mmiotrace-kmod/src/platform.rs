@@ -116,8 +116,11 @@ pub trait Platform {
     fn prepare_write(&self, address: VirtAddr, len: usize) -> Result<(), BusFault>;
 
     /// Carries out an instruction whose way is `bounce` or `alias`, by re-encoded code on a private
-    /// buffer or on the alias; its accesses go through `bus`. Registers and `rip` in `frame` are
-    /// then as after the instruction.
+    /// buffer or on the alias. Registers and `rip` in `frame` are then as after the instruction.
+    ///
+    /// On a private buffer its accesses are those of `bus`. On the alias it is its own turn:
+    /// [`DeviceBus::begin_turn`], the instruction, [`DeviceBus::observe`] for every access that it
+    /// made, [`DeviceBus::end_turn`].
     ///
     /// # Errors
     /// Why it was not carried out. By default it cannot be.

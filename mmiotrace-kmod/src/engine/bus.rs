@@ -1,13 +1,14 @@
 //! The memory that an instruction sees while the engine carries it out.
 
 use super::Engine;
-use super::record::Place as OrderPlace;
+use super::record::{Place as OrderPlace, Turn};
 use crate::channel::{Body, Entry, Inside};
 use crate::number::word;
 use crate::platform::{Platform, Point};
 use crate::region::Region;
-use mmiotrace_core::{Access, AccessKind, Code, PhysAddr, Value, VirtAddr, Width};
-use mmiotrace_decode::{Bus, BusFault, Hint, Locked, LockedOp, Place};
+use alloc::vec::Vec;
+use mmiotrace_core::{Access, AccessKind, Code, PhysAddr, Timestamp, Value, VirtAddr, Width};
+use mmiotrace_decode::{Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, Place};
 
 /// Device memory through the alias, recorded; all other memory as it is.
 pub struct DeviceBus<'e, 'm, P: Platform> {
@@ -20,7 +21,15 @@ pub struct DeviceBus<'e, 'm, P: Platform> {
     region: Region,
     /// Whether nothing is recorded any more: the capture has ended, the device is still used.
     silent: bool,
+    /// The turn of an instruction that runs on the alias itself.
+    turn: Option<Turn>,
+    /// What it was seen to do, while the order lock is held.
+    observed: &'e mut Vec<Entry<'static>>,
 }
+
+/// How many accesses of one instruction are kept until the order lock is free again: a masked move
+/// of 64 bytes. Those of the XSAVE family can be more; they are written at once.
+pub(super) const OBSERVED: usize = 64;
 
 impl<P: Platform> core::fmt::Debug for DeviceBus<'_, '_, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -39,6 +48,7 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
         pc: VirtAddr,
         code: Code,
         region: Region,
+        observed: &'e mut Vec<Entry<'static>>,
     ) -> Self {
         Self {
             engine,
@@ -48,6 +58,65 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
             code,
             region,
             silent: engine.channel.is_closed(),
+            turn: None,
+            observed,
+        }
+    }
+
+    /// The alias of `len` bytes from `address`; `None` where not all of them lie in one region.
+    #[must_use]
+    pub fn alias_of(&self, address: VirtAddr, len: usize) -> Option<u64> {
+        let fits = |region: &Region| region.contains(address, word(len));
+        let region = Some(self.region)
+            .filter(fits)
+            .or_else(|| self.engine.regions.lookup(address).filter(fits))?;
+        Some(region.alias.wrapping_add(region.offset(address)))
+    }
+
+    /// Begins the turn of an instruction that will run on the alias itself: between this and
+    /// [`end_turn`](Self::end_turn) no other access comes to a device.
+    pub fn begin_turn(&mut self) {
+        if !self.silent && self.turn.is_none() {
+            self.turn = Some(self.engine.begin_turn(self.platform, self.inside));
+            self.platform.point(Point::Device);
+        }
+    }
+
+    /// Tells of an access that the instruction has made in its turn, in the order in which it made
+    /// them.
+    pub fn observe(&mut self, access: &DecodedAccess) {
+        let len = access.width.as_usize();
+        let Some(mut turn) = self.turn.take() else {
+            return;
+        };
+        if let Ok(region) = self.region_of(access.address, len) {
+            let place = self.engine.place(&mut turn);
+            let time = self.platform.now();
+            let made = Made {
+                address: access.address,
+                width: access.width,
+                kind: access.kind,
+                value: access.value,
+            };
+            let entry = self.entry(&region, place, &made, time);
+            if self.observed.len() < OBSERVED {
+                // Never more than its capacity: nothing is allocated here.
+                self.observed.push(entry);
+            } else {
+                self.engine.write(self.platform, self.inside, &entry);
+            }
+        }
+        self.turn = Some(turn);
+    }
+
+    /// Ends the turn, and writes what was observed in it.
+    pub fn end_turn(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            self.platform.point(Point::Device);
+            self.engine.end_turn(self.platform, self.inside, turn);
+        }
+        for entry in self.observed.drain(..) {
+            self.engine.write(self.platform, self.inside, &entry);
         }
     }
 
@@ -104,49 +173,55 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
         };
         let time = platform.now();
         engine.end_turn(platform, inside, turn);
+        let width = u8::try_from(len).ok().and_then(Width::from_bytes);
         for (place, (kind, value)) in places.into_iter().flatten() {
-            self.record(&region, address, len, place, kind, value, time);
+            let Some(width) = width else { break };
+            let made = Made {
+                address,
+                width,
+                kind,
+                value,
+            };
+            let entry = self.entry(&region, place, &made, time);
+            engine.write(platform, inside, &entry);
         }
         result
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one place where an access becomes a record"
-    )]
-    fn record(
+    fn entry(
         &self,
         region: &Region,
-        address: VirtAddr,
-        len: usize,
         place: OrderPlace,
-        kind: AccessKind,
-        value: Option<Value>,
-        time: mmiotrace_core::Timestamp,
-    ) {
-        let Some(width) = u8::try_from(len).ok().and_then(Width::from_bytes) else {
-            return;
-        };
-        let mut stamp = self.engine.stamp(self.platform, place.seq, self.pc);
-        stamp.time = time;
+        made: &Made,
+        time: Timestamp,
+    ) -> Entry<'static> {
+        let stamp = self.engine.stamp(self.platform, place.seq, self.pc, time);
+        let offset = region.offset(made.address);
         let body = Body::Access {
             access: Access {
-                kind,
-                width,
+                kind: made.kind,
+                width: made.width,
                 map_id: region.map_id,
-                phys: PhysAddr(region.phys.0.wrapping_add(region.offset(address))),
-                value,
+                phys: PhysAddr(region.phys.0.wrapping_add(offset)),
+                value: made.value,
             },
-            code: if value.is_some() {
+            code: if made.value.is_some() {
                 Code::EMPTY
             } else {
                 self.code
             },
             order: place.order,
         };
-        self.engine
-            .write(self.platform, self.inside, &Entry { stamp, body });
+        Entry { stamp, body }
     }
+}
+
+/// One access that was made.
+struct Made {
+    address: VirtAddr,
+    width: Width,
+    kind: AccessKind,
+    value: Option<Value>,
 }
 
 /// The values that one atomic operation moved: the one read, and the one written.

@@ -109,11 +109,14 @@ impl<P: Platform> Engine<'_, P> {
             return Course::Open(NO_INSTRUCTION);
         };
         let code = instruction.code();
-        let mut bus = DeviceBus::new(self, platform, inside, pc, code, *region);
+        let observed = &mut work.observed;
+        let mut bus = DeviceBus::new(self, platform, inside, pc, code, *region, observed);
         let stop = match instruction.way(P::CONTEXT) {
             Way::Emulate => self.emulate(frame, instruction, &mut bus),
             Way::Bounce | Way::Alias => {
-                platform.execute(&mut work.platform, instruction, frame, &mut bus)
+                let result = platform.execute(&mut work.platform, instruction, frame, &mut bus);
+                bus.end_turn();
+                result
             }
             Way::Step => {
                 let instruction = *instruction;

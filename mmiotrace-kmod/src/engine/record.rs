@@ -4,7 +4,7 @@ use super::Engine;
 use crate::channel::{Body, DeviceOrder, Entry, Inside, OnFull, Order, Stamp, TryLock};
 use crate::platform::{Platform, Point};
 use core::time::Duration;
-use mmiotrace_core::VirtAddr;
+use mmiotrace_core::{Timestamp, VirtAddr};
 
 /// How long an access waits for the one before it.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -79,7 +79,7 @@ impl<P: Platform> Engine<'_, P> {
         }
         if let TurnOrder::Interval(Some(seq)) = turn.order {
             // The access was not made. A number without a record would be a loss.
-            let stamp = self.stamp(platform, seq, VirtAddr(0));
+            let stamp = self.stamp(platform, seq, VirtAddr(0), platform.now());
             let body = Body::Void;
             self.write(platform, inside, &Entry { stamp, body });
         }
@@ -117,10 +117,10 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Who is recording what, with number `seq`.
-    pub(super) fn stamp(&self, platform: &P, seq: u64, pc: VirtAddr) -> Stamp {
+    pub(super) fn stamp(&self, platform: &P, seq: u64, pc: VirtAddr, time: Timestamp) -> Stamp {
         Stamp {
             seq,
-            time: platform.now(),
+            time,
             pid: platform.thread_id(),
             cpu: platform.cpu(),
             pc: if self.channel.options().no_pc {
@@ -149,7 +149,7 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Takes a number and writes a record that is no access.
     pub(super) fn note(&self, platform: &P, inside: &Inside<'_>, pc: VirtAddr, body: Body<'_>) {
-        let stamp = self.stamp(platform, self.channel.next_sequence(), pc);
+        let stamp = self.stamp(platform, self.channel.next_sequence(), pc, platform.now());
         let body = match body {
             Body::Blind(mut blind) => {
                 blind.time = stamp.time;

@@ -172,8 +172,7 @@ impl<P: Platform> Engine<'_, P> {
             .map(|access| access.map(|access| (self.place(&mut turn), access)));
         self.end_turn(platform, inside, turn);
         for (place, access) in places.into_iter().flatten() {
-            let mut stamp = self.stamp(platform, place.seq, stepping.pc);
-            stamp.time = time;
+            let stamp = self.stamp(platform, place.seq, stepping.pc, time);
             let offset = stepping.region.offset(access.address);
             let body = Body::Access {
                 access: Access {
