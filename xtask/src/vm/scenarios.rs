@@ -19,35 +19,68 @@ pub(crate) struct Scenario {
     pub(crate) judge: fn(&Evidence) -> Result<()>,
 }
 
+/// A device alone: its driver is loaded, works and is unloaded.
+const fn alone(
+    name: &'static str,
+    devices: &'static [&'static str],
+    guest: &'static str,
+) -> Scenario {
+    Scenario {
+        name,
+        quick: false,
+        devices,
+        qemu: &[],
+        append: "",
+        guest,
+        limit: 90,
+        judge: Evidence::expect_exact,
+    }
+}
+
+macro_rules! alone {
+    ($name:literal, $function:literal) => {
+        alone(
+            $name,
+            &[$name],
+            concat!(
+                "prepare ",
+                $function,
+                "\nrecord_begin all\n",
+                $function,
+                "_attach\n",
+                $function,
+                "_work\n",
+                $function,
+                "_detach\nrecord_end\n"
+            ),
+        )
+    };
+}
+
 pub(crate) static SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "drivers",
         quick: true,
-        devices: &["e1000", "edu"],
+        devices: &[
+            "e1000",
+            "edu",
+            "nvme",
+            "ahci",
+            "xhci",
+            "intel-hda",
+            "virtio-blk",
+        ],
         qemu: &[],
         append: "",
         guest: include_str!("guest/scenarios/drivers.sh"),
-        limit: 60,
+        limit: 120,
         judge: Evidence::expect_exact,
     },
-    Scenario {
-        name: "edu",
-        quick: false,
-        devices: &["edu"],
-        qemu: &[],
-        append: "",
-        guest: "record_begin all\nedu_attach\nedu_work\nedu_detach\nrecord_end\n",
-        limit: 60,
-        judge: Evidence::expect_exact,
-    },
-    Scenario {
-        name: "e1000",
-        quick: false,
-        devices: &["e1000"],
-        qemu: &[],
-        append: "",
-        guest: "record_begin all\ne1000_attach\ne1000_work\ne1000_detach\nrecord_end\n",
-        limit: 60,
-        judge: Evidence::expect_exact,
-    },
+    alone!("e1000", "e1000"),
+    alone!("edu", "edu"),
+    alone!("nvme", "nvme"),
+    alone!("ahci", "ahci"),
+    alone!("xhci", "xhci"),
+    alone!("intel-hda", "intel_hda"),
+    alone!("virtio-blk", "virtio_blk"),
 ];

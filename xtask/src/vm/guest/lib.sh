@@ -1,10 +1,11 @@
 # Functions for scenarios. busybox sh.
 
 # load NAME: a module of the kernel with all it depends on. One that is loaded already, or built
-# in, is no error.
+# in, is no error; one that somebody else is just loading is waited for.
+is_live() { grep -q live "/sys/module/$1/initstate" 2>/dev/null; }
 load() {
     for module in $(cat "/m/$1.list"); do
-        [ -d "/sys/module/$module" ] || insmod "/m/$module.ko" || return 1
+        is_live "$module" || insmod "/m/$module.ko" 2>/dev/null || wait_for 20 is_live "$module" || return 1
     done
 }
 
@@ -55,12 +56,42 @@ hand_out() {
     fi
 }
 
+# disk_of WORD: the SCSI disk whose place among the devices has that word in its name.
+disk_of() {
+    for disk in /sys/block/sd*; do
+        case $(readlink -f "$disk") in
+            *"$1"*) [ -b "/dev/${disk##*/}" ] && echo "/dev/${disk##*/}" && return ;;
+        esac
+    done
+    return 1
+}
+
 # disk_work FILE: reads and writes past the cache, and fails where a block comes back wrong.
 disk_work() {
-    dd if="$1" of=/tmp/before bs=64k count=4 iflag=direct 2>/dev/null || fail "cannot read $1"
-    dd if=/tmp/before of="$1" bs=64k count=4 seek=8 oflag=direct 2>/dev/null || fail "cannot write $1"
-    dd if="$1" of=/tmp/after bs=64k count=4 skip=8 iflag=direct 2>/dev/null || fail "cannot read $1 again"
-    cmp /tmp/before /tmp/after || fail "$1 gives back other bytes than were written"
+    copy=/tmp/${1##*/}
+    dd if="$1" of="$copy.1" bs=64k count=4 iflag=direct 2>/dev/null || fail "cannot read $1"
+    dd if="$copy.1" of="$1" bs=64k count=4 seek=8 oflag=direct 2>/dev/null || fail "cannot write $1"
+    dd if="$1" of="$copy.2" bs=64k count=4 skip=8 iflag=direct 2>/dev/null || fail "cannot read $1 again"
+    cmp "$copy.1" "$copy.2" || fail "$1 gives back other bytes than were written"
+}
+
+# together NAME...: each device's driver from load to unload, all at the same time.
+together() {
+    crew=
+    for name in "$@"; do
+        ("${name}_attach" && "${name}_work" && "${name}_detach") &
+        crew="$crew $!"
+    done
+    for member in $crew; do
+        wait "$member" || fail "one of: $*"
+    done
+}
+
+# prepare DEVICE: what a device needs before the recording begins.
+prepare() {
+    case $(type "$1_prepare" 2>&1) in
+        *function*) "$1_prepare" ;;
+    esac
 }
 
 # record_begin ARGUMENTS...: loads our module and begins to record into /out/trace; phase 1 in the

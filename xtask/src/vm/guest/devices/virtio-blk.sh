@@ -1,16 +1,15 @@
-# The PCI driver of virtio is loaded already, for the results' way out: only this device is bound.
+# The PCI driver of virtio is loaded already, for the results' way out: only this device is unbound
+# from it before the recording, and bound while it runs.
+virtio_blk_find() {
+    for device in /sys/bus/pci/devices/*; do
+        [ "$(cat "$device/device")" = 0x1042 ] && echo "${device##*/}"
+    done
+}
+virtio_blk_prepare() { virtio_blk_find > /sys/bus/pci/drivers/virtio-pci/unbind; }
 virtio_blk_attach() {
     load virtio_blk || fail "virtio_blk does not load"
-    for device in /sys/bus/pci/devices/*; do
-        [ "$(cat "$device/device")" = 0x1042 ] || continue
-        echo "${device##*/}" > /sys/bus/pci/drivers/virtio-pci/unbind
-        echo "${device##*/}" > /sys/bus/pci/drivers/virtio-pci/bind
-    done
+    virtio_blk_find > /sys/bus/pci/drivers/virtio-pci/bind
     wait_for 20 test -b /dev/vda || fail "no disk"
 }
 virtio_blk_work() { disk_work /dev/vda; }
-virtio_blk_detach() {
-    for device in /sys/bus/pci/drivers/virtio-pci/0*; do
-        [ "$(cat "$device/device")" = 0x1042 ] && echo "${device##*/}" > /sys/bus/pci/drivers/virtio-pci/unbind
-    done
-}
+virtio_blk_detach() { virtio_blk_find > /sys/bus/pci/drivers/virtio-pci/unbind; }

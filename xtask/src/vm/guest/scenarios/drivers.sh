@@ -1,11 +1,5 @@
-# Two drivers at once, on four CPUs, from load to unload; then the module is removed.
+# All devices at once, on four CPUs, each from load to unload; then the module is removed.
+prepare virtio_blk
 record_begin all
-e1000_attach
-edu_attach
-edu_work &
-edu=$!
-e1000_work
-wait $edu || fail "edu"
-e1000_detach
-edu_detach
+together e1000 edu nvme ahci xhci intel_hda virtio_blk
 record_end
