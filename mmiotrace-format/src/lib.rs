@@ -64,7 +64,7 @@ pub use line::Line;
 pub use other::{Other, OtherKind};
 #[cfg(feature = "parallel")]
 pub use parallel::Parallel;
-pub use parse::Columns;
+pub use parse::{Columns, Layout};
 pub use parser::{LineStep, Parser, Step};
 pub use position::Position;
 pub use record::Record;

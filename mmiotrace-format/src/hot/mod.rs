@@ -20,7 +20,7 @@ mod word;
 
 pub(crate) use access::{Fields, access};
 pub(crate) use memo::Memo;
-pub(crate) use phys::phys;
+pub(crate) use phys::{Layout, phys};
 pub(crate) use unknown::unknown;
 
 use mmiotrace_core::Event;

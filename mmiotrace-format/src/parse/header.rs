@@ -58,7 +58,7 @@ pub(super) fn pci_device<'a>(cursor: &mut Cursor<'a>) -> Result<Record<'a>, Faul
 /// `LSPCI` and a line of `lspci -v`.
 pub(super) fn lspci<'a>(cursor: &mut Cursor<'a>) -> Record<'a> {
     Record::Header(Header::Lspci {
-        text: cursor.text(),
+        text: cursor.text().trim_ascii_end(),
         line: cursor.line(),
     })
 }

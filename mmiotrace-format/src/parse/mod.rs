@@ -10,7 +10,7 @@ mod marker;
 mod number;
 pub(crate) mod other;
 
-pub use columns::Columns;
+pub use columns::{Columns, Layout};
 
 use crate::error::Fault;
 use crate::{LineKind, Other, Record};
@@ -18,17 +18,16 @@ use cursor::Cursor;
 
 /// Parses a line without its newline.
 pub(crate) fn line(line: &[u8]) -> Result<Record<'_>, Fault> {
-    // Of a carriage return at the end only the kinds that hold free text know anything.
-    let content = line.strip_suffix(b"\r").unwrap_or(line);
     let kind = LineKind::of(line);
-    let mut cursor = Cursor::after(content, kind.keyword().len());
+    // A carriage return before the newline is a blank, or part of a text.
+    let mut cursor = Cursor::after(line, kind.keyword().len());
     match kind {
         LineKind::Read => access::access(&mut cursor, mmiotrace_core::AccessKind::Read),
         LineKind::Write => access::access(&mut cursor, mmiotrace_core::AccessKind::Write),
         LineKind::Unknown => access::unknown(&mut cursor),
         LineKind::Map => mapping::map(&mut cursor),
         LineKind::Unmap => mapping::unmap(&mut cursor),
-        LineKind::Mark => marker::marker(&mut Cursor::after(line, kind.keyword().len())),
+        LineKind::Mark => marker::marker(&mut cursor),
         LineKind::Version => header::version(&mut cursor),
         LineKind::PciDev => header::pci_device(&mut cursor),
         LineKind::Lspci => Ok(header::lspci(&mut cursor)),
