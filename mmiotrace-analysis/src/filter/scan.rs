@@ -1,11 +1,12 @@
 //! Many lines at once.
 
 use super::Selector;
+use super::fields::OneOfMany;
 use crate::KindSet;
-use memchr::memchr;
-use mmiotrace_format::{Block, Line, LineKind, ParseError, Position};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
+use mmiotrace_format::{Block, Columns, Line, LineKind, ParseError, Position};
 
-/// The kinds whose lines are never more than one line, and which a filter usually asks for.
+/// The kinds that are one line each and have columns.
 const PLAIN: [LineKind; 6] = [
     LineKind::Read,
     LineKind::Write,
@@ -16,37 +17,57 @@ const PLAIN: [LineKind; 6] = [
 ];
 
 /// With which bytes the lines begin that must be looked at.
-#[derive(Clone, Debug)]
-pub(super) struct FirstBytes([bool; 256]);
+///
+/// These bytes are capital letters, and the columns of accesses hold none: looking for them finds
+/// little but lines to look at, and passes over the others faster than their ends can be found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FirstBytes {
+    bytes: [u8; 3],
+    len: usize,
+}
 
 impl FirstBytes {
-    /// `None` where the kinds are not told apart by their first bytes.
+    /// `None` where lines of too many kinds must be looked at.
     pub(super) fn of(kinds: Option<KindSet>) -> Option<Self> {
         let kinds = kinds?;
         if !kinds.iter().all(|kind| PLAIN.contains(&kind)) {
             return None;
         }
-        let mut bytes = [false; 256];
+        let mut first_bytes = Self {
+            bytes: [b'M'; 3],
+            len: 0,
+        };
         // Any record may be fused into the line of a marker.
         for kind in kinds.iter().chain([LineKind::Mark]) {
-            if let Some(first) = kind.keyword().as_bytes().first() {
-                bytes[usize::from(*first)] = true;
+            let first = *kind.keyword().as_bytes().first()?;
+            if !first_bytes.as_slice().contains(&first) {
+                *first_bytes.bytes.get_mut(first_bytes.len)? = first;
+                first_bytes.len += 1;
             }
         }
-        Some(Self(bytes))
+        Some(first_bytes)
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 
     #[inline]
-    fn has(&self, byte: u8) -> bool {
-        self.0[usize::from(byte)]
+    fn find(&self, bytes: &[u8]) -> Option<usize> {
+        let [a, b, c] = self.bytes;
+        match self.len {
+            1 => memchr(a, bytes),
+            2 => memchr2(a, b, bytes),
+            _ => memchr3(a, b, c, bytes),
+        }
     }
 }
 
 impl Selector {
     /// Decides on the next lines of the trace, all at once: the same as [`selects`](Self::selects)
-    /// for each of them, but a filter for kinds passes over the lines of others as fast as
-    /// newlines can be found. `keep` gets the lines to keep with their exact bytes, `wrong` what
-    /// `selects` says of others, and of those over the limit.
+    /// for each of them, but a filter for kinds passes quickly over the lines of other kinds.
+    /// `keep` gets the lines to keep with their exact bytes, `wrong` what `selects` says of
+    /// others, and of those over the limit.
     ///
     /// Blocks come from `mmiotrace_format::Reader::next_block`.
     ///
@@ -58,8 +79,10 @@ impl Selector {
         mut keep: impl FnMut(&[u8]) -> Result<(), E>,
         mut wrong: impl FnMut(&ParseError),
     ) -> Result<(), E> {
-        if self.first_bytes.is_some() {
-            return self.select_by_first_byte(block, keep, wrong);
+        // In a block that has room for a line over the limit each line is looked at.
+        let may_be_over = block.as_bytes().len() > block.max_line_len();
+        if let (Some(first_bytes), false) = (self.first_bytes, may_be_over) {
+            return self.select_by_first_byte(first_bytes, block, keep, wrong);
         }
         for line in block.lines() {
             match line.and_then(|line| Ok((line, self.selects(&line)?))) {
@@ -76,53 +99,82 @@ impl Selector {
 
     fn select_by_first_byte<E>(
         &mut self,
+        first_bytes: FirstBytes,
         block: &Block<'_>,
         mut keep: impl FnMut(&[u8]) -> Result<(), E>,
         mut wrong: impl FnMut(&ParseError),
     ) -> Result<(), E> {
-        let Some(first_bytes) = self.first_bytes.clone() else {
-            return Ok(());
-        };
-        let mut rest = block.as_bytes();
-        let mut position = block.position();
-        while let Some(first) = rest.first() {
-            let len = memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
-            let (line, behind) = rest.split_at(len);
-            if first_bytes.has(*first) || len > block.max_line_len() {
-                self.select_one(block, line, position, &mut keep, &mut wrong)?;
+        let bytes = block.as_bytes();
+        let mut at = 0;
+        while let Some(found) = first_bytes.find(bytes.get(at..).unwrap_or_default()) {
+            let start = at + found;
+            at = start + 1;
+            if start
+                .checked_sub(1)
+                .is_some_and(|before| bytes.get(before) != Some(&b'\n'))
+            {
+                continue;
             }
-            position = position.advanced_by(1, len as u64);
-            rest = behind;
+            let line = FromStart {
+                block,
+                bytes,
+                start,
+            };
+            match self.judge_from_start(&line) {
+                Ok(true) => {
+                    let line = line.line();
+                    keep(line)?;
+                    // What follows is the first byte of a line.
+                    at = start + line.len();
+                }
+                Ok(false) => {}
+                Err(error) => wrong(&error),
+            }
         }
         Ok(())
     }
 
     #[inline]
-    fn select_one<E>(
-        &mut self,
-        block: &Block<'_>,
-        bytes: &[u8],
-        position: Position,
-        keep: &mut impl FnMut(&[u8]) -> Result<(), E>,
-        wrong: &mut impl FnMut(&ParseError),
-    ) -> Result<(), E> {
-        if bytes.len() > block.max_line_len() {
-            // The splitter knows what to say of it.
-            let checked = Block::at(position, bytes, block.max_line_len())
-                .lines()
-                .next();
-            if let Some(Err(error)) = checked {
-                wrong(&error);
-                return Ok(());
+    fn judge_from_start(&mut self, line: &FromStart<'_>) -> Result<bool, ParseError> {
+        let rest = line.rest();
+        if LineKind::of(rest) != LineKind::Mark {
+            let fields = OneOfMany {
+                columns: Columns::new(rest),
+                layout: &self.layout,
+            };
+            if let Some(kept) = self.filter.judge(&fields) {
+                return Ok(kept);
             }
         }
-        match self.selects(&Line::new(bytes, position)) {
-            Ok(true) => keep(bytes),
-            Ok(false) => Ok(()),
-            Err(error) => {
-                wrong(&error);
-                Ok(())
-            }
-        }
+        self.selects(&Line::new(line.line(), line.position()))
+    }
+}
+
+/// A line of which only the beginning is known.
+struct FromStart<'a> {
+    block: &'a Block<'a>,
+    bytes: &'a [u8],
+    start: usize,
+}
+
+impl<'a> FromStart<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    fn line(&self) -> &'a [u8] {
+        let rest = self.rest();
+        memchr(b'\n', rest)
+            .and_then(|newline| rest.get(..=newline))
+            .unwrap_or(rest)
+    }
+
+    /// Where it stands: asked for lines that are wrong, of which there are few.
+    fn position(&self) -> Position {
+        let before = self.bytes.get(..self.start).unwrap_or_default();
+        let newlines = memchr_iter(b'\n', before).count();
+        self.block
+            .position()
+            .advanced_by(newlines as u64, self.start as u64)
     }
 }

@@ -3,8 +3,9 @@
 use super::scan::FirstBytes;
 use super::{DeviceSelector, Filter, criterion};
 use crate::{AddressRange, Devices, Numbering, fused};
+use core::cell::Cell;
 use mmiotrace_core::{Bar, Event, EventKind, Header, MapId, Marker};
-use mmiotrace_format::{Line, LineKind, ParseError, Record};
+use mmiotrace_format::{Layout, Line, LineKind, ParseError, Record};
 use std::collections::HashSet;
 
 /// At most so many mappings of the wanted device are followed at a time; of more, the `UNMAP`s
@@ -17,7 +18,7 @@ const MAX_MAPPINGS: usize = 65_536;
 /// dropped by those that are asked for.
 #[derive(Debug)]
 pub struct Selector {
-    filter: Filter,
+    pub(super) filter: Filter,
     span: Span,
     numbering: Numbering,
     devices: Devices,
@@ -26,6 +27,7 @@ pub struct Selector {
     stateful: bool,
     /// Where only lines that begin so need to be looked at.
     pub(super) first_bytes: Option<FirstBytes>,
+    pub(super) layout: Cell<Layout>,
 }
 
 /// Why a filter cannot be applied to a trace.
@@ -96,6 +98,7 @@ impl Selector {
             wanted: Wanted::default(),
             stateful,
             first_bytes,
+            layout: Cell::default(),
         }
     }
 
