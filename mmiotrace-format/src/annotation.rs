@@ -14,7 +14,7 @@ use mmiotrace_core::{AccessKind, Blind, BlindEdge, Code, PhysAddr, Width};
 /// | `lost n=12 seq=100-180 cpu=1` | the next record, a loss | where it happened; `seq` and `cpu` are absent where not known |
 /// | `cpu cpu=3` | all events after it | the CPU that made them; `cpu=none`: not known |
 /// | `seq seq=77` | the next event | its sequence number; each event after it has the number after; `seq=none`: not known |
-/// | `lines n=3` | the next `n` markers | they are one marker, whose text has newlines between theirs |
+/// | `lines n=3` | the next `n` markers | they are one marker, whose text has newlines between theirs; none of them is an annotation |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Annotation {

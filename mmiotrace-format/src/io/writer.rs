@@ -29,8 +29,8 @@ const CAPACITY: usize = 64 * 1024;
 pub struct Writer<W: Write> {
     inner: W,
     pending: Vec<u8>,
-    /// Nothing is written after the first error.
-    failed: bool,
+    /// The kind of the first error: nothing is written after it.
+    failed: Option<io::ErrorKind>,
     error: Option<io::Error>,
     /// The CPU that a reader takes the next event to have.
     cpu: Option<u32>,
@@ -44,7 +44,7 @@ impl<W: Write> Writer<W> {
         Self {
             inner,
             pending: Vec::new(),
-            failed: false,
+            failed: None,
             error: None,
             cpu: None,
             next_seq: None,
@@ -89,15 +89,15 @@ impl<W: Write> Writer<W> {
     /// Hands on everything written so far, and flushes the sink.
     ///
     /// # Errors
-    /// The first error, also one that was kept from the methods of [`EventSink`]. It is given
-    /// once; the writer goes on writing nothing.
+    /// The first error, also one that was kept from the methods of [`EventSink`]. Later calls say
+    /// its kind again: what was written after it is lost.
     pub fn flush(&mut self) -> io::Result<()> {
         self.hand_on();
         self.check()?;
         self.inner.flush()
     }
 
-    /// The first error, while nobody has been given it.
+    /// The first error, until it is given by another method.
     pub const fn error(&self) -> Option<&io::Error> {
         self.error.as_ref()
     }
@@ -122,9 +122,10 @@ impl<W: Write> Writer<W> {
     }
 
     fn check(&mut self) -> io::Result<()> {
-        match self.error.take() {
-            Some(error) => Err(error),
-            None => Ok(()),
+        match (self.error.take(), self.failed) {
+            (Some(error), _) => Err(error),
+            (None, Some(kind)) => Err(kind.into()),
+            (None, None) => Ok(()),
         }
     }
 
@@ -136,9 +137,9 @@ impl<W: Write> Writer<W> {
     }
 
     fn hand_on(&mut self) {
-        if !self.failed {
+        if self.failed.is_none() {
             self.error = self.inner.write_all(&self.pending).err();
-            self.failed = self.error.is_some();
+            self.failed = self.error.as_ref().map(io::Error::kind);
         }
         self.pending.clear();
     }
@@ -240,7 +241,8 @@ impl<W: Write> EventSink for Writer<W> {
 
     fn marker(&mut self, marker: &Marker<'_>) {
         let lines = marker.text.split(|byte| *byte == b'\n').count();
-        if lines > 1 {
+        // What looks like an annotation and came as a marker shall come back as a marker.
+        if lines > 1 || Annotation::parse(marker.text).is_some() {
             let n = u32::try_from(lines).unwrap_or(u32::MAX);
             self.put_annotation(marker.time, &Annotation::Lines { n });
         }

@@ -1,6 +1,6 @@
 //! An annotation that waits for the records it describes.
 
-use crate::{Annotation, Record};
+use crate::{Annotation, DEFAULT_MAX_LINE_LEN, Record};
 use alloc::vec::Vec;
 use mmiotrace_core::{
     Access, AccessKind, Code, Event, EventKind, Loss, Marker, PhysAddr, Timestamp, UnknownOpcode,
@@ -142,6 +142,10 @@ impl Pending {
             (Waits::Lines { left, taken, text }, Record::Marker(marker))
                 if marker.time == self.time =>
             {
+                // What claims to go on for ever shall not fill the memory.
+                if text.len() + marker.text.len() > DEFAULT_MAX_LINE_LEN {
+                    return Taken::No;
+                }
                 if *taken > 0 {
                     text.push(b'\n');
                 }
