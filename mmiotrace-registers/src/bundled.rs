@@ -5,7 +5,20 @@ use crate::model::RegisterMap;
 use std::sync::{Arc, OnceLock};
 
 /// Name and text of each map. Where two fit a device equally, the first is taken.
-const TEXTS: &[(&str, &str)] = &[("edu", include_str!("../maps/edu.toml"))];
+const TEXTS: &[(&str, &str)] = &[
+    ("ahci", include_str!("../maps/ahci.toml")),
+    ("bochs-display", include_str!("../maps/bochs-display.toml")),
+    ("e1000", include_str!("../maps/e1000.toml")),
+    ("e1000e", include_str!("../maps/e1000e.toml")),
+    ("edu", include_str!("../maps/edu.toml")),
+    ("ehci", include_str!("../maps/ehci.toml")),
+    ("hda", include_str!("../maps/hda.toml")),
+    ("nvme", include_str!("../maps/nvme.toml")),
+    ("ohci", include_str!("../maps/ohci.toml")),
+    ("sdhci", include_str!("../maps/sdhci.toml")),
+    ("virtio-pci", include_str!("../maps/virtio-pci.toml")),
+    ("xhci", include_str!("../maps/xhci.toml")),
+];
 
 /// The maps that come with the crate, each written from its public specification.
 #[must_use]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bundled;
+mod coverage;
 mod device;
 mod error;
 mod index;
@@ -12,6 +13,7 @@ mod name;
 mod number;
 mod value;
 
+pub use coverage::{Coverage, DeviceCoverage};
 pub use device::{BarSpec, Device, DeviceAddress, DeviceId, Devices, InvalidBarSpec, PciNames};
 pub use error::{CompileError, LoadError, LoadErrorKind, Position, Subject, Warning};
 pub use index::{CompiledMap, Found, Located, Selection, UnknownVariant};

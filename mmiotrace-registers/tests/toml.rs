@@ -11,6 +11,7 @@ match = ["8086:100e", "8086:1000-10ff", "10de:*", "driver:e1000", "class:0108", 
 [variants.chip]
 names = ["A0", "A1", "B0"]
 ids = [0x10, 0x11, ""]
+pci = ["8086:1234", "", "8086:2000-20ff"]
 detect = "BAR0/ID:STEP"
 
 [variants.board]

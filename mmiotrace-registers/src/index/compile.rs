@@ -466,7 +466,10 @@ impl Check<'_> {
         let mut detects = Vec::with_capacity(self.map.varsets.len());
         for (number, varset) in self.map.varsets.iter().enumerate() {
             let subject = Subject::Varset(VarsetId(number as u32));
-            if varset.ids.len() != varset.variants.len() {
+            let pci = varset.pci.len();
+            if varset.ids.len() != varset.variants.len()
+                || (pci != 0 && pci != varset.variants.len())
+            {
                 return fail(
                     LoadErrorKind::Invalid,
                     subject,

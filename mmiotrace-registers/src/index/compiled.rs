@@ -113,6 +113,15 @@ impl CompiledMap {
         Ok(())
     }
 
+    /// Chooses the variants that a PCI id tells.
+    pub(crate) fn choose_by_pci(&self, selection: &mut Selection, vendor: u16, device: u16) {
+        for (number, varset) in self.map.varsets.iter().enumerate() {
+            if let Some(variant) = varset.position_of_pci(vendor, device) {
+                selection.set(&self.map, VarsetId(number as u32), Some(variant));
+            }
+        }
+    }
+
     /// Chooses the variant that a value of the family's detecting field shows. Says whether that
     /// changed anything; a value that shows none leaves the choice.
     pub(crate) fn detect(&self, selection: &mut Selection, varset: VarsetId, value: u64) -> bool {

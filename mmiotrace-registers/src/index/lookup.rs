@@ -211,7 +211,9 @@ impl Walk<'_, '_> {
             return Some(hit);
         }
         self.name.truncate(named);
-        self.push_offset(off);
+        // Also at the start: the name alone would be that of a register.
+        let _ = write!(self.name, "+{off:#x}");
+        self.push_offset(0);
         Some(Hit {
             register: None,
             within: off * self.cell + self.bytes,

@@ -12,6 +12,9 @@ pub struct Varset {
     pub variants: Vec<String>,
     /// The number of each variant as a register shows it, where it has one; as long as `variants`.
     pub ids: Vec<Option<u64>>,
+    /// The PCI ids that tell the variant, for those that have their own; empty or as long as
+    /// `variants`.
+    pub pci: Vec<Option<super::DeviceMatch>>,
     /// How the device tells which variant it is.
     pub detect: Option<Detect>,
 }
@@ -81,6 +84,7 @@ impl Varset {
             name: name.into(),
             variants,
             ids,
+            pci: Vec::new(),
             detect: None,
         }
     }
@@ -115,6 +119,20 @@ impl Varset {
                 (self.variants.len() > variant as usize).then_some(variant)
             }
         }
+    }
+
+    /// The place of the variant that has this PCI id.
+    #[must_use]
+    pub fn position_of_pci(&self, vendor_id: u16, device_id: u16) -> Option<u32> {
+        let at = self.pci.iter().position(|wanted| match wanted {
+            Some(super::DeviceMatch::Pci {
+                vendor,
+                first,
+                last,
+            }) => *vendor == vendor_id && (*first..=*last).contains(&device_id),
+            _ => false,
+        })?;
+        u32::try_from(at).ok()
     }
 
     /// The place of the variant with that number.

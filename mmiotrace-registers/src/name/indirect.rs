@@ -13,6 +13,8 @@ use mmiotrace_core::AccessKind;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InnerState {
     pub(super) space: SpaceId,
+    /// The byte in it; `None`: not known.
+    at: Option<u64>,
     /// What lies at the place; `None`: the place is not known.
     pub(super) slot: Option<SlotId>,
     pub(super) kind: AccessKind,
@@ -283,6 +285,7 @@ impl Core {
             (reached.space, reached.kind, reached.value, reached.width);
         InnerState {
             space,
+            at: reached.at,
             slot,
             kind,
             value,
@@ -290,5 +293,14 @@ impl Core {
             previous,
             inference: reached.inference,
         }
+    }
+
+    /// The same inner access after the slots were made anew.
+    pub(super) fn renewed(&mut self, outer: SlotId, inner: &InnerState) -> InnerState {
+        let unit = self.slot(outer).unit;
+        let place = unit.zip(inner.at);
+        let slot =
+            place.map(|(unit, at)| self.inner_slot(unit, inner.space, at, inner.width, inner.kind));
+        InnerState { slot, ..*inner }
     }
 }

@@ -180,6 +180,15 @@ impl Namer {
             Some(value) if watched => core.follow(id, access.kind, value),
             _ => None,
         };
+        if !core.dirty {
+            return Named::new(self, id, Some(access.kind), access.value, previous, inner);
+        }
+        // What this access told may be what its own name depends on.
+        self.prepare();
+        let core = &mut self.core;
+        let id = core.slot_for(access.phys, access.width.bytes(), Some(access.kind));
+        core.note(id, access.kind, value);
+        let inner = inner.map(|inner| core.renewed(id, &inner));
         Named::new(self, id, Some(access.kind), access.value, previous, inner)
     }
 
@@ -420,6 +429,10 @@ impl Core {
 
     fn unit(&self, map: Arc<CompiledMap>, device: Option<DeviceId>, guessed: bool) -> Unit {
         let mut unit = Unit::new(map, device, guessed);
+        if let Some((vendor, id)) = device.and_then(|id| self.devices.get(id)?.ids) {
+            let map = Arc::clone(&unit.map);
+            map.choose_by_pci(&mut unit.selection, vendor, id);
+        }
         for (family, variant) in &self.variants {
             // A map without that family or variant is not meant.
             let map = Arc::clone(&unit.map);

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn the_first_stays() {
         let mut ranges = Ranges::default();
-        let range = |start, end, bar| Range {
+        let range = |start, end, bar: u8| Range {
             start,
             end,
             owner: Owner::Bar(DeviceId(bar.into()), bar),

@@ -91,6 +91,17 @@ impl Reader<'_> {
                     return Err(ids.invalid("there must be one id for each name (\"\" for none)"));
                 }
             }
+            if let Some(pci) = table.take("pci") {
+                varset.pci = pci
+                    .array()?
+                    .map(|value| pci_id(&value))
+                    .collect::<Result<_>>()?;
+                if varset.pci.len() != varset.variants.len() {
+                    return Err(
+                        pci.invalid("there must be one device for each name (\"\" for none)")
+                    );
+                }
+            }
             detects.push(table.take("detect"));
             table.finish()?;
             self.map.add_varset(varset);
@@ -218,5 +229,15 @@ fn id(value: &Value<'_>) -> Result<Option<u64>> {
         Ok(None)
     } else {
         value.number().map(Some)
+    }
+}
+
+fn pci_id(value: &Value<'_>) -> Result<Option<crate::model::DeviceMatch>> {
+    if value.str()?.is_empty() {
+        return Ok(None);
+    }
+    match reference::device_match(value)? {
+        pci @ crate::model::DeviceMatch::Pci { .. } => Ok(Some(pci)),
+        _ => Err(value.invalid("expected a PCI id, as `8086:100e`")),
     }
 }

@@ -93,6 +93,17 @@ impl<'m> Writer<'m> {
                 .collect();
             line(out, "ids", &format!("[{}]", ids.join(", ")));
         }
+        if !varset.pci.is_empty() {
+            let text = |wanted: &Option<DeviceMatch>| {
+                wanted.as_ref().map_or_else(String::new, device_match)
+            };
+            let pci: Vec<_> = varset
+                .pci
+                .iter()
+                .map(|wanted| quoted(&text(wanted)))
+                .collect();
+            line(out, "pci", &format!("[{}]", pci.join(", ")));
+        }
         if let Some(detect) = &varset.detect {
             line(out, "detect", &self.detect(varset, detect));
         }
