@@ -61,6 +61,7 @@ name = "DYNAMIC"
 inside = "BAR0"
 base = { from = "ID:STEP", times = 4, plus = 8, mapped_lengths = [0x38, 0x3c], default = 0x1000 }
 spread = { from = "ID:STEP", shifted = 4, default = 4 }
+len = { from = "ID:VENDOR", times = 2, default = 0x400 }
 registers = [{ at = 0, name = "BELL", count = 0, stride = 8 }]
 
 [[space]]

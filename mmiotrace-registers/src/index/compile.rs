@@ -495,18 +495,17 @@ impl Check<'_> {
 
     fn place(&self, space: &Space, subject: Subject) -> Result<ResolvedPlace> {
         Ok(match &space.place {
-            Place::Inside {
-                space,
-                base,
-                spread,
-            } => ResolvedPlace::Inside {
-                space: *space,
-                base: self.dynamic(base, subject)?,
-                spread: spread
-                    .as_ref()
-                    .map(|spread| self.dynamic(spread, subject))
-                    .transpose()?,
-            },
+            Place::Inside { space, base, spread, len } => {
+                let optional = |number: &Option<Dynamic>| {
+                    number.as_ref().map(|number| self.dynamic(number, subject)).transpose()
+                };
+                ResolvedPlace::Inside {
+                    space: *space,
+                    base: self.dynamic(base, subject)?,
+                    spread: optional(spread)?,
+                    len: optional(len)?,
+                }
+            }
             Place::Behind(indirect) => match &**indirect {
                 Indirect::Window(window) => {
                     if window.data_at.checked_add(window.data_len).is_none() || window.data_len == 0

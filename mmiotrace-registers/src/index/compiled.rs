@@ -50,6 +50,7 @@ pub(crate) enum ResolvedPlace {
         space: SpaceId,
         base: ResolvedDynamic,
         spread: Option<ResolvedDynamic>,
+        len: Option<ResolvedDynamic>,
     },
     Window {
         select: Bits,

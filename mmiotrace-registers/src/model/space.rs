@@ -59,6 +59,8 @@ pub enum Place {
         /// From one of its cells to the next, in bytes, where that is more than the cell's size
         /// (the doorbells of NVMe are `4 << CAP.DSTRD` bytes apart).
         spread: Option<Dynamic>,
+        /// How many bytes it has there, where that is not `size`.
+        len: Option<Dynamic>,
     },
     /// Behind registers of another space.
     Behind(Box<Indirect>),

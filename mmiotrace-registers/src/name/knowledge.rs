@@ -30,6 +30,8 @@ pub(super) enum Use {
     Base(SpaceId, Bits),
     /// How far apart the cells of a space are.
     Spread(SpaceId, Bits),
+    /// How many bytes a space has.
+    Len(SpaceId, Bits),
     /// Which variant of a family the device is.
     Variant(VarsetId, Bits),
     /// Which part of a space a window shows.

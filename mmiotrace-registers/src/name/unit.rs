@@ -37,6 +37,10 @@ pub(super) struct View {
     pub(super) spread: u64,
     /// Bytes in a cell.
     pub(super) cell: u64,
+    /// How many bytes from `base` on it has.
+    pub(super) len: u64,
+    /// Nothing tells where it is; the map's default was taken.
+    pub(super) unplaced: bool,
     pub(super) inference: Inference,
 }
 
@@ -50,7 +54,7 @@ pub(super) enum Root {
 impl View {
     /// The byte in the space for a byte of the root, or `None` where it is not in the view.
     pub(super) fn inner(&self, at: u64) -> Option<u64> {
-        let distance = at.checked_sub(self.base)?;
+        let distance = at.checked_sub(self.base).filter(|distance| *distance < self.len)?;
         if self.spread == self.cell {
             return Some(distance);
         }
@@ -84,14 +88,11 @@ impl Unit {
         for (number, _) in map.map().spaces.iter().enumerate() {
             let id = SpaceId(number as u32);
             match map.place(id) {
-                Some(ResolvedPlace::Inside { base, spread, .. }) => {
-                    base.from
-                        .iter()
-                        .for_each(|bits| self.add_use(bits, Use::Base(id, *bits)));
-                    let spread = spread.as_ref().and_then(|spread| spread.from);
-                    spread
-                        .iter()
-                        .for_each(|bits| self.add_use(bits, Use::Spread(id, *bits)));
+                Some(ResolvedPlace::Inside { base, spread, len, .. }) => {
+                    let from = |number: &Option<ResolvedDynamic>| number.as_ref().and_then(|number| number.from);
+                    base.from.iter().for_each(|bits| self.add_use(bits, Use::Base(id, *bits)));
+                    from(spread).iter().for_each(|bits| self.add_use(bits, Use::Spread(id, *bits)));
+                    from(len).iter().for_each(|bits| self.add_use(bits, Use::Len(id, *bits)));
                 }
                 Some(ResolvedPlace::Window { select }) => {
                     self.add_use(select, Use::Select(id, *select))
@@ -160,10 +161,8 @@ impl Unit {
         for number in 0..self.map.map().spaces.len() {
             views.extend(self.view(SpaceId(number as u32), 0));
         }
-        // What lies at a fixed place comes before what is inside.
-        let inside =
-            |view: &View| !matches!(self.map.place(view.space), Some(ResolvedPlace::Fixed));
-        views.sort_by_key(inside);
+        // Where one space begins, the one before it ends; what nobody told comes last.
+        views.sort_by_key(|view| (view.unplaced, core::cmp::Reverse(view.base)));
         let moved = views != self.views;
         self.views = views;
         moved
@@ -172,47 +171,47 @@ impl Unit {
     fn view(&self, id: SpaceId, depth: u32) -> Option<View> {
         let space = self.map.map().space(id)?;
         let cell = u64::from(space.cell.max(1));
+        let size = space.size.map_or(u64::MAX, |size| size.saturating_mul(cell));
         let fixed = |root| View {
             root,
             space: id,
             base: 0,
             spread: cell,
             cell,
+            len: size,
+            unplaced: false,
             inference: Inference::NONE,
         };
         match &space.place {
             Place::Bar(bar) => Some(fixed(Root::Bar(*bar))),
             Place::Physical(_) => Some(fixed(Root::Physical(id))),
             Place::Inside { .. } => {
-                let ResolvedPlace::Inside {
-                    space: outer,
-                    base,
-                    spread,
-                } = self.map.place(id)?
-                else {
+                let ResolvedPlace::Inside { space: outer, base, spread, len } = self.map.place(id)? else {
                     return None;
                 };
-                let around = if depth > 32 {
-                    None
-                } else {
-                    self.view(*outer, depth + 1)
-                }?;
+                let around = if depth > 32 { None } else { self.view(*outer, depth + 1) }?;
                 // Inside a space whose cells are apart nothing can lie that is not cells.
                 if around.spread != around.cell {
                     return None;
                 }
                 let hint = self.hints.get(id.0 as usize).copied().flatten();
-                let (base, base_inference) = self.number(base, hint);
+                let (base_at, base_inference) = self.number(base, hint);
                 let (spread, spread_inference) = match spread {
                     Some(spread) => self.number(spread, None),
                     None => (cell, Inference::NONE),
                 };
+                let len = match len {
+                    Some(len) => self.number(len, None).0,
+                    None => size.checked_div(cell)?.saturating_mul(spread.max(cell)),
+                };
                 Some(View {
                     root: around.root,
                     space: id,
-                    base: around.base.checked_add(base)?,
+                    base: around.base.checked_add(base_at)?,
                     spread: spread.max(cell),
                     cell,
+                    len,
+                    unplaced: around.unplaced || (!base_inference.is_none() && hint.is_none()),
                     inference: around.inference.and(base_inference).and(spread_inference),
                 })
             }
@@ -265,7 +264,7 @@ impl Unit {
         let mut places = false;
         for used in known.uses.clone() {
             match used {
-                Use::Base(..) | Use::Spread(..) => places = true,
+                Use::Base(..) | Use::Spread(..) | Use::Len(..) => places = true,
                 Use::Variant(varset, bits) => {
                     if let Seen::Seen(value) = self.seen(&bits) {
                         let map = Arc::clone(&self.map);

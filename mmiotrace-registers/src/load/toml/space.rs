@@ -78,11 +78,8 @@ impl Reader<'_> {
                 .take("spread")
                 .map(|value| self.dynamic(&value, space))
                 .transpose()?;
-            return Ok(Place::Inside {
-                space,
-                base,
-                spread,
-            });
+            let len = table.take("len").map(|value| self.dynamic(&value, space)).transpose()?;
+            return Ok(Place::Inside { space, base, spread, len });
         }
         if let Some(window) = window {
             let window = self.window(&window.table()?)?;

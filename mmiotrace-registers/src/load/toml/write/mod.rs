@@ -160,15 +160,11 @@ impl<'m> Writer<'m> {
         match place {
             Place::Bar(bar) => line(out, "bar", &bar.to_string()),
             Place::Physical(at) => line(out, "physical", &hex(*at)),
-            Place::Inside {
-                space,
-                base,
-                spread,
-            } => {
+            Place::Inside { space, base, spread, len } => {
                 line(out, "inside", &quoted(self.space_name(*space)));
                 line(out, "base", &self.dynamic(base));
-                if let Some(spread) = spread {
-                    line(out, "spread", &self.dynamic(spread));
+                for (key, number) in [("spread", spread), ("len", len)] {
+                    number.iter().for_each(|number| line(out, key, &self.dynamic(number)));
                 }
             }
             Place::Behind(indirect) => self.indirect(indirect, out),
