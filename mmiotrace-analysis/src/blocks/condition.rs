@@ -88,6 +88,8 @@ impl Candidates {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clusters {
     list: [Candidates; Self::MAX],
+    /// How many observations each was narrowed by.
+    hits: [u32; Self::MAX],
     len: u8,
 }
 
@@ -112,8 +114,10 @@ impl Clusters {
         }
         if let Some(i) = self.nearest(seen) {
             self.list[i] = self.list[i].and(seen);
+            self.hits[i] = self.hits[i].saturating_add(1);
         } else if let Some(free) = self.list.get_mut(usize::from(self.len)) {
             *free = seen;
+            self.hits[usize::from(self.len)] = 1;
             self.len += 1;
         }
     }
@@ -124,6 +128,11 @@ impl Clusters {
             Some(i) => self.list[i].and(seen),
             None => Candidates::default(),
         }
+    }
+
+    /// How often what `seen` shares most with was observed.
+    pub(super) fn hits(&self, seen: Candidates) -> u32 {
+        self.nearest(seen).map_or(0, |i| self.hits[i])
     }
 
     /// The one condition known, where there is exactly one.

@@ -36,11 +36,12 @@ pub struct RegisterFacts {
     refused: u64,
     /// Bits that were written as 0 and read as 0 at once.
     stayed_off: u64,
-    /// Bits that were written as 1 and read as 1 next.
-    stayed_on: u64,
+    /// Bits that read as 0, were written as 1, and read as 1 next: no acknowledging does that.
+    set: u64,
     acknowledged: u64,
     status: u64,
-    drifting: u64,
+    /// Bits that changed by themselves once, twice, three times or more.
+    drifting: [u64; 3],
     falling: u64,
     rises: u64,
     falls: u64,
@@ -128,11 +129,12 @@ impl RegisterFacts {
         self.status
     }
 
-    /// Bits that changed between two reads without any write between them: no replay can bring
-    /// the same value at the same place.
+    /// Bits that changed between two reads without any write between them, at least three times:
+    /// no replay can bring the same value at the same place. (One wrong value in a trace makes two
+    /// such changes, there and back.)
     #[must_use]
     pub const fn drifting(&self) -> u64 {
-        self.drifting
+        self.drifting[2]
     }
 
     /// Bits that went off between two reads without any write between them: perhaps the read
@@ -169,7 +171,7 @@ impl RegisterFacts {
     pub(super) const fn acknowledges(&self, before: u64, written: u64, after: u64) -> bool {
         let others = before & !written;
         let survived = others == 0 || others & after != 0;
-        written & before & !self.stayed_on != 0 && after & written == 0 && survived
+        written & before & !self.set != 0 && after & written == 0 && survived
     }
 
     /// What it read before it was last written.
@@ -242,10 +244,10 @@ impl RegisterFacts {
         self.zeros |= !value;
         self.learn_waits(value, at, before);
         if let Some(written) = self.unread_write.take() {
-            self.stayed_on |= written & value;
             self.held |= !(written ^ value);
             self.refused |= written ^ value;
             if let Some(prior) = self.before_write {
+                self.set |= !prior & written & value;
                 if self.acknowledges(prior, written, value) {
                     self.acknowledged |= prior & written;
                 }
@@ -255,7 +257,9 @@ impl RegisterFacts {
             let changed = last.value ^ value;
             self.status |= changed;
             if self.writes_anywhere == writes_anywhere {
-                self.drifting |= changed;
+                self.drifting[2] |= self.drifting[1] & changed;
+                self.drifting[1] |= self.drifting[0] & changed;
+                self.drifting[0] |= changed;
                 self.falling |= last.value & !value;
             }
             self.rises += u64::from(value > last.value);

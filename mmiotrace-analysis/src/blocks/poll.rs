@@ -77,7 +77,10 @@ fn looped(window: &Window, facts: &RegisterFacts) -> Option<Found> {
         let apart = before.iter().map(|old| Candidates::between(*old, value));
         let apart = apart.reduce(Candidates::and)?;
         let narrow = waits.loops.narrow(apart);
-        if !narrow.is_empty() && narrow.count() <= MAX_BITS && (reads >= 2 || few(narrow, facts)) {
+        if !narrow.is_empty()
+            && narrow.count() <= MAX_BITS
+            && (reads >= 2 || waits.loops.hits(apart) >= 2)
+        {
             return Some(Found {
                 rows: index,
                 part: 1,
@@ -97,11 +100,6 @@ fn looped(window: &Window, facts: &RegisterFacts) -> Option<Found> {
         reads += repeat;
     }
     None
-}
-
-/// Two reads with different values are a wait only where little differs.
-const fn few(narrow: Candidates, facts: &RegisterFacts) -> bool {
-    narrow.count() <= 2 || facts.reads() > 8
 }
 
 /// Over at the first read: an answer to a command, or the effect of another register.
