@@ -102,11 +102,7 @@ impl StatisticsBuilder {
             Record::Lost(loss) if counted => {
                 self.lost_events = self.lost_events.saturating_add(loss.count)
             }
-            Record::Header(header) => {
-                if self.devices.apply(header) {
-                    self.last_bar = None;
-                }
-            }
+            Record::Header(header) if self.devices.apply(header) => self.last_bar = None,
             _ => {}
         }
     }

@@ -55,16 +55,6 @@ pub struct MappingStatistics {
     pub accesses: AccessCounts,
 }
 
-/// A length in bytes, printed in hex.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PhysLen(pub u64);
-
-impl core::fmt::LowerHex for PhysLen {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        core::fmt::LowerHex::fmt(&self.0, f)
-    }
-}
-
 /// What registers are counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

@@ -13,7 +13,7 @@ pub enum Capture {
     /// Our recorder in the traced process: user-space addresses.
     Process,
     /// Our kernel module: kernel addresses.
-    Module,
+    Kmod,
 }
 
 impl Capture {
@@ -23,7 +23,7 @@ impl Capture {
         match self {
             Self::Kernel => "the kernel's own tracer",
             Self::Process => "the process backend",
-            Self::Module => "the kmod backend",
+            Self::Kmod => "the kmod backend",
         }
     }
 
@@ -33,7 +33,7 @@ impl Capture {
         match self {
             Self::Kernel => KERNEL,
             Self::Process => PROCESS,
-            Self::Module => MODULE,
+            Self::Kmod => KMOD,
         }
     }
 }
@@ -63,6 +63,7 @@ const KERNEL: &[&str] = not_seen![
     "accesses of other CPUs while one CPU steps over an access; the tracer therefore takes them off-line",
     "the second access of an instruction that reads and writes, and one that touches two traced pages",
     "a wrong value of mov-immediate instructions with a SIB byte (C6, C7): the record looks like any other",
+    "losses after the last one that the tracer announced: it tells a loss when the ring is read the next time",
 ];
 
 const PROCESS: &[&str] = not_seen![
@@ -70,7 +71,7 @@ const PROCESS: &[&str] = not_seen![
     "accesses that system calls make to the mapping on the process's behalf",
 ];
 
-const MODULE: &[&str] = not_seen![
+const KMOD: &[&str] = not_seen![
     "device memory mapped by user space (BARs through sysfs, /dev/mem or VFIO)",
     "mappings made before the module was attached, early and fixed mappings (APIC), and memremap of RAM",
 ];
@@ -103,7 +104,7 @@ impl Evidence {
         match (self.ours, self.user_mapping) {
             (false, _) => Capture::Kernel,
             (true, true) => Capture::Process,
-            (true, false) => Capture::Module,
+            (true, false) => Capture::Kmod,
         }
     }
 }

@@ -1,26 +1,17 @@
 //! Reads a trace once and says whether it can be trusted.
 
 use super::accesses::{Accesses, suspicion};
-use super::capture::{Capture, Evidence};
-use super::cause::{Cause, Foreign, NoRecord};
+use super::capture::Evidence;
+use super::cause::{Cause, Foreign};
 use super::chain::Chain;
-use super::groups::{Groups, Tally};
+use super::groups::Groups;
 use super::loss::Losses;
 use super::sequence::Sequence;
 use super::tail::Tail;
-use super::{Finding, FindingKind, Verdict};
-use crate::live::MAX_LIVE;
 use crate::numbering::Origin;
-use crate::{Numbering, RecordCounts, fused};
-use mmiotrace_core::{
-    Access, BlindEdge, Code, Event, EventKind, Header, Loss, Marker, Timestamp, UnknownOpcode,
-    Width,
-};
-use mmiotrace_core::{AccessKind, Blind};
-use mmiotrace_format::{Annotation, Line, LineKind, Other, OtherKind, ParseError, Record};
-
-/// The only version of the text format that any kernel prints.
-const VERSION: &[u8] = b"20070824";
+use crate::{Numbering, RecordCounts};
+use mmiotrace_core::{Access, AccessKind, Code, Event, EventKind, Timestamp, UnknownOpcode, Width};
+use mmiotrace_format::{Line, LineKind, Other, ParseError, Record};
 
 /// Reads a trace once, line by line, and says at the end whether it can be trusted.
 ///
@@ -50,39 +41,39 @@ const VERSION: &[u8] = b"20070824";
 /// ```
 #[derive(Debug, Default)]
 pub struct Checker {
-    counts: RecordCounts,
-    version: Option<String>,
-    times: Times,
+    pub(super) counts: RecordCounts,
+    pub(super) version: Option<String>,
+    pub(super) times: Times,
     pub(super) groups: Groups,
-    losses: Losses,
-    accesses: Accesses,
-    chain: Chain,
-    numbering: Numbering,
-    sequence: Sequence,
-    evidence: Evidence,
-    tail: Tail,
+    pub(super) losses: Losses,
+    pub(super) accesses: Accesses,
+    pub(super) chain: Chain,
+    pub(super) numbering: Numbering,
+    pub(super) sequence: Sequence,
+    pub(super) evidence: Evidence,
+    pub(super) tail: Tail,
     /// What an annotation said of the value of the next access.
-    value: Option<(Option<(AccessKind, Width)>, Code)>,
+    pub(super) value: Option<(Option<(AccessKind, Width)>, Code)>,
     /// The line of an annotation that told a loss, which the next line tells again.
-    annotated_loss: Option<u64>,
-    entries: Entries,
-    last_line: u64,
-    cut: Option<Cause>,
+    pub(super) annotated_loss: Option<u64>,
+    pub(super) entries: Entries,
+    pub(super) last_line: u64,
+    pub(super) cut: Option<Cause>,
 }
 
 #[derive(Debug, Default)]
-struct Times {
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
+pub(super) struct Times {
+    pub(super) first: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
 }
 
 /// What the header of the file `trace` counts, held against what follows it.
 #[derive(Debug, Default)]
-struct Entries {
-    in_buffer: u64,
-    found: u64,
-    line: Option<u64>,
-    missing: u64,
+pub(super) struct Entries {
+    pub(super) in_buffer: u64,
+    pub(super) found: u64,
+    pub(super) line: Option<u64>,
+    pub(super) missing: u64,
 }
 
 impl Checker {
@@ -221,182 +212,12 @@ impl Checker {
     }
 
     #[inline]
-    fn time(&mut self, time: Timestamp) {
+    pub(super) fn time(&mut self, time: Timestamp) {
         if self.times.last.is_some_and(|last| time < last) {
             self.groups.add(Cause::TimeBackwards, self.last_line, 1);
         }
         self.times.first.get_or_insert(time);
         self.times.last = Some(time);
-    }
-
-    fn rare_record(&mut self, line: &Line<'_>, record: &Record<'_>) {
-        match record {
-            Record::Marker(marker) => self.marker_line(line, marker),
-            Record::Lost(loss) => self.lost(loss),
-            Record::Header(header) => self.header(header),
-            Record::Other(other) => return self.other(line, other),
-            _ => {}
-        }
-        if !matches!(record, Record::Marker(_)) {
-            self.chain.end();
-        }
-    }
-
-    fn marker_line(&mut self, line: &Line<'_>, marker: &Marker<'_>) {
-        self.marker(marker);
-        self.chain.marker(line, marker);
-        for record in fused::records(line) {
-            self.groups.add(Cause::Fused, self.last_line, 1);
-            match record.parse() {
-                Ok(Record::Event(event)) => {
-                    self.chain.end();
-                    let origin = self.numbering.event();
-                    self.event(&event, origin);
-                }
-                Ok(Record::Marker(marker)) => {
-                    self.marker(&marker);
-                    self.chain.marker(&record, &marker);
-                }
-                Ok(Record::Lost(loss)) => self.lost(&loss),
-                _ => {}
-            }
-        }
-    }
-
-    pub(super) fn marker(&mut self, marker: &Marker<'_>) {
-        self.entries.found += 1;
-        self.time(marker.time);
-        self.tail.other();
-        if !marker.is_reserved() {
-            return;
-        }
-        self.evidence.annotation();
-        self.numbering.marker(marker);
-        match Annotation::parse(marker.text) {
-            Some(Annotation::Value { access, code }) => self.value = Some((access, code)),
-            Some(Annotation::Lost { n, .. }) => {
-                self.losses.told(self.last_line, n);
-                self.annotated_loss = Some(self.last_line);
-            }
-            Some(Annotation::Blind {
-                edge,
-                page,
-                reason,
-                code,
-            }) => {
-                self.blind(&Blind {
-                    time: marker.time,
-                    edge,
-                    page,
-                    reason,
-                    code,
-                });
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn blind(&mut self, blind: &Blind) {
-        if blind.edge == BlindEdge::Begin {
-            self.groups.add(
-                Cause::Blind {
-                    reason: blind.reason,
-                    code: blind.code,
-                },
-                self.last_line,
-                1,
-            );
-        }
-    }
-
-    pub(super) fn lost(&mut self, loss: &Loss) {
-        // The annotation in the line before told the same.
-        let again = self
-            .annotated_loss
-            .take()
-            .is_some_and(|line| line + 1 == self.last_line);
-        if !again {
-            self.losses.told(self.last_line, loss.count);
-        }
-    }
-
-    pub(super) fn header(&mut self, header: &Header<'_>) {
-        let Header::Version { version, .. } = header else {
-            return;
-        };
-        self.sequence.restart();
-        if self.version.is_none() {
-            let text = version.get(..version.len().min(64)).unwrap_or_default();
-            self.version = Some(String::from_utf8_lossy(text).into_owned());
-        }
-        if *version != VERSION && self.cut.is_none() {
-            self.groups.add(Cause::UnknownVersion, self.last_line, 1);
-        }
-    }
-
-    fn other(&mut self, line: &Line<'_>, other: &Other<'_>) {
-        let kind = other.kind();
-        let cause = match kind {
-            OtherKind::Entries { in_buffer, written } => {
-                self.entries(in_buffer, written);
-                Cause::Foreign(Foreign::Header)
-            }
-            OtherKind::Comment => Cause::Foreign(Foreign::Header),
-            OtherKind::CpuLost { cpu, count } => {
-                self.losses.told_by_cpu(self.last_line, cpu, count);
-                Cause::Foreign(Foreign::CpuLost)
-            }
-            OtherKind::LineTooBig => Cause::NoRecord(NoRecord::TooBig),
-            OtherKind::CorruptAccess | OtherKind::CorruptMapping => {
-                Cause::NoRecord(NoRecord::Corrupt)
-            }
-            _ if self.chain.explains(line) => Cause::Foreign(Foreign::MarkerTail),
-            OtherKind::Blank => Cause::Foreign(Foreign::Blank),
-            // What is left of a cut line is no finding of its own.
-            _ if self.cut.is_some() => return,
-            _ => Cause::NoRecord(NoRecord::Text),
-        };
-        self.groups.add(cause, self.last_line, 1);
-        if !matches!(kind, OtherKind::Blank | OtherKind::Text) {
-            self.chain.end();
-        }
-    }
-
-    /// The header of the file `trace`: what was written and is not in the buffer was overwritten.
-    fn entries(&mut self, in_buffer: u64, written: u64) {
-        self.end_of_entries();
-        self.losses
-            .told(self.last_line, written.saturating_sub(in_buffer));
-        self.entries.in_buffer = in_buffer;
-        self.entries.found = 0;
-        self.entries.line.get_or_insert(self.last_line);
-    }
-
-    fn end_of_entries(&mut self) {
-        if self.entries.line.is_some() {
-            self.entries.missing += self.entries.in_buffer.saturating_sub(self.entries.found);
-        }
-    }
-
-    fn malformed(&mut self, line: &Line<'_>, error: &ParseError) {
-        // Of a cut line only that it was cut is worth telling.
-        if !line.is_terminated() {
-            return;
-        }
-        if self.chain.explains_error(line, error) {
-            return self
-                .groups
-                .add(Cause::Foreign(Foreign::ForgedRecord), self.last_line, 1);
-        }
-        self.chain.end();
-        self.groups.add(
-            Cause::Malformed {
-                kind: line.kind(),
-                fault: error.kind(),
-            },
-            self.last_line,
-            1,
-        );
     }
 
     /// The next line of a capture that is not read from a file.
@@ -423,117 +244,4 @@ impl Checker {
     pub(super) fn other_line(&mut self, line: &Line<'_>, other: &Other<'_>) {
         self.other(line, other);
     }
-
-    /// The verdict.
-    #[must_use]
-    pub fn finish(mut self) -> Verdict {
-        self.end_of_entries();
-        let capture = self.evidence.capture();
-        let singular = self.singular(capture);
-        let lost_events = self.losses.total();
-        let complete = self.groups.are_harmless()
-            && !singular
-                .iter()
-                .any(|(cause, _)| cause.kind().makes_incomplete());
-        let (found, more) = core::mem::take(&mut self.groups).finish(singular);
-        let events = self.counts.events();
-        let mut findings: Vec<_> = found
-            .into_iter()
-            .map(|(cause, tally)| Finding {
-                kind: cause.kind(),
-                line: tally.line,
-                count: tally.count,
-                text: cause.text(tally.count),
-                advice: cause.advice(capture, events, tally.count),
-            })
-            .collect();
-        findings.extend(more.map(more_finding));
-        Verdict {
-            complete,
-            version: self.version,
-            records: self.counts,
-            lost_events,
-            first_time: self.times.first,
-            last_time: self.times.last,
-            findings,
-            capture,
-            not_seen: not_seen(capture, self.accesses.has_overflowed()),
-        }
-    }
-
-    /// Findings of which there is one or a few, known at the end only.
-    fn singular(&mut self, capture: Capture) -> Vec<(Cause, Tally)> {
-        let whole = Tally { line: 0, count: 1 };
-        let end = Tally {
-            line: self.last_line,
-            count: 1,
-        };
-        let mut found = Vec::new();
-        found.extend(self.losses.tally().map(|tally| (Cause::Lost, tally)));
-        found.extend(core::mem::take(&mut self.sequence).finish(self.losses.total()));
-        if self.counts.accesses() == 0 {
-            found.push((
-                Cause::NoAccesses {
-                    lines: self.counts.total() > 0,
-                },
-                whole,
-            ));
-        }
-        if self.counts.get(LineKind::Version) == 0 {
-            found.push((Cause::NoVersion, whole));
-        }
-        found.extend(self.no_maps());
-        found.extend(self.cut.take().map(|cause| (cause, end)));
-        if let (Some(line), count @ 1..) = (self.entries.line, self.entries.missing) {
-            found.push((Cause::MissingEntries, Tally { line, count }));
-        }
-        if capture == Capture::Kernel {
-            let live = self.accesses.alive();
-            if live > 0 && self.tail.is_burst() {
-                found.push((Cause::EndsInBurst { live }, end));
-            }
-            for (cause, tally) in core::mem::take(&mut self.accesses.untraced).finish() {
-                self.groups.add(cause, tally.line, tally.count);
-            }
-        }
-        found
-    }
-
-    /// Where the trace has no MAP at all, that is what is told, and not every access.
-    fn no_maps(&mut self) -> Option<(Cause, Tally)> {
-        if self.counts.get(LineKind::Map) > 0 {
-            return None;
-        }
-        let unmapped =
-            |cause: &Cause| matches!(cause, Cause::NotMapped { .. } | Cause::UnmapUnlisted { .. });
-        let taken = self.groups.take(unmapped);
-        let line = taken.iter().map(|(_, tally)| tally.line).min()?;
-        let count = taken.iter().map(|(_, tally)| tally.count).sum();
-        Some((Cause::NoMaps, Tally { line, count }))
-    }
-}
-
-fn more_finding(tally: Tally) -> Finding {
-    Finding {
-        kind: FindingKind::More,
-        line: tally.line,
-        count: tally.count,
-        text: format!(
-            "{} findings more, of causes that are not listed",
-            tally.count
-        ),
-        advice: "mend what is listed first, or cut the trace into parts and check them".to_owned(),
-    }
-}
-
-fn not_seen(capture: Capture, overflowed: bool) -> Vec<String> {
-    let mut list: Vec<_> = capture
-        .not_seen()
-        .iter()
-        .map(|&what| what.to_owned())
-        .collect();
-    if overflowed {
-        list.push(format!("more than {MAX_LIVE} mappings were alive at once: accesses through those beyond were not checked"));
-    }
-    list
 }

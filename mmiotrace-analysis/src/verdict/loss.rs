@@ -102,7 +102,7 @@ pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
                 "capture again with a buffer that holds all of it: echo {kb} > /sys/kernel/tracing/buffer_size_kb before the tracer is switched on"
             )
         }
-        Capture::Process | Capture::Module => {
+        Capture::Process | Capture::Kmod => {
             let all = events
                 .saturating_add(lost)
                 .checked_next_power_of_two()

@@ -5,13 +5,16 @@ mod capture;
 mod cause;
 mod chain;
 mod checker;
+mod conclusion;
 mod finding;
 mod groups;
 mod live_feed;
 mod loss;
+mod rare_lines;
 mod sequence;
 mod tail;
 mod untraced;
+mod words;
 
 pub use capture::Capture;
 pub use checker::Checker;

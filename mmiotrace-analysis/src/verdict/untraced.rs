@@ -18,9 +18,9 @@ const GIANT: u64 = 1 << 30;
 pub(super) struct Candidates {
     list: Vec<(Candidate, Tally)>,
     /// The ranges of mappings that are alive, by their id.
-    alive: HashMap<MapId, (Untraced, u64, u64)>,
+    alive: HashMap<MapId, Candidate>,
     disproved: Vec<Untraced>,
-    last: Option<(MapId, Option<(Untraced, u64, u64)>)>,
+    last: Option<(MapId, Option<Candidate>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +73,7 @@ impl Candidates {
             return;
         };
         if self.alive.len() < MAX_GROUPS {
-            self.alive.insert(
-                mapping.id,
-                (candidate.reason, candidate.start, candidate.end),
-            );
+            self.alive.insert(mapping.id, candidate);
         }
         if let Some((_, tally)) = self.list.iter_mut().find(|(known, _)| *known == candidate) {
             tally.count += 1;
@@ -107,9 +104,10 @@ impl Candidates {
                 range
             }
         };
-        if let Some((reason, start, end)) = range {
-            if (start..end).contains(&phys.0) && !self.disproved.contains(&reason) {
-                self.disproved.push(reason);
+        if let Some(missed) = range {
+            let within = (missed.start..missed.end).contains(&phys.0);
+            if within && !self.disproved.contains(&missed.reason) {
+                self.disproved.push(missed.reason);
             }
         }
     }

@@ -1,0 +1,123 @@
+//! From what was seen to the verdict.
+
+use super::capture::Capture;
+use super::cause::Cause;
+use super::groups::Tally;
+use super::{Checker, Finding, FindingKind, Verdict};
+use crate::live::MAX_LIVE;
+use mmiotrace_format::LineKind;
+
+impl Checker {
+    /// The verdict.
+    #[must_use]
+    pub fn finish(mut self) -> Verdict {
+        self.end_of_entries();
+        let capture = self.evidence.capture();
+        let singular = self.singular(capture);
+        let lost_events = self.losses.total();
+        let complete = self.groups.are_harmless()
+            && !singular
+                .iter()
+                .any(|(cause, _)| cause.kind().makes_incomplete());
+        let (found, more) = core::mem::take(&mut self.groups).finish(singular);
+        let events = self.counts.events();
+        let mut findings: Vec<_> = found
+            .into_iter()
+            .map(|(cause, tally)| Finding {
+                kind: cause.kind(),
+                line: tally.line,
+                count: tally.count,
+                text: cause.text(tally.count),
+                advice: cause.advice(capture, events, tally.count),
+            })
+            .collect();
+        findings.extend(more.map(more_finding));
+        Verdict {
+            complete,
+            version: self.version,
+            records: self.counts,
+            lost_events,
+            first_time: self.times.first,
+            last_time: self.times.last,
+            findings,
+            capture,
+            not_seen: not_seen(capture, self.accesses.has_overflowed()),
+        }
+    }
+
+    /// Findings of which there is one or a few, known at the end only.
+    fn singular(&mut self, capture: Capture) -> Vec<(Cause, Tally)> {
+        let whole = Tally { line: 0, count: 1 };
+        let end = Tally {
+            line: self.last_line,
+            count: 1,
+        };
+        let mut found = Vec::new();
+        found.extend(self.losses.tally().map(|tally| (Cause::Lost, tally)));
+        found.extend(core::mem::take(&mut self.sequence).finish(self.losses.total()));
+        if self.counts.accesses() == 0 {
+            found.push((
+                Cause::NoAccesses {
+                    lines: self.counts.total() > 0,
+                },
+                whole,
+            ));
+        }
+        if self.counts.get(LineKind::Version) == 0 {
+            found.push((Cause::NoVersion, whole));
+        }
+        found.extend(self.no_maps());
+        found.extend(self.cut.take().map(|cause| (cause, end)));
+        if let (Some(line), count @ 1..) = (self.entries.line, self.entries.missing) {
+            found.push((Cause::MissingEntries, Tally { line, count }));
+        }
+        if capture == Capture::Kernel {
+            let live = self.accesses.alive();
+            if live > 0 && self.tail.is_burst() {
+                found.push((Cause::EndsInBurst { live }, end));
+            }
+            for (cause, tally) in core::mem::take(&mut self.accesses.untraced).finish() {
+                self.groups.add(cause, tally.line, tally.count);
+            }
+        }
+        found
+    }
+
+    /// Where the trace has no MAP at all, that is what is told, and not every access.
+    fn no_maps(&mut self) -> Option<(Cause, Tally)> {
+        if self.counts.get(LineKind::Map) > 0 {
+            return None;
+        }
+        let unmapped =
+            |cause: &Cause| matches!(cause, Cause::NotMapped { .. } | Cause::UnmapUnlisted { .. });
+        let taken = self.groups.take(unmapped);
+        let line = taken.iter().map(|(_, tally)| tally.line).min()?;
+        let count = taken.iter().map(|(_, tally)| tally.count).sum();
+        Some((Cause::NoMaps, Tally { line, count }))
+    }
+}
+
+fn more_finding(tally: Tally) -> Finding {
+    Finding {
+        kind: FindingKind::More,
+        line: tally.line,
+        count: tally.count,
+        text: format!(
+            "{} findings more, of causes that are not listed",
+            tally.count
+        ),
+        advice: "mend what is listed first, or cut the trace into parts and check them".to_owned(),
+    }
+}
+
+fn not_seen(capture: Capture, overflowed: bool) -> Vec<String> {
+    let mut list: Vec<_> = capture
+        .not_seen()
+        .iter()
+        .map(|&what| what.to_owned())
+        .collect();
+    if overflowed {
+        list.push(format!("more than {MAX_LIVE} mappings were alive at once: accesses through those beyond were not checked"));
+    }
+    list
+}

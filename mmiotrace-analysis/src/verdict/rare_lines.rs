@@ -1,0 +1,182 @@
+//! Lines that are no events: markers, losses, headers, and what is no record.
+
+use super::Checker;
+use super::cause::{Cause, Foreign, NoRecord};
+use crate::fused;
+use mmiotrace_core::{Blind, BlindEdge, Header, Loss, Marker};
+use mmiotrace_format::{Annotation, Line, Other, OtherKind, ParseError, Record};
+
+/// The only version of the text format that any kernel prints.
+const VERSION: &[u8] = b"20070824";
+
+impl Checker {
+    pub(super) fn rare_record(&mut self, line: &Line<'_>, record: &Record<'_>) {
+        match record {
+            Record::Marker(marker) => self.marker_line(line, marker),
+            Record::Lost(loss) => self.lost(loss),
+            Record::Header(header) => self.header(header),
+            Record::Other(other) => return self.other(line, other),
+            _ => {}
+        }
+        if !matches!(record, Record::Marker(_)) {
+            self.chain.end();
+        }
+    }
+
+    fn marker_line(&mut self, line: &Line<'_>, marker: &Marker<'_>) {
+        self.marker(marker);
+        self.chain.marker(line, marker);
+        for record in fused::records(line) {
+            self.groups.add(Cause::Fused, self.last_line, 1);
+            match record.parse() {
+                Ok(Record::Event(event)) => {
+                    self.chain.end();
+                    let origin = self.numbering.event();
+                    self.event(&event, origin);
+                }
+                Ok(Record::Marker(marker)) => {
+                    self.marker(&marker);
+                    self.chain.marker(&record, &marker);
+                }
+                Ok(Record::Lost(loss)) => self.lost(&loss),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn marker(&mut self, marker: &Marker<'_>) {
+        self.entries.found += 1;
+        self.time(marker.time);
+        self.tail.other();
+        if !marker.is_reserved() {
+            return;
+        }
+        self.evidence.annotation();
+        self.numbering.marker(marker);
+        match Annotation::parse(marker.text) {
+            Some(Annotation::Value { access, code }) => self.value = Some((access, code)),
+            Some(Annotation::Lost { n, .. }) => {
+                self.losses.told(self.last_line, n);
+                self.annotated_loss = Some(self.last_line);
+            }
+            Some(Annotation::Blind {
+                edge,
+                page,
+                reason,
+                code,
+            }) => {
+                self.blind(&Blind {
+                    time: marker.time,
+                    edge,
+                    page,
+                    reason,
+                    code,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn blind(&mut self, blind: &Blind) {
+        if blind.edge == BlindEdge::Begin {
+            self.groups.add(
+                Cause::Blind {
+                    reason: blind.reason,
+                    code: blind.code,
+                },
+                self.last_line,
+                1,
+            );
+        }
+    }
+
+    pub(super) fn lost(&mut self, loss: &Loss) {
+        // The annotation in the line before told the same.
+        let again = self
+            .annotated_loss
+            .take()
+            .is_some_and(|line| line + 1 == self.last_line);
+        if !again {
+            self.losses.told(self.last_line, loss.count);
+        }
+    }
+
+    pub(super) fn header(&mut self, header: &Header<'_>) {
+        let Header::Version { version, .. } = header else {
+            return;
+        };
+        self.sequence.restart();
+        if self.version.is_none() {
+            let text = version.get(..version.len().min(64)).unwrap_or_default();
+            self.version = Some(String::from_utf8_lossy(text).into_owned());
+        }
+        if *version != VERSION && self.cut.is_none() {
+            self.groups.add(Cause::UnknownVersion, self.last_line, 1);
+        }
+    }
+
+    pub(super) fn other(&mut self, line: &Line<'_>, other: &Other<'_>) {
+        let kind = other.kind();
+        let cause = match kind {
+            OtherKind::Entries { in_buffer, written } => {
+                self.entries(in_buffer, written);
+                Cause::Foreign(Foreign::Header)
+            }
+            OtherKind::Comment => Cause::Foreign(Foreign::Header),
+            OtherKind::CpuLost { cpu, count } => {
+                self.losses.told_by_cpu(self.last_line, cpu, count);
+                Cause::Foreign(Foreign::CpuLost)
+            }
+            OtherKind::LineTooBig => Cause::NoRecord(NoRecord::TooBig),
+            OtherKind::CorruptAccess | OtherKind::CorruptMapping => {
+                Cause::NoRecord(NoRecord::Corrupt)
+            }
+            _ if self.chain.explains(line) => Cause::Foreign(Foreign::MarkerTail),
+            OtherKind::Blank => Cause::Foreign(Foreign::Blank),
+            // What is left of a cut line is no finding of its own.
+            _ if self.cut.is_some() => return,
+            _ => Cause::NoRecord(NoRecord::Text),
+        };
+        self.groups.add(cause, self.last_line, 1);
+        if !matches!(kind, OtherKind::Blank | OtherKind::Text) {
+            self.chain.end();
+        }
+    }
+
+    /// The header of the file `trace`: what was written and is not in the buffer was overwritten.
+    fn entries(&mut self, in_buffer: u64, written: u64) {
+        self.end_of_entries();
+        self.losses
+            .told(self.last_line, written.saturating_sub(in_buffer));
+        self.entries.in_buffer = in_buffer;
+        self.entries.found = 0;
+        self.entries.line.get_or_insert(self.last_line);
+    }
+
+    pub(super) fn end_of_entries(&mut self) {
+        if self.entries.line.is_some() {
+            self.entries.missing += self.entries.in_buffer.saturating_sub(self.entries.found);
+        }
+    }
+
+    pub(super) fn malformed(&mut self, line: &Line<'_>, error: &ParseError) {
+        // Of a cut line only that it was cut is worth telling.
+        if !line.is_terminated() {
+            return;
+        }
+        if self.chain.explains_error(line, error) {
+            return self
+                .groups
+                .add(Cause::Foreign(Foreign::ForgedRecord), self.last_line, 1);
+        }
+        self.chain.end();
+        self.groups.add(
+            Cause::Malformed {
+                kind: line.kind(),
+                fault: error.kind(),
+            },
+            self.last_line,
+            1,
+        );
+    }
+}
