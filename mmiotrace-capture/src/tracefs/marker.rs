@@ -20,8 +20,7 @@ const MAX_LEN: usize = 1000;
 /// is too long, has a newline (the rest would be a line of its own, and could be taken for a
 /// record) or a NUL (the text would end there, without newline), or begins with the reserved word.
 pub fn mark(root: &Root, text: &[u8]) -> Result<(), Error> {
-    let dir = TraceDir::find(root)
-        .ok_or_else(|| Error::NoTracefs(std::io::ErrorKind::NotFound.into()))?;
+    let dir = TraceDir::find(root).ok_or(Error::NotRunning)?;
     if dir.read("current_tracer")? != TRACER {
         return Err(Error::NotRunning);
     }

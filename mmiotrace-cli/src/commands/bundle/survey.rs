@@ -1,0 +1,167 @@
+//! The trace, read once before it is packed: its verdict, its device, its size.
+
+use super::redact::{Redactor, TRACE};
+use crate::commands::check;
+use crate::failure::{Failure, Stop};
+use crate::input::{Input, Next, Printing};
+use mmiotrace_analysis::{Checker, Devices};
+use mmiotrace_capture::machine::{PciAddress, PciFunction};
+use mmiotrace_core::PciDevice;
+use mmiotrace_format::{LineKind, Record};
+use std::collections::BTreeMap;
+
+/// Markers that go into the description.
+const MAX_MARKERS: usize = 1000;
+
+/// What the trace says of itself.
+pub(super) struct Survey {
+    /// Bytes of the trace as it will be packed.
+    pub(super) len: u64,
+    pub(super) complete: bool,
+    pub(super) verdict_text: String,
+    pub(super) verdict_json: String,
+    /// Time and text.
+    pub(super) markers: Vec<String>,
+    device: Option<(PciDevice, String)>,
+}
+
+impl Survey {
+    pub(super) fn take(
+        trace: &str,
+        wanted: Option<PciAddress>,
+        redactor: &mut Redactor,
+    ) -> Result<Self, Stop> {
+        let mut lines = Input::open(trace, Printing::Afterwards)?.lines();
+        let (mut checker, mut devices, mut counts) =
+            (Checker::new(), Devices::new(), BTreeMap::new());
+        let (mut len, mut markers, mut number) = (0, Vec::new(), 0);
+        loop {
+            let line = match lines.next() {
+                Next::Given(line) => line,
+                Next::Invalid(error) => {
+                    checker.invalid(&error);
+                    continue;
+                }
+                Next::Failed(failure) => return Err(failure.into()),
+                Next::End => break,
+            };
+            number += 1;
+            checker.line(&line);
+            len += redactor.line(line.as_bytes()).len() as u64;
+            match line.parse() {
+                Ok(Record::Header(header)) => drop(devices.apply(&header)),
+                Ok(Record::Event(event)) => {
+                    if let Some(access) = event.as_access() {
+                        redactor.look_at_access(number, access);
+                        if let Some(place) = devices.locate(access.phys) {
+                            *counts.entry((place.bus, place.devfn)).or_insert(0u64) += 1;
+                        }
+                    }
+                }
+                Ok(Record::Marker(marker))
+                    if markers.len() < MAX_MARKERS && !marker.is_reserved() =>
+                {
+                    markers.push(format!(
+                        "{} {}",
+                        marker.time,
+                        String::from_utf8_lossy(marker.text)
+                    ));
+                }
+                _ => {}
+            }
+        }
+        drop(lines);
+        redactor.end_of_trace();
+        let verdict = checker.finish();
+        let busiest = counts
+            .into_iter()
+            .max_by_key(|(_, count)| *count)
+            .map(|(place, _)| place);
+        let place = match wanted {
+            Some(address) => Some((address.bus, address.slot << 3 | address.function)),
+            None => busiest,
+        };
+        let device = place.and_then(|(bus, devfn)| devices.get(bus, devfn));
+        if let (Some(wanted), None) = (wanted, device) {
+            let failure = Failure::new(trace, format!("the trace names no PCI device {wanted}"));
+            return Err(failure
+                .advise("leave --device out, or see: mmiotrace stat")
+                .into());
+        }
+        Ok(Self {
+            len,
+            complete: verdict.complete,
+            verdict_text: check::text(TRACE, &verdict),
+            verdict_json: serde_json::to_string_pretty(&verdict).unwrap_or_default() + "\n",
+            markers,
+            device: device.map(|device| (device.pci, device.driver.clone())),
+        })
+    }
+
+    /// Vendor and device as `10de0640`, as in the name that the kernel's documentation gives.
+    pub(super) fn pci_id(&self) -> String {
+        match &self.device {
+            Some((pci, _)) => format!("{:04x}{:04x}", pci.vendor, pci.device),
+            None => "unknown".to_owned(),
+        }
+    }
+
+    pub(super) fn device_text(&self) -> String {
+        match &self.device {
+            Some((pci, _)) => format!(
+                "{:02x}:{:02x}.{} [{:04x}:{:04x}]",
+                pci.bus,
+                pci.slot(),
+                pci.function(),
+                pci.vendor,
+                pci.device
+            ),
+            None => "not known: the trace has no accesses to a device that it names".to_owned(),
+        }
+    }
+
+    /// Whether that function of the machine is the device.
+    pub(super) fn is_device(&self, function: &PciFunction) -> bool {
+        self.device.as_ref().is_some_and(|(pci, _)| {
+            (pci.bus, pci.devfn, pci.vendor)
+                == (
+                    function.device.bus,
+                    function.device.devfn,
+                    function.device.vendor,
+                )
+        })
+    }
+
+    /// The driver that the trace names.
+    pub(super) fn driver(&self) -> Option<String> {
+        self.device
+            .as_ref()
+            .map(|(_, driver)| driver.clone())
+            .filter(|driver| !driver.is_empty())
+    }
+}
+
+/// Hands on the trace as it is packed.
+pub(super) fn copy(
+    trace: &str,
+    redactor: &mut Redactor,
+    hand_on: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Stop> {
+    let mut lines = Input::open(trace, Printing::Afterwards)?.lines();
+    loop {
+        match lines.next() {
+            Next::Given(line) => hand_on(&redactor.line(line.as_bytes()))?,
+            Next::Invalid(_) => {}
+            Next::Failed(failure) => return Err(failure.into()),
+            Next::End => return Ok(()),
+        }
+    }
+}
+
+/// Whether a line is text that people or the machine wrote, and no record of the device.
+pub(super) fn is_text(line: &[u8]) -> bool {
+    matches!(
+        LineKind::of(line),
+        LineKind::Mark | LineKind::Lspci | LineKind::Other
+    )
+}

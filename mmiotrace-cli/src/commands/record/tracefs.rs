@@ -1,0 +1,320 @@
+//! `mmiotrace record --backend tracefs`: the kernel's own tracer.
+
+use super::{Args, verdict};
+use crate::failure::{Failure, Outcome, Stop, plain};
+use crate::units;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use mmiotrace_capture::machine::{PciAddress, Root};
+use mmiotrace_capture::tracefs::{
+    Buffer, Driver, Error, Figures, MarkerTest, Options, Plan, Report, StopReason, Subject,
+    TraceFile, Tracefs, restore_leftover,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+/// What only this backend takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Backend tracefs")]
+pub(crate) struct TracefsArgs {
+    /// Load this driver (a module's name, or its .ko file) while tracing, and unload it at the end
+    #[arg(long, value_name = "NAME|FILE")]
+    driver: Option<OsString>,
+
+    /// Bind this PCI device to its driver (or to --driver) while tracing, and unbind it at the end
+    #[arg(long, value_name = "[DDDD:]BB:DD.F")]
+    device: Option<PciAddress>,
+
+    /// Unload the driver, or unbind the device, first: what is mapped already cannot be traced
+    #[arg(long)]
+    reload: bool,
+
+    /// Leave the driver loaded, or the device bound, at the end
+    #[arg(long)]
+    keep: bool,
+
+    /// Size of the kernel's ring, as 64M [default: by free memory]
+    #[arg(long, value_name = "SIZE", value_parser = units::kib)]
+    buffer: Option<u64>,
+
+    /// Trace clock: local, global, mono, boot, … [default: as it is]
+    #[arg(long, value_name = "NAME")]
+    clock: Option<String>,
+
+    /// Switch off another tracer, or trace events, for the time of the capture
+    #[arg(long)]
+    take_over: bool,
+
+    /// Stop when events are lost
+    #[arg(long)]
+    stop_on_loss: bool,
+
+    /// Stop when a marker with this text in it comes
+    #[arg(long, value_name = "TEXT")]
+    stop_on_mark: Option<String>,
+
+    /// Stop after this time, as 500ms, 30s, 5m
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    stop_after: Option<Duration>,
+
+    /// Stop when the trace has this size, as 64M, 2G
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    stop_at_size: Option<u64>,
+
+    /// Capture nothing: only put back what a killed capture has left
+    #[arg(long)]
+    restore: bool,
+
+    /// The folder below which proc, sys and run are
+    #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
+    root: PathBuf,
+}
+
+const PLACE: &str = "record";
+
+pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    let root = Root::new(&args.tracefs.root);
+    if args.tracefs.restore {
+        return restore(&root);
+    }
+    let mut driver = driver(args, &root);
+    let unbind = driver
+        .as_mut()
+        .map(Driver::prepare)
+        .transpose()
+        .map_err(failure)?
+        .flatten();
+    let output = args
+        .output
+        .as_deref()
+        .unwrap_or_else(|| Path::new("trace.mmiotrace"));
+    let mut backend = Tracefs::new(options(args, root, output, unbind));
+    let plan = plan(args, driver);
+    let interrupts = catch_signals()?;
+    let count = || interrupts.load(Ordering::Relaxed);
+    if output == Path::new("-") {
+        let report = capture(plan, &mut backend, &mut io::stdout().lock(), &count)?;
+        return end(&report, &backend, output, None);
+    }
+    let mut file = TraceFile::create(output).map_err(|error| unwritable(output, &error))?;
+    tell(format_args!(
+        "recording to {}; Ctrl-C ends it",
+        output.display()
+    ));
+    let report = capture(plan, &mut backend, &mut file, &count)?;
+    let missing = file
+        .close(&report.figures)
+        .map_err(|error| unwritable(output, &error));
+    end(&report, &backend, output, Some(missing))
+}
+
+fn restore(root: &Root) -> Result<Outcome, Stop> {
+    let left = restore_leftover(root).map_err(failure)?;
+    tell(left.as_deref().unwrap_or("nothing to put back"));
+    Ok(Outcome::Clean)
+}
+
+fn driver(args: &Args, root: &Root) -> Option<Driver> {
+    let own = &args.tracefs;
+    let subject = match (own.device, &own.driver) {
+        (Some(device), driver) => Subject::Device(
+            device,
+            driver
+                .as_ref()
+                .map(|name| name.to_string_lossy().into_owned()),
+        ),
+        (None, Some(driver)) => Subject::module(driver),
+        (None, None) => return None,
+    };
+    Some(
+        Driver::new(root.clone(), subject)
+            .reload(own.reload)
+            .keep(own.keep),
+    )
+}
+
+fn options(args: &Args, root: Root, output: &Path, unbind: Option<PciAddress>) -> Options {
+    let own = &args.tracefs;
+    let absolute = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
+    let mut options = Options::new()
+        .root(root)
+        .take_over(own.take_over)
+        .output(absolute.display().to_string());
+    if let Some(kib) = own.buffer {
+        options = options.buffer(Buffer::Kib(kib));
+    }
+    if let Some(clock) = &own.clock {
+        options = options.clock(clock);
+    }
+    if let Some(device) = unbind {
+        options = options.unbind(device);
+    }
+    options
+}
+
+fn plan(args: &Args, driver: Option<Driver>) -> Plan {
+    let own = &args.tracefs;
+    let mut plan = Plan::default();
+    plan.driver = driver;
+    plan.command.clone_from(&args.command);
+    plan.marks = args
+        .mark
+        .iter()
+        .map(|text| text.clone().into_bytes())
+        .collect();
+    plan.time_limit = own.stop_after;
+    plan.size_limit = own.stop_at_size;
+    plan.stop_on_loss = own.stop_on_loss;
+    plan.stop_on_marker = own.stop_on_mark.clone().map(|wanted| -> MarkerTest {
+        Box::new(move |text| String::from_utf8_lossy(text).contains(&wanted))
+    });
+    plan
+}
+
+/// Counts the signals by which a person ends a capture. SIGPIPE is no signal for a Rust program.
+fn catch_signals() -> Result<Arc<AtomicUsize>, Failure> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
+        .map_err(|error| Failure::new(PLACE, plain(&error)))?;
+    let counter = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    Ok(count)
+}
+
+fn capture(
+    plan: Plan,
+    backend: &mut Tracefs,
+    output: &mut dyn Write,
+    interrupts: &dyn Fn() -> usize,
+) -> Result<Report, Stop> {
+    mmiotrace_capture::tracefs::run(plan, backend, output, interrupts).map_err(|error| {
+        backend.notes().iter().for_each(tell);
+        failure(error).into()
+    })
+}
+
+/// Tells how it went, and gives the exit status. `closed`: what closing the file said.
+fn end(
+    report: &Report,
+    backend: &Tracefs,
+    output: &Path,
+    closed: Option<Result<Option<u64>, Failure>>,
+) -> Result<Outcome, Stop> {
+    backend.notes().iter().for_each(tell);
+    for error in &report.failures {
+        tell(error);
+    }
+    tell(summary(report, output));
+    let figures = &report.figures;
+    if let Some(advised) = figures.advised_kib {
+        tell(format_args!(
+            "{} events were lost: the ring of {} KiB was too small; give --buffer {}M (the next capture takes that by itself)",
+            figures.lost,
+            figures.buffer_kib,
+            advised >> 10
+        ));
+    }
+    if let Some(error) = &report.output_error {
+        return Err(cut_short(error, output, closed));
+    }
+    let mut outcome = match closed {
+        Some(_) => verdict::tell(output)?,
+        None => Outcome::Clean,
+    };
+    if figures.lost > 0 || figures.cpus > 1 || figures.ring.read_events > figures.records {
+        outcome = Outcome::Found;
+    }
+    if !report.failures.is_empty() {
+        return Err(Stop::Told);
+    }
+    Ok(report
+        .command
+        .and_then(status_of)
+        .map_or(outcome, Outcome::Status))
+}
+
+/// The trace could not be written to its end.
+fn cut_short(
+    error: &io::Error,
+    output: &Path,
+    closed: Option<Result<Option<u64>, Failure>>,
+) -> Stop {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Stop::ClosedPipe;
+    }
+    unwritable(output, error).print();
+    match closed {
+        Some(Ok(Some(missing))) => {
+            tell(format_args!(
+                "the trace ends early and says so: {missing} events are missing"
+            ));
+        }
+        Some(Err(failure)) => tell(format_args!(
+            "the trace ends early and cannot say so: {failure}"
+        )),
+        _ => {}
+    }
+    Stop::Told
+}
+
+/// The status of the command that was traced, where it is not 0: 128 and the signal, where one
+/// ended it.
+fn status_of(status: ExitStatus) -> Option<u8> {
+    let code = status.code().or_else(|| Some(128 + status.signal()?))?;
+    u8::try_from(code).ok().filter(|code| *code != 0)
+}
+
+fn summary(report: &Report, output: &Path) -> String {
+    let why = match report.stop {
+        StopReason::CommandEnded => "the command has ended",
+        StopReason::Interrupted => "ended by a signal",
+        StopReason::Time => "the time is up",
+        StopReason::Size => "the trace has its size",
+        StopReason::Loss => "events were lost",
+        StopReason::Marker => "the marker came",
+        StopReason::Failed => "it could not be done",
+        StopReason::Output => "the trace could not be written",
+        _ => "ended",
+    };
+    let Figures {
+        records,
+        bytes,
+        buffer_kib,
+        ring,
+        lost,
+        ..
+    } = &report.figures;
+    format!(
+        "{}: {records} records, {bytes} bytes in {:.1} s ({why}); ring {buffer_kib} KiB; the kernel counts {} entries read, {lost} lost",
+        output.display(),
+        report.elapsed.as_secs_f64(),
+        ring.read_events
+    )
+}
+
+fn tell(text: impl core::fmt::Display) {
+    // Nobody is left to be told that standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "mmiotrace: {text}");
+}
+
+fn failure(error: Error) -> Failure {
+    Failure::new(PLACE, error)
+}
+
+fn unwritable(output: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new(output.display().to_string(), plain(error));
+    match error.kind() {
+        io::ErrorKind::StorageFull => failure.advise("make room, or give -o a place with more"),
+        io::ErrorKind::PermissionDenied => failure.advise("give -o a place that you may write to"),
+        _ => failure,
+    }
+}
