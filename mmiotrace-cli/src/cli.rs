@@ -1,6 +1,6 @@
 //! The arguments of the command. Each verb's own are in its file.
 
-use crate::commands::{bundle, cat, check, stat, doctor, mark, record};
+use crate::commands::{bundle, cat, check, diff, doctor, export, mark, record, report, stat};
 
 /// Captures, checks, filters and names traces of memory-mapped I/O.
 ///
@@ -31,5 +31,8 @@ pub(crate) enum Command {
     Check(check::Args),
     Cat(cat::Args),
     Stat(stat::Args),
+    Diff(diff::Args),
+    Export(export::Args),
+    Report(report::Args),
     Bundle(bundle::Args),
 }

@@ -7,6 +7,7 @@ mod commands;
 mod failure;
 mod filter_args;
 mod input;
+mod naming;
 mod output;
 mod units;
 mod usage;

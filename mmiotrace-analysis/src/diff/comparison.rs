@@ -122,6 +122,29 @@ impl<'n> Comparison<'n> {
         Ok(())
     }
 
+    /// Takes the next line of one trace that is not to be compared, for what it tells of the others:
+    /// devices and mappings.
+    ///
+    /// # Errors
+    /// Where it cannot be parsed.
+    pub fn context(&mut self, side: Side, line: &Line<'_>) -> Result<(), ParseError> {
+        let spaces = &mut self.side(side).spaces;
+        match line.parse()? {
+            Record::Header(header) => {
+                spaces.devices.apply(&header);
+            }
+            Record::Event(event) => match &event.kind {
+                EventKind::Map(mapping) => spaces.map(mapping),
+                EventKind::Unmap(id) => {
+                    spaces.unmap(*id);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn push_event(&mut self, side: Side, line: u64, event: &Event) {
         match &event.kind {
             EventKind::Access(access) => self.push_access(side, line, event, access),

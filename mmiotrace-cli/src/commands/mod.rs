@@ -3,9 +3,12 @@
 pub(crate) mod bundle;
 pub(crate) mod cat;
 pub(crate) mod check;
+pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod mark;
 pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod stat;
 
 use crate::cli::Command;
@@ -20,6 +23,9 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Stop> {
         Command::Check(args) => check::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Stat(args) => stat::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Bundle(args) => bundle::run(&args),
     }
 }

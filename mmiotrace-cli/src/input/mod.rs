@@ -1,9 +1,11 @@
 //! Where traces come from.
 
 mod content;
+mod import;
 mod progress;
 mod walk;
 
+pub(crate) use import::ImportArgs;
 pub(crate) use walk::Trouble;
 
 use crate::failure::{Failure, plain};
@@ -21,17 +23,20 @@ pub(crate) struct InputArgs {
     /// The trace; `-`, or none, is standard input; gzip, xz and zstd are known by content
     #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
     file: String,
+
+    #[command(flatten)]
+    import: ImportArgs,
 }
 
 impl InputArgs {
     /// Opens it, to be read in full before anything is printed.
     pub(crate) fn open(&self) -> Result<Input, Failure> {
-        Input::open(&self.file, Printing::Afterwards)
+        Input::open_as(&self.file, Printing::Afterwards, &self.import)
     }
 
     /// Opens it, to be printed from while it is read.
     pub(crate) fn open_to_print(&self) -> Result<Input, Failure> {
-        Input::open(&self.file, Printing::Meanwhile)
+        Input::open_as(&self.file, Printing::Meanwhile, &self.import)
     }
 }
 
@@ -69,11 +74,20 @@ pub(crate) struct Lines {
 }
 
 impl Input {
-    /// Opens a file, or standard input for `-`.
+    /// Opens a file, or standard input for `-`; what it is, its content tells.
     pub(crate) fn open(file: &str, printing: Printing) -> Result<Self, Failure> {
+        Self::open_as(file, printing, &ImportArgs::default())
+    }
+
+    /// Opens a file, or standard input for `-`.
+    pub(crate) fn open_as(
+        file: &str,
+        printing: Printing,
+        import: &ImportArgs,
+    ) -> Result<Self, Failure> {
         if file == "-" {
             let name = "standard input".to_owned();
-            return Self::from_source(name, Box::new(io::stdin().lock()), None, printing);
+            return Self::from_source(name, Box::new(io::stdin().lock()), None, printing, import);
         }
         let failed = |error: io::Error| {
             let failure = Failure::new(file, plain(&error));
@@ -89,7 +103,7 @@ impl Input {
             return Err(Failure::new(file, "is a directory").advise("give a trace in it"));
         }
         let len = metadata.is_file().then_some(metadata.len());
-        Self::from_source(file.to_owned(), Box::new(opened), len, printing)
+        Self::from_source(file.to_owned(), Box::new(opened), len, printing, import)
     }
 
     fn from_source(
@@ -97,10 +111,14 @@ impl Input {
         source: Box<dyn Read>,
         len: Option<u64>,
         printing: Printing,
+        import: &ImportArgs,
     ) -> Result<Self, Failure> {
         let source = Progress::new(source, &name, len, printing);
         match content::decompressed(source) {
-            Ok(source) => Ok(Self { name, source }),
+            Ok(source) => {
+                let source = import.apply(&name, source)?;
+                Ok(Self { name, source })
+            }
             Err(error) => Err(Failure::new(name, plain(&error))),
         }
     }

@@ -1,0 +1,149 @@
+//! `mmiotrace report`: a trace at a glance.
+
+use crate::failure::{Failure, Outcome, Stop, plain};
+use crate::input::InputArgs;
+use crate::naming::Names;
+use core::cell::RefCell;
+use core::ops::ControlFlow;
+use mmiotrace_analysis::blocks::{Block, BlockKind, LineFolder};
+use mmiotrace_analysis::{Checker, Verdict};
+use mmiotrace_export::{Bar, Report, Severity};
+use mmiotrace_format::Lifter;
+use std::fs::File;
+use std::io::BufWriter;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Draw the trace: one self-contained page, or one picture
+///
+/// The page has a map of registers over time with zoom and pan, lanes of values, polls as bars,
+/// losses and blind intervals in red, tables, and the verdict on top. It needs no network.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mmiotrace report trace.mmiotrace.xz -o report.html
+  mmiotrace report trace.mmiotrace -o report.html --svg overview.svg")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// The page to write
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    output: PathBuf,
+
+    /// Also write the map as a picture
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    let input = args.input.open()?;
+    let title = input.name().to_owned();
+    let name = RefCell::new(None);
+    let mut report = Report::new(&title, Box::new(|_| name.borrow_mut().take()));
+    let (mut checker, mut lifter, mut names) = (Checker::new(), Lifter::new(), Names::bundled());
+    let mut polls = Polls::default();
+    let walked = input.lines().walk(|line| {
+        checker.line(line);
+        polls.line(line);
+        let record = line.parse()?;
+        *name.borrow_mut() = names.see(&record);
+        lifter.push(&record, &mut report);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    lifter.finish(&mut report);
+    for bar in polls.finish() {
+        report.bar(bar);
+    }
+    tell(&checker.finish(), &mut report);
+    write(&args.output, |out| report.write_html(out))?;
+    if let Some(path) = &args.svg {
+        write(path, |out| report.write_svg(out))?;
+    }
+    walked.finish()
+}
+
+fn write(
+    path: &PathBuf,
+    draw: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Stop> {
+    let failed =
+        |error: std::io::Error| Stop::from(Failure::new(path.display().to_string(), plain(&error)));
+    let mut out = BufWriter::new(File::create(path).map_err(failed)?);
+    draw(&mut out).and_then(|()| out.flush()).map_err(failed)
+}
+
+fn tell(verdict: &Verdict, report: &mut Report<'_>) {
+    if verdict.complete {
+        report.verdict(Severity::Good, "the trace is complete");
+    } else {
+        report.verdict(Severity::Bad, "the trace is not complete");
+    }
+    for finding in &verdict.findings {
+        let severity = if finding.kind.makes_incomplete() {
+            Severity::Bad
+        } else {
+            Severity::Note
+        };
+        report.verdict(
+            severity,
+            &format!("line {}: {}", finding.line, finding.text),
+        );
+    }
+}
+
+/// Polls of the trace, by the numbers of their accesses.
+#[derive(Debug, Default)]
+struct Polls {
+    folder: LineFolder,
+    accesses: u64,
+    bars: Vec<Bar>,
+}
+
+impl Polls {
+    fn line(&mut self, line: &mmiotrace_format::Line<'_>) {
+        // A malformed line is told by whoever parses it first.
+        let _ = self.folder.push_line(line);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(block) = self.folder.pop() {
+            self.block(&block);
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        match &block.kind {
+            BlockKind::Repeat(repeat) => repeat.blocks.iter().for_each(|block| self.block(block)),
+            BlockKind::Undecoded(_) => {}
+            kind => {
+                let first = self.accesses;
+                self.accesses += block.accesses();
+                if let BlockKind::Poll(poll) = kind {
+                    if poll.values.len() > 1 {
+                        let condition = poll
+                            .condition
+                            .as_ref()
+                            .map_or_else(String::new, |found| format!(" until {found}"));
+                        let text = format!(
+                            "polled {} times{condition}, {:?}",
+                            poll.values.len(),
+                            poll.outcome
+                        );
+                        self.bars.push(Bar {
+                            accesses: (first, self.accesses.saturating_sub(1)),
+                            text,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<Bar> {
+        self.folder.finish();
+        self.drain();
+        self.bars
+    }
+}
