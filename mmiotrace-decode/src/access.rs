@@ -171,6 +171,12 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
             }
             _ if step <= 2 * copies => self.write(pushed(1 + step / 2), None),
             _ if level > 0 && step == 2 * copies + 1 => self.write(pushed(1 + level), None),
+            // Measured: the new stack pointer must be writable; nothing is written there.
+            _ if step == 2 * copies + 1 + u64::from(level > 0) => {
+                let frame = (self.instruction.immediate & 0xffff) as u64;
+                let top = pushed(1 + level).wrapping_sub(frame);
+                access(AccessKind::Write, top, 1, None, true)
+            }
             _ => Step::End,
         }
     }

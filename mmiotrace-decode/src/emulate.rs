@@ -12,8 +12,8 @@ pub(crate) use flags::condition;
 
 use crate::operation::{DataClass, Form, Operation as O, Shape};
 use crate::{
-    Bus, Context, DecodedInstruction, Exception, Gpr, GprPart, Hint, LockedOp, Place, Progress,
-    Reason, Registers, Stop, Way, access,
+    Base, Bus, Context, DecodedInstruction, Exception, Gpr, GprPart, Hint, LockedOp, Place,
+    Progress, Reason, Registers, Stop, Way, access,
 };
 use flags::{CF, ZF, mask, replace, when};
 use mmiotrace_core::VirtAddr;
@@ -153,6 +153,9 @@ impl DecodedInstruction {
     ) -> Result<(), Stop> {
         let address = self.operand_address(before);
         let source = self.source(before);
+        if self.is_double_shift() && shift::is_undefined(self.width, self.double_count(before)) {
+            return Err(Stop::Cannot(Reason::UndefinedResult));
+        }
         // No plain pair of accesses is as wide as that one.
         if self.is_locked() || self.width > 8 {
             if self.width > 8 && address % 16 != 0 {
@@ -244,6 +247,10 @@ impl DecodedInstruction {
                 (offset >> flags::bits(self.width).trailing_zeros()) * i64::from(self.width)
             }
             (_, O::Xlat) => (registers.get(Gpr::Rax) & 0xff) as i64,
+            // The address counts with `rsp` already moved (Intel SDM volume 2, POP).
+            (Shape::PopMemory, _) if self.memory.base() == Some(Base::Gpr(Gpr::Rsp)) => {
+                i64::from(self.width)
+            }
             _ => 0,
         };
         self.memory.address_with(registers, self.len, extra)
@@ -314,12 +321,23 @@ fn finish_update(
 }
 
 impl DecodedInstruction {
+    const fn is_double_shift(&self) -> bool {
+        matches!(self.operation, O::Shld | O::Shrd)
+    }
+
+    fn double_count(&self, before: &Registers) -> u64 {
+        if self.detail == BY_CL {
+            before.get(Gpr::Rcx)
+        } else {
+            self.immediate_value()
+        }
+    }
+
     fn shift(&self, before: &Registers, value: u64, source: u64) -> alu::Outcome {
-        let double = matches!(self.operation, O::Shld | O::Shrd);
-        let count = match (double, self.detail) {
-            (true, BY_CL) => before.get(Gpr::Rcx),
-            (true, _) => self.immediate_value(),
-            (false, _) => source,
+        let count = if self.is_double_shift() {
+            self.double_count(before)
+        } else {
+            source
         };
         let other = self.register_part().map_or(0, |part| before.part(part));
         shift::compute(

@@ -110,6 +110,8 @@ reasons! {
     /// It changes state (protection keys, shadow stack, supervisor state) that the return from the
     /// handler would undo.
     ForeignState = "foreign-state",
+    /// A near branch with an operand size prefix: AMD's CPUs move 2 bytes for it, Intel's 8.
+    VendorSpecific = "vendor-specific",
     /// Stepping: the operand has no base register to move to the alias.
     NoBaseRegister = "no-base-register",
     /// Stepping: the base register is also data or index, so moving it changes the result.
@@ -120,6 +122,9 @@ reasons! {
     AddressSize32 = "address-size-32",
     /// Stepping: it touches memory through more than one operand, or by an index vector.
     SeveralOperands = "several-operands",
+    /// At run time: the architecture leaves the result undefined (`shld` of 16 bits by more than
+    /// 16), so that only the CPU can tell what it does.
+    UndefinedResult = "undefined-result",
     /// At run time: the vector registers are needed and not at hand.
     NoVectorState = "no-vector-state",
     /// At run time: the operand lies only partly in the traced region, and the access cannot be

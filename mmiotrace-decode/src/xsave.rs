@@ -137,10 +137,19 @@ impl<'a> ExtendedState<'a> {
         Some(u64::from_le_bytes(bytes))
     }
 
-    /// The ten bytes of the top of the x87 stack.
+    /// The ten bytes of the top of the x87 stack, as a load has left them. `None` where there was
+    /// no room on the stack, so that the load gave a NaN instead: then the status word has SF and
+    /// C1 set (Intel SDM volume 1, section 8.5.1.1).
     #[cfg(feature = "process")]
-    pub(crate) fn x87_top(&self) -> Option<[u8; 10]> {
-        self.area.get(32..42)?.try_into().ok()
+    pub(crate) fn x87_loaded(&self) -> Option<[u8; 10]> {
+        const STACK_FAULT: u64 = 1 << 6;
+        const C1: u64 = 1 << 9;
+        let overflow = self.number(2, 2)? & (STACK_FAULT | C1) == STACK_FAULT | C1;
+        if overflow {
+            None
+        } else {
+            self.area.get(32..42)?.try_into().ok()
+        }
     }
 
     fn mmx(&self, number: u8) -> Option<u64> {

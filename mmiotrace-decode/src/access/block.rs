@@ -18,6 +18,8 @@ struct Range {
 pub(crate) mod variant {
     /// The area has the compacted format (`xsavec`, `xsaves`).
     pub(crate) const COMPACTED: u8 = 1;
+    /// `fxsave`: bytes from 416 on are asked for, but not written.
+    pub(crate) const TAIL_UNTOUCHED: u8 = 4;
     /// Components in their initial state, or not modified, are left out (`xsaveopt`, `xsavec`,
     /// `xsaves`).
     pub(crate) const OPTIMISED: u8 = 2;
@@ -28,26 +30,11 @@ pub(super) fn at<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>, step: u64
     let start = accesses.operand();
     let len = u32::try_from(instruction.immediate).unwrap_or(0);
     match instruction.shape {
-        Shape::BlockRead => piece(
-            start,
-            step,
-            Range {
-                kind: AccessKind::Read,
-                offset: 0,
-                len,
-                conditional: false,
-            },
-        ),
-        Shape::BlockWrite => piece(
-            start,
-            step,
-            Range {
-                kind: AccessKind::Write,
-                offset: 0,
-                len,
-                conditional: false,
-            },
-        ),
+        Shape::BlockRead => whole(start, step, AccessKind::Read, len),
+        Shape::BlockWrite if instruction.detail == variant::TAIL_UNTOUCHED => {
+            fxsave_at(start, step)
+        }
+        Shape::BlockWrite => whole(start, step, AccessKind::Write, len),
         Shape::MoveBlock => {
             let to = accesses
                 .registers
@@ -72,6 +59,50 @@ pub(super) fn at<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>, step: u64
         Shape::Xsave | Shape::Xrstor => xsave_at(accesses, start, step),
         _ => Step::End,
     }
+}
+
+/// A block of one range.
+fn whole(start: u64, step: u64, kind: AccessKind, len: u32) -> Step {
+    piece(
+        start,
+        step,
+        Range {
+            kind,
+            offset: 0,
+            len,
+            conditional: false,
+        },
+    )
+}
+
+/// `fxsave`: 416 bytes written, and 96 that must be there.
+fn fxsave_at(start: u64, step: u64) -> Step {
+    const WRITTEN: u32 = 416;
+    let pieces = u64::from(WRITTEN.div_ceil(64));
+    let kind = AccessKind::Write;
+    if step < pieces {
+        return piece(
+            start,
+            step,
+            Range {
+                kind,
+                offset: 0,
+                len: WRITTEN,
+                conditional: false,
+            },
+        );
+    }
+    let len = 512 - WRITTEN;
+    piece(
+        start,
+        step - pieces,
+        Range {
+            kind,
+            offset: WRITTEN,
+            len,
+            conditional: true,
+        },
+    )
 }
 
 /// Piece `step` of a range, pieces of at most 64 bytes.
@@ -121,33 +152,39 @@ const fn has(features: u64, bit: u32) -> bool {
     features >> bit & 1 == 1
 }
 
+/// The parts of the legacy area: offset, length, and the components that they belong to.
+const LEGACY: [(u32, u32, u64); 4] = [(0, 24, 1), (24, 8, 6), (32, 128, 1), (160, 256, 2)];
+
 /// Range `number` of what the write side accesses (Intel SDM volume 1, sections 13.7 to 13.11): the
-/// legacy parts that are requested, the header's words, then each component.
+/// header's words, the legacy parts, then each component.
 fn save_range(layout: &XsaveLayout, requested: u64, detail: u8, number: u32) -> Option<Range> {
     let optional = detail & variant::OPTIMISED != 0;
     let compacted = detail & variant::COMPACTED != 0;
-    let write = |offset, len, conditional| Range {
-        kind: AccessKind::Write,
+    let range = |kind, (offset, len), conditional| Range {
+        kind,
         offset,
         len,
         conditional,
     };
-    let nothing = write(0, 0, false);
+    let nothing = range(AccessKind::Write, (0, 0), false);
     Some(match number {
         // The standard format keeps the bits of what is not requested.
-        0 if !compacted => Range {
-            kind: AccessKind::Read,
-            ..write(512, 8, false)
-        },
-        1 if has(requested, 0) => write(0, 24, optional),
-        2 if has(requested, 1) || has(requested, 2) => write(24, 8, optional),
-        3 if has(requested, 0) => write(32, 128, optional),
-        4 if has(requested, 1) => write(160, 256, optional),
-        5 => write(512, if compacted { 16 } else { 8 }, false),
+        0 if !compacted => range(AccessKind::Read, (512, 8), false),
+        1 => range(
+            AccessKind::Write,
+            (512, if compacted { 16 } else { 8 }),
+            false,
+        ),
+        2..=5 => {
+            let (offset, len, components) = LEGACY[number as usize - 2];
+            // Measured: the memory must be there even for parts that are not requested.
+            let conditional = optional || requested & components == 0;
+            range(AccessKind::Write, (offset, len), conditional)
+        }
         6..=22 => {
             let bit = number - 4;
             match component(layout, requested, bit, compacted) {
-                Some((offset, len)) if has(requested, bit) => write(offset, len, optional),
+                Some(place) if has(requested, bit) => range(AccessKind::Write, place, optional),
                 _ => nothing,
             }
         }
@@ -158,27 +195,26 @@ fn save_range(layout: &XsaveLayout, requested: u64, detail: u8, number: u32) -> 
 
 /// Range `number` of what the read side accesses: the header, and what it says is there.
 fn restore_range(layout: &XsaveLayout, requested: u64, number: u32) -> Option<Range> {
-    let read = |offset, len, conditional| Range {
+    let read = |(offset, len), conditional| Range {
         kind: AccessKind::Read,
         offset,
         len,
         conditional,
     };
     Some(match number {
-        0 => read(512, 64, false),
-        1 if has(requested, 0) => read(0, 24, true),
-        2 if has(requested, 1) || has(requested, 2) => read(24, 8, true),
-        3 if has(requested, 0) => read(32, 128, true),
-        4 if has(requested, 1) => read(160, 256, true),
+        0 => read((512, 64), false),
+        1..=4 => {
+            let (offset, len, _) = LEGACY[number as usize - 1];
+            read((offset, len), true)
+        }
         5..=21 => {
             let bit = number - 3;
             match layout.component(bit) {
-                Some((offset, len)) if has(requested, bit) => read(offset, len, true),
-                _ => read(0, 0, true),
+                Some(place) if has(requested, bit) => read(place, true),
+                _ => read((0, 0), true),
             }
         }
         22.. => return None,
-        _ => read(0, 0, true),
     })
 }
 

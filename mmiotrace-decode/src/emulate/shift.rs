@@ -99,7 +99,7 @@ fn rotate_carry(operation: Operation, width: u8, value: u64, count: u32, rflags:
         (size - count) % size
     };
     let all = (1u128 << size) - 1;
-    let turned = (wide << left | (wide << left) >> size) & all;
+    let turned = (wide << left | wide >> (size - left)) & all;
     let result = turned as u64 & mask(width);
     let carry = turned >> (size - 1) & 1 == 1;
     let overflow = if operation == Operation::Rcl {
@@ -113,6 +113,12 @@ fn rotate_carry(operation: Operation, width: u8, value: u64, count: u32, rflags:
     }
 }
 
+/// Whether `shld` or `shrd` of `width` bytes by `count` gives what the architecture leaves open: more
+/// than the operand has bits.
+pub(super) const fn is_undefined(width: u8, count: u64) -> bool {
+    width == 2 && count & 31 > 16
+}
+
 fn double(
     operation: Operation,
     width: u8,
@@ -122,12 +128,6 @@ fn double(
     rflags: u64,
 ) -> Outcome {
     let size = bits(width);
-    // A 16-bit operand shifted by more than 16: undefined; the bits come round again.
-    let count = if width == 2 && count > 16 {
-        count - 16
-    } else {
-        count
-    };
     let (result, carry) = if operation == Operation::Shld {
         let wide = u128::from(value) << size | u128::from(other);
         let carry = wide >> (2 * size - count) & 1 == 1;

@@ -21,7 +21,7 @@ pub(super) fn run<B: Bus + ?Sized>(
             };
             push(instruction, value, after, bus)
         }
-        Operation::Pop => pop(instruction, after, bus),
+        Operation::Pop => pop(instruction, before, after, bus),
         Operation::Call => call(instruction, before, after, bus),
         Operation::Jmp => {
             after.rip = memory::read(bus, instruction.operand_address(before), instruction.width)?;
@@ -86,15 +86,13 @@ fn take<B: Bus + ?Sized>(
 
 fn pop<B: Bus + ?Sized>(
     instruction: &DecodedInstruction,
+    before: &Registers,
     after: &mut Registers,
     bus: &mut B,
 ) -> Result<(), Stop> {
     let value = take(instruction, after, bus)?;
     if instruction.form == Form::Mem {
-        // The address counts with `rsp` already moved; `rip` must not count as moved.
-        let mut at = *after;
-        at.rip = after.rip.wrapping_sub(u64::from(instruction.len));
-        let address = instruction.operand_address(&at);
+        let address = instruction.operand_address(before);
         return memory::write(bus, address, instruction.width, value, Hint::None);
     }
     let part = instruction.register_part().ok_or(Reason::Segment)?;

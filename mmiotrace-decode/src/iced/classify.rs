@@ -8,9 +8,12 @@ use iced_x86::{ConditionCode, Instruction, Mnemonic as M, OpKind, Register};
 
 /// Fills `decoded` and returns true, if the executor knows the instruction.
 pub(super) fn classify(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool {
-    if let Some(operation) = string(instruction.mnemonic()) {
-        string_form(instruction, operation, decoded);
-        return true;
+    // `movsd` and `cmpsd` are also names of SSE instructions.
+    if instruction.is_string_instruction() {
+        if let Some(operation) = string(instruction.mnemonic()) {
+            string_form(instruction, operation, decoded);
+            return true;
+        }
     }
     if stack(instruction, decoded) {
         return true;
@@ -400,6 +403,11 @@ fn xlat(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool {
     decoded.shape = Shape::Read;
     decoded.width = 1;
     (decoded.data, decoded.register, decoded.register_width) = (DataClass::Gpr, 0, 1);
-    decoded.memory = decoded.memory.with_base(3).with_address_32(address_32);
+    // iced has `al` as an index register; it counts in `operand_address`.
+    decoded.memory = decoded
+        .memory
+        .with_index(crate::operand::NONE, 0)
+        .with_base(3)
+        .with_address_32(address_32);
     true
 }

@@ -19,7 +19,7 @@ pub(super) fn describe(
     factory: &mut InstructionInfoFactory,
     decoded: &mut DecodedInstruction,
 ) {
-    if uses_extended_state(instruction, factory) {
+    if uses_extended_state(instruction) {
         decoded.flags |= flag::EXTENDED;
     }
     if is_x87(instruction) {
@@ -256,6 +256,13 @@ fn special(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool 
         Vgatherdps | Vgatherdpd | Vgatherqps | Vgatherqpd | Vpgatherdd | Vpgatherdq
         | Vpgatherqd | Vpgatherqq | Vscatterdps | Vscatterdpd | Vscatterqps | Vscatterqpd
         | Vpscatterdd | Vpscatterdq | Vpscatterqd | Vpscatterqq => indexed(instruction, decoded),
+        // Measured: the CPU asks for all 512 bytes, and writes the first 416 (the rest is reserved or
+        // left to software: Intel SDM volume 1, section 10.5.1).
+        Fxsave | Fxsave64 => {
+            decoded.shape = Shape::BlockWrite;
+            decoded.immediate = 512;
+            decoded.detail = variant::TAIL_UNTOUCHED;
+        }
         // iced gives these no size.
         Xsave | Xsave64 => xsave(decoded, Shape::Xsave, 0),
         Xsaveopt | Xsaveopt64 => xsave(decoded, Shape::Xsave, variant::OPTIMISED),
@@ -484,30 +491,43 @@ fn is_x87(instruction: &Instruction) -> bool {
 fn is_fpu(feature: CpuidFeature) -> bool {
     matches!(
         feature,
-        CpuidFeature::FPU | CpuidFeature::FPU287 | CpuidFeature::FPU387 | CpuidFeature::SSE3
-    ) && feature != CpuidFeature::SSE3
+        CpuidFeature::FPU | CpuidFeature::FPU287 | CpuidFeature::FPU387
+    )
 }
 
-fn uses_extended_state(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> bool {
+/// Whether x87, MMX or vector registers take part, or the words that control them: whatever is not
+/// known to be about integers only.
+fn uses_extended_state(instruction: &Instruction) -> bool {
     use CpuidFeature as F;
-    let by_feature = instruction.cpuid_features().iter().any(|feature| {
-        is_fpu(*feature)
-            || matches!(
-                *feature,
-                F::SSE | F::FXSR | F::XSAVE | F::XSAVEOPT | F::XSAVEC | F::XSAVES
-            )
-    });
-    by_feature
-        || instruction.mnemonic() == M::Fisttp
-        || factory
-            .info(instruction)
-            .used_registers()
-            .iter()
-            .any(|used| {
-                let register = used.register();
-                register.is_vector_register()
-                    || register.is_mm()
-                    || register.is_k()
-                    || register.is_st()
-            })
+    let integer = |feature: &F| {
+        matches!(
+            *feature,
+            F::INTEL8086
+                | F::INTEL8086_ONLY
+                | F::INTEL186
+                | F::INTEL286
+                | F::INTEL286_ONLY
+                | F::INTEL386
+                | F::INTEL386_ONLY
+                | F::INTEL386_A0_ONLY
+                | F::INTEL486
+                | F::INTEL486_A_ONLY
+                | F::X64
+                | F::BMI1
+                | F::BMI2
+                | F::ADX
+                | F::LZCNT
+                | F::POPCNT
+                | F::MOVBE
+                | F::MOVDIRI
+                | F::CLFSH
+                | F::CLFLUSHOPT
+                | F::CLWB
+                | F::CLZERO
+                | F::TBM
+                | F::CMPCCXADD
+                | F::RAO_INT
+        )
+    };
+    instruction.mnemonic() != M::Crc32 && !instruction.cpuid_features().iter().all(integer)
 }

@@ -92,3 +92,15 @@ pub(super) fn data(register: Register) -> (DataClass, u8, u8) {
         (DataClass::Other, 0, 0)
     }
 }
+
+/// Whether prefix 66h is among the legacy prefixes.
+pub(super) fn has_operand_size_prefix(code: &[u8]) -> bool {
+    code.iter()
+        .take_while(|byte| {
+            matches!(
+                **byte,
+                0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3
+            )
+        })
+        .any(|byte| *byte == 0x66)
+}

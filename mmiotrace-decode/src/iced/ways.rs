@@ -1,9 +1,9 @@
 //! Which way an instruction goes, in which context: the one place where that is decided.
 
-use super::operand::memory_operand;
+use super::operand::{self, memory_operand};
 use crate::operation::{Operation, Shape, flag};
 use crate::{Base, DecodedInstruction, Gpr, Reason, Way};
-use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic as M, Register};
+use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic as M, Register};
 
 /// For a process, for the kernel.
 pub(super) fn ways(
@@ -42,6 +42,9 @@ fn never(instruction: &Instruction, decoded: &DecodedInstruction) -> Option<Reas
     if segment_operand || instruction.is_call_far_indirect() || instruction.is_jmp_far_indirect() {
         return Some(Reason::Segment);
     }
+    if is_near_branch(instruction) && operand::has_operand_size_prefix(decoded.bytes()) {
+        return Some(Reason::VendorSpecific);
+    }
     Some(match instruction.mnemonic() {
         Insb | Insw | Insd | Outsb | Outsw | Outsd => Reason::PortIo,
         Lss | Lfs | Lgs | Retf | Iret | Iretd | Iretq => Reason::Segment,
@@ -56,6 +59,15 @@ fn never(instruction: &Instruction, decoded: &DecodedInstruction) -> Option<Reas
         _ if decoded.shape == Shape::Unknown => Reason::NotEncodable,
         _ => return None,
     })
+}
+
+/// `call`, `jmp` and `ret` that touch memory and stay in their code segment.
+fn is_near_branch(instruction: &Instruction) -> bool {
+    use FlowControl::{Call, IndirectBranch, IndirectCall, Return};
+    matches!(
+        instruction.flow_control(),
+        Call | IndirectBranch | IndirectCall | Return
+    ) && matches!(instruction.mnemonic(), M::Call | M::Jmp | M::Ret)
 }
 
 /// In a process: on a buffer where the operand is accessed whole, once and with a width that one

@@ -322,7 +322,7 @@ fn value_read(instruction: &DecodedInstruction, after: &CpuState<'_>, step: u64)
             Value::from_le_bytes(after.vector(instruction.register)?.get(8..8 + width)?)
         }
         DataClass::Mmx => slice(&after.mmx(instruction.register)?.to_le_bytes()),
-        DataClass::X87Top => Value::from_le_bytes(after.extended.x87_top()?.get(..width)?),
+        DataClass::X87Top => Value::from_le_bytes(after.extended.x87_loaded()?.get(..width)?),
         DataClass::Gpr => slice(
             &after
                 .registers

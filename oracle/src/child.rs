@@ -1,0 +1,191 @@
+//! Processes that survive anything, since they may die.
+#![expect(unsafe_code, reason = "fork")]
+
+use crate::encodings::Encoding;
+use crate::machine::{self, End};
+use crate::place::Place;
+use crate::report::{Category, Report, Status};
+use crate::trial::{Bench, Trial};
+use crate::{bus, kinds, ways};
+use mmiotrace_decode::Decoder;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::FromRawFd;
+
+/// States tried for each encoding.
+const STATES: u64 = 4;
+
+/// Encodings that one child tries. It starts anew behind one that killed it.
+const BATCH: usize = 32;
+
+/// Seconds after which a child is given up.
+const PATIENCE: u32 = 60;
+
+/// Tests encodings in child processes, in order; `found` gets the number and report of each.
+///
+/// # Errors
+/// Where no child can be made.
+pub(crate) fn run(
+    encodings: &[(usize, &Encoding)],
+    found: &mut dyn FnMut(usize, Report),
+) -> io::Result<()> {
+    let mut next = 0;
+    while next < encodings.len() {
+        let batch = &encodings[next..encodings.len().min(next + BATCH)];
+        let done = one_child(batch, found)?;
+        next += done;
+        if done < batch.len() {
+            let mut report = Report {
+                status: Status::Executed,
+                ..Report::default()
+            };
+            report.problem(Category::Died, "the process died".into());
+            found(batch[done].0, report);
+            next += 1;
+        }
+    }
+    Ok(())
+}
+
+/// How many of the batch a child has reported.
+fn one_child(
+    batch: &[(usize, &Encoding)],
+    found: &mut dyn FnMut(usize, Report),
+) -> io::Result<usize> {
+    let mut ends = [0; 2];
+    // SAFETY: The child uses what is its own after the fork: copies of this process's data, whose
+    // allocator the C library makes usable, and no other thread's.
+    let child = unsafe {
+        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        libc::fork()
+    };
+    if child < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: Both descriptors are new, and each gets one owner on each side.
+    let (read, write) = unsafe {
+        (
+            std::fs::File::from_raw_fd(ends[0]),
+            std::fs::File::from_raw_fd(ends[1]),
+        )
+    };
+    if child == 0 {
+        drop(read);
+        let status = i32::from(work(batch, write).is_err());
+        // SAFETY: Ends this process without running what belongs to the parent.
+        unsafe { libc::_exit(status) };
+    }
+    drop(write);
+    let mut done = 0;
+    let mut report = Report::default();
+    let mut current = None;
+    for line in BufReader::new(read).lines() {
+        let line = line?;
+        if let Some(number) = report.add_line(&line) {
+            current = Some(number);
+        }
+        if line == "E" {
+            if let Some(number) = current.take() {
+                found(number, std::mem::take(&mut report));
+                done += 1;
+            }
+        }
+    }
+    let mut status = 0;
+    // SAFETY: Waits for the child made above.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    Ok(done)
+}
+
+/// In the child.
+fn work(batch: &[(usize, &Encoding)], mut to: std::fs::File) -> io::Result<()> {
+    // SAFETY: An alarm that nobody handles ends the process.
+    unsafe { libc::alarm(PATIENCE) };
+    let place = Place::new()?;
+    let native = bus::native(&place);
+    machine::install(native.slots())?;
+    let layout = *native.xsave_layout();
+    let mut bench = Bench {
+        place,
+        layout,
+        native,
+        decoder: Decoder::new(),
+    };
+    for (number, encoding) in batch {
+        let report = test(&mut bench, encoding);
+        to.write_all(report.to_lines(*number).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// All tests of one encoding.
+fn test(bench: &mut Bench, encoding: &Encoding) -> Report {
+    let mut report = Report::default();
+    let instruction = match bench.decoder.decode_uncached(&encoding.bytes) {
+        Ok(instruction) => instruction,
+        Err(error) => {
+            report.problem(Category::Kind, format!("not decoded: {error}"));
+            return report;
+        }
+    };
+    let trial = Trial::new(encoding, instruction);
+    bench.place.put_code(&encoding.bytes);
+    let mut reads = kinds::Reads::default();
+    let mut tried = Vec::new();
+    for number in 0..STATES {
+        let mut setup = trial.setup(bench, number, None);
+        if number == 3 {
+            setup.state.unmask_exceptions();
+        }
+        if !setup.is_inside(&bench.place) {
+            continue;
+        }
+        let native = trial.run(bench, &setup);
+        match native.end {
+            End::Done => {
+                report.status = Status::Executed;
+                kinds::check(
+                    &trial,
+                    bench,
+                    number,
+                    &setup,
+                    &native,
+                    &mut reads,
+                    &mut report,
+                );
+            }
+            end if report.status != Status::Executed => {
+                report.status = Status::NotExecuted(word(end))
+            }
+            _ => {}
+        }
+        if word(native.end) == "SIGILL" {
+            return report;
+        }
+        tried.push((number, setup, native));
+    }
+    if report.status == Status::Executed {
+        for (number, setup, native) in &tried {
+            ways::check(&trial, bench, *number, setup, native, &mut report);
+        }
+        let done = tried
+            .iter()
+            .filter(|(_, _, native)| native.end == End::Done);
+        let setups: Vec<_> = done.map(|(_, setup, _)| setup).collect();
+        reads.conclude(&trial, bench, &setups, &mut report);
+    }
+    report
+}
+
+fn word(end: End) -> String {
+    match end {
+        End::Done => "done".into(),
+        End::PageFault { .. } => "page fault".into(),
+        End::Exception {
+            signal: libc::SIGILL,
+            ..
+        } => "SIGILL".into(),
+        End::Exception { signal, vector } => format!("signal {signal} vector {vector}"),
+    }
+}

@@ -1,0 +1,496 @@
+//! What is read and written, where, and with which values: the CPU against the decoder.
+
+use crate::aim::Aim;
+use crate::machine::End;
+use crate::place::{EDGE, PAGE, PAGES, Protection, REGION_LEN, Region};
+use crate::report::{Category, Report};
+use crate::state::Memory;
+use crate::trial::{Bench, Outcome, Setup, Trial};
+use mmiotrace_core::AccessKind;
+use mmiotrace_decode::{Context, DecodedAccess, RegisterFile, Way};
+
+/// What is known of reads after all states.
+#[derive(Default)]
+pub(crate) struct Reads {
+    /// The decoder says that it reads.
+    said: bool,
+    /// A change of what it reads changed what came out.
+    seen: bool,
+}
+
+impl Reads {
+    /// Looks harder for a read that has not mattered so far: with telling contents of memory, with
+    /// all flags clear and set, with the x87 stack empty and full.
+    pub(crate) fn conclude(
+        &mut self,
+        trial: &Trial<'_>,
+        bench: &Bench,
+        setups: &[&Setup],
+        report: &mut Report,
+    ) {
+        if !self.said || self.seen || setups.iter().any(|setup| self.search(trial, bench, setup)) {
+            return;
+        }
+        report.problem(
+            Category::ReadNotSeen,
+            "no change of the memory read changed the outcome".into(),
+        );
+    }
+
+    fn search(&self, trial: &Trial<'_>, bench: &Bench, setup: &Setup) -> bool {
+        let read = Bytes::of(bench, setup, AccessKind::Read, true);
+        let small = small_registers(trial, setup);
+        for flags in [None, Some(0), Some(0x8d5), Some(0x80), Some(0x800)] {
+            for tags in [None, Some(0), Some(0xff)] {
+                let mut base = if tags.is_none() {
+                    small.clone()
+                } else {
+                    setup.clone()
+                };
+                if let Some(flags) = flags {
+                    base.state.registers.rflags = base.state.registers.rflags & !0x8d5 | flags;
+                }
+                if let Some(tags) = tags {
+                    base.state.area.0[4] = tags;
+                }
+                if self.patterns_differ(trial, bench, &base, &read) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether any two contents of what is read make a difference.
+    fn patterns_differ(
+        &self,
+        trial: &Trial<'_>,
+        bench: &Bench,
+        base: &Setup,
+        read: &Bytes,
+    ) -> bool {
+        let mut first = None;
+        for pattern in patterns(trial, bench, base) {
+            let mut setup = base.clone();
+            read.fill(&mut setup.memory, &pattern);
+            let outcome = trial.run(bench, &setup);
+            let Some((before, one)): &Option<(Memory, Outcome)> = &first else {
+                first = Some((setup.memory, outcome));
+                continue;
+            };
+            if outcome.end != one.end
+                || crate::compare::registers(&one.state, &outcome.state, 0, &bench.layout).is_some()
+            {
+                return true;
+            }
+            let written = Bytes::changed(before, &one.memory);
+            let other = Bytes::changed(&setup.memory, &outcome.memory);
+            if written != other {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Register operands that are no part of the address small: a bit field from bit 4 on, 8 bits long.
+fn small_registers(trial: &Trial<'_>, setup: &Setup) -> Setup {
+    let mut small = setup.clone();
+    for n in 0..trial.iced.op_count() {
+        let register = trial.iced.op_register(n);
+        let gpr = mmiotrace_decode::Gpr::from_number(register.full_register().number() as u8);
+        if register.is_gpr() && !crate::aim::in_address(&trial.instruction, gpr) {
+            small.state.registers.set(gpr, 0x0804);
+        }
+    }
+    small
+}
+
+/// Contents of memory that make comparisons, shifts and selectors tell: zeros, ones, one, two, the
+/// selectors of user code and data, and the value of the register operand.
+fn patterns(trial: &Trial<'_>, bench: &Bench, setup: &Setup) -> Vec<Vec<u8>> {
+    let cpu = setup.state.cpu(&bench.layout);
+    let mut all = vec![vec![0], vec![0xff]];
+    for number in [1u64, 2, 0x33, 0x2b, 0x3f80_0000, 0x3ff0_0000_0000_0000] {
+        all.push(number.to_le_bytes().to_vec());
+    }
+    for n in 0..trial.iced.op_count() {
+        let register = trial.iced.op_register(n);
+        let number = register.number() as u8;
+        if register.is_vector_register() {
+            all.extend(cpu.vector(number).map(|bytes| bytes[..32].to_vec()));
+        } else if register.is_mm() {
+            all.extend(cpu.mmx(number).map(|value| value.to_le_bytes().to_vec()));
+        } else if register.is_gpr() {
+            let gpr = mmiotrace_decode::Gpr::from_number(register.full_register().number() as u8);
+            all.push(setup.state.registers.get(gpr).to_le_bytes().to_vec());
+        }
+    }
+    all.push(setup.state.area.0[32..42].to_vec());
+    all
+}
+
+/// All checks of one state that ran to its end.
+pub(crate) fn check(
+    trial: &Trial<'_>,
+    bench: &Bench,
+    number: u64,
+    setup: &Setup,
+    native: &Outcome,
+    reads: &mut Reads,
+    report: &mut Report,
+) {
+    protections(trial, bench, setup, report);
+    values(bench, setup, native, report);
+    written(trial, bench, setup, native, report);
+    data_flow(trial, bench, setup, native, reads, report);
+    if number < 2 && setup.exact {
+        for region in 0..2 {
+            extent(trial, bench, number, region, report);
+        }
+    }
+}
+
+fn in_region<'a>(setup: &'a Setup, region: &'a Region) -> impl Iterator<Item = &'a DecodedAccess> {
+    setup
+        .accesses
+        .iter()
+        .filter(|access| region.contains(access.address.0, 1))
+}
+
+/// Takes the memory away: does it touch it? Makes it read-only: does it write?
+fn protections(trial: &Trial<'_>, bench: &Bench, setup: &Setup, report: &mut Report) {
+    // `clflush` faults, but moves no data.
+    let only_touches =
+        setup.accesses.is_empty() && trial.instruction.way(Context::Process) != Way::NoAccess;
+    for (name, region) in ["A", "B"].into_iter().zip(bench.place.regions()) {
+        let certain = |kind: Option<AccessKind>| {
+            in_region(setup, region)
+                .any(|access| !access.conditional && kind.is_none_or(|kind| access.kind == kind))
+        };
+        let possible = |kind: Option<AccessKind>| {
+            in_region(setup, region).any(|access| kind.is_none_or(|kind| access.kind == kind))
+        };
+        for (protection, kind, what) in [
+            (Protection::None, None, "touch"),
+            (Protection::Read, Some(AccessKind::Write), "write"),
+        ] {
+            region.protect(protection);
+            let end = trial.run(bench, setup).end;
+            region.protect(Protection::ReadWrite);
+            let done = match end {
+                End::PageFault { address, write } => {
+                    region.contains(address, 1) && (write || protection == Protection::None)
+                }
+                _ => false,
+            };
+            if only_touches {
+                continue;
+            }
+            report.checks += 1;
+            if done && !possible(kind) {
+                report.problem(Category::Kind, format!("the CPU does {what} region {name}"));
+            } else if !done && certain(kind) {
+                report.problem(
+                    Category::Kind,
+                    format!("the CPU does not {what} region {name}: {end:?}"),
+                );
+            }
+        }
+    }
+}
+
+/// Values that the decoder told beforehand.
+fn values(bench: &Bench, setup: &Setup, native: &Outcome, report: &mut Report) {
+    for (number, access) in setup.accesses.iter().enumerate() {
+        let Some(value) = access.value else { continue };
+        let later = setup
+            .accesses
+            .iter()
+            .skip(number + 1)
+            .any(|later| later.kind == AccessKind::Write && overlap(access, later));
+        if later {
+            continue;
+        }
+        report.checks += 1;
+        let found = native
+            .memory
+            .at(&bench.place, access.address.0, access.width.as_usize());
+        if found != Some(value.as_le_bytes()) {
+            report.problem(
+                Category::Value,
+                format!("{access:?}: the CPU wrote {found:02x?}"),
+            );
+        }
+    }
+}
+
+fn overlap(left: &DecodedAccess, right: &DecodedAccess) -> bool {
+    let end = |access: &DecodedAccess| access.address.0 + u64::from(access.width.bytes());
+    left.address.0 < end(right) && right.address.0 < end(left)
+}
+
+/// A set of bytes of both regions.
+#[derive(Clone, PartialEq, Eq)]
+struct Bytes(Vec<bool>);
+
+impl Bytes {
+    fn none() -> Self {
+        Self(vec![false; 2 * REGION_LEN])
+    }
+
+    /// The bytes of accesses of a kind.
+    fn of(bench: &Bench, setup: &Setup, kind: AccessKind, conditional: bool) -> Self {
+        let mut bytes = Self::none();
+        let wanted =
+            |access: &&DecodedAccess| access.kind == kind && (conditional || !access.conditional);
+        for access in setup.accesses.iter().filter(wanted) {
+            for (half, region) in bench.place.regions().into_iter().enumerate() {
+                if region.contains(access.address.0, access.width.as_usize()) {
+                    let start = half * REGION_LEN + (access.address.0 - region.base) as usize;
+                    bytes.0[start..start + access.width.as_usize()].fill(true);
+                }
+            }
+        }
+        bytes
+    }
+
+    /// The bytes that differ.
+    fn changed(before: &Memory, after: &Memory) -> Self {
+        let pairs = before
+            .a
+            .iter()
+            .zip(&after.a)
+            .chain(before.b.iter().zip(&after.b));
+        Self(pairs.map(|(before, after)| before != after).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.0.contains(&true)
+    }
+
+    fn inverse(&self) -> Self {
+        Self(self.0.iter().map(|is| !is).collect())
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .for_each(|(to, from)| *to |= from);
+    }
+
+    /// The address of the first byte that is in this set and not in the other.
+    fn first_beyond(&self, bench: &Bench, other: &Self) -> Option<u64> {
+        let at = self
+            .0
+            .iter()
+            .zip(&other.0)
+            .position(|(here, there)| *here && !there)?;
+        let region = bench.place.regions()[at / REGION_LEN];
+        Some(region.base + (at % REGION_LEN) as u64)
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(one, two)| *one && *two)
+    }
+
+    /// Fills these bytes with a pattern, over and over.
+    fn fill(&self, memory: &mut Memory, pattern: &[u8]) {
+        let all = memory.a.iter_mut().chain(&mut memory.b);
+        let chosen = all.zip(&self.0).filter(|(_, is)| **is);
+        chosen
+            .zip(pattern.iter().cycle())
+            .for_each(|((byte, _), new)| *byte = *new);
+    }
+
+    /// Flips bits in these bytes.
+    fn flip(&self, memory: &mut Memory, bits: u8) {
+        let all = memory.a.iter_mut().chain(&mut memory.b);
+        all.zip(&self.0)
+            .filter(|(_, is)| **is)
+            .for_each(|(byte, _)| *byte ^= bits);
+    }
+}
+
+/// Bytes that change are bytes that are written; where nothing is read, every byte written changes
+/// in one of two runs whose memory is each other's inverse.
+fn written(trial: &Trial<'_>, bench: &Bench, setup: &Setup, native: &Outcome, report: &mut Report) {
+    let possible = Bytes::of(bench, setup, AccessKind::Write, true);
+    let mut seen = Bytes::changed(&setup.memory, &native.memory);
+    report.checks += 1;
+    if let Some(stray) = seen.first_beyond(bench, &possible) {
+        report.problem(
+            Category::Extent,
+            format!("the CPU writes {stray:#x}, which the decoder does not"),
+        );
+    }
+    let certain = Bytes::of(bench, setup, AccessKind::Write, false);
+    if certain.is_empty() || Bytes::of(bench, setup, AccessKind::Read, true).meets(&certain) {
+        return;
+    }
+    let mut inverse = setup.clone();
+    possible.flip(&mut inverse.memory, 0xff);
+    let other = trial.run(bench, &inverse);
+    seen.add(&Bytes::changed(&inverse.memory, &other.memory));
+    if let Some(missed) = certain.first_beyond(bench, &seen) {
+        report.problem(
+            Category::Extent,
+            format!("the CPU does not write {missed:#x}"),
+        );
+    }
+}
+
+/// Changes what the decoder says is read: something else must come out, in one state at least.
+/// Changes everything else: the same must come out.
+fn data_flow(
+    trial: &Trial<'_>,
+    bench: &Bench,
+    setup: &Setup,
+    native: &Outcome,
+    reads: &mut Reads,
+    report: &mut Report,
+) {
+    let certain = Bytes::of(bench, setup, AccessKind::Read, false);
+    for bits in [0xff, 0x01, 0x80, 0x55] {
+        if certain.is_empty() || reads.seen {
+            break;
+        }
+        reads.said = true;
+        reads.seen |= differs(trial, bench, setup, native, &certain, bits);
+    }
+    report.checks += 1;
+    let others = Bytes::of(bench, setup, AccessKind::Read, true).inverse();
+    if differs(trial, bench, setup, native, &others, 0xa5) {
+        report.problem(
+            Category::Extent,
+            "memory that the decoder does not read changes the outcome".into(),
+        );
+    }
+}
+
+/// Whether flipping bits of these bytes changes what comes out.
+fn differs(
+    trial: &Trial<'_>,
+    bench: &Bench,
+    setup: &Setup,
+    native: &Outcome,
+    flipped: &Bytes,
+    bits: u8,
+) -> bool {
+    let mut other = setup.clone();
+    flipped.flip(&mut other.memory, bits);
+    let outcome = trial.run(bench, &other);
+    if outcome.end != native.end
+        || crate::compare::registers(&native.state, &outcome.state, 0, &bench.layout).is_some()
+    {
+        return true;
+    }
+    let before = setup.memory.a.iter().chain(&setup.memory.b);
+    let one = native.memory.a.iter().chain(&native.memory.b);
+    let two = outcome.memory.a.iter().chain(&outcome.memory.b);
+    before
+        .zip(one.zip(two))
+        .zip(&flipped.0)
+        .any(|((before, (one, two)), flipped)| {
+            let untouched = one == before && *flipped && *two == before ^ bits;
+            one != two && !untouched
+        })
+}
+
+/// `maskmovq` and `maskmovdqu` want all bytes of their operand to be there, whatever the mask: which
+/// of them fault is "implementation-specific" (Intel SDM volume 2). Only a full mask tells.
+fn is_byte_masked(iced: &iced_x86::Instruction) -> bool {
+    use iced_x86::Mnemonic::{Maskmovdqu, Maskmovq, Vmaskmovdqu};
+    [Maskmovq, Maskmovdqu, Vmaskmovdqu].contains(&iced.mnemonic())
+}
+
+/// Where all bytes of a byte-masked operand are.
+fn whole(trial: &Trial<'_>, setup: &Setup) -> (u64, u64) {
+    let start = trial
+        .instruction
+        .address(&setup.state.registers)
+        .map_or(0, |address| address.0);
+    (start, start + trial.iced.op1_register().size() as u64)
+}
+
+/// Slides the operand against a page that is not there, from below and from above.
+fn extent(trial: &Trial<'_>, bench: &Bench, number: u64, which: usize, report: &mut Report) {
+    let region = bench.place.regions()[which];
+    let own = trial.own_aim(number);
+    let setup = trial.setup(bench, number, None);
+    let hull = |setup: &Setup, conditional: bool| {
+        let ends = in_region(setup, region)
+            .filter(|access| conditional || !access.conditional)
+            .map(|access| {
+                (
+                    access.address.0,
+                    access.address.0 + u64::from(access.width.bytes()),
+                )
+            });
+        ends.reduce(|(low, high), (start, end)| (low.min(start), high.max(end)))
+    };
+    // What is accessed for sure must fault; what may be is what may fault.
+    let (Some(sure), Some(most)) = (hull(&setup, false), hull(&setup, true)) else {
+        return;
+    };
+    if is_byte_masked(&trial.iced) && sure != whole(trial, &setup) {
+        report.not_slid += 1;
+        return;
+    }
+    let edge = region.base + EDGE;
+    let half = EDGE / PAGE;
+    // Above: the last byte is just there, then one byte is missing. Below the same.
+    let shifts = [
+        (true, 0, false),
+        (true, 1, true),
+        (false, 0, false),
+        (false, -1, true),
+    ];
+    for (above, past, must_fault) in shifts {
+        let (low, high) = if must_fault { sure } else { most };
+        let by = edge
+            .wrapping_sub(if above { high } else { low })
+            .wrapping_add_signed(past);
+        let aim = if which == 0 {
+            Aim {
+                operand: own.operand.wrapping_add(by),
+                ..own
+            }
+        } else {
+            Aim {
+                other: own.other.wrapping_add(by),
+                ..own
+            }
+        };
+        let moved = trial.setup(bench, number, Some(aim));
+        let there =
+            hull(&moved, !must_fault) == Some((low.wrapping_add(by), high.wrapping_add(by)));
+        if !there || !moved.is_inside(&bench.place) {
+            report.not_slid += 1;
+            continue;
+        }
+        let (first, count) = if above {
+            (half, PAGES - half)
+        } else {
+            (0, half)
+        };
+        region.protect_pages(first, count, Protection::None);
+        let outcome = trial.run(bench, &moved).end;
+        region.protect(Protection::ReadWrite);
+        let faulted = match outcome {
+            End::PageFault { address, .. } if region.contains(address, 1) => true,
+            End::Done => false,
+            // Alignment: the CPU looks at that first.
+            _ => continue,
+        };
+        report.checks += 1;
+        if faulted != must_fault {
+            let side = if above { "above" } else { "below" };
+            report.problem(
+                Category::Extent,
+                format!("{past} bytes past the edge {side}: {outcome:?}, extent {low:#x}..{high:#x} says otherwise"),
+            );
+        }
+    }
+}

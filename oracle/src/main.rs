@@ -1,0 +1,55 @@
+//! `oracle`: every encoding against the CPU at hand; `oracle HEX…`: these instructions, in detail.
+//! Exit status 1 where the decoder disagrees with the CPU.
+
+use oracle::encodings::{self, Encoding};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let all = encodings::all();
+    let chosen: Vec<&Encoding> = all
+        .iter()
+        .filter(|encoding| is_wanted(encoding, &wanted))
+        .collect();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let tally = match oracle::run(&chosen, workers) {
+        Ok(tally) => tally,
+        Err(error) => {
+            eprintln!("oracle: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    print!("{tally}");
+    const SHOWN: usize = 2000;
+    for (name, lines) in &tally.problems {
+        println!("\n{name}: {}", lines.len());
+        for line in lines
+            .iter()
+            .take(if wanted.is_empty() { SHOWN } else { usize::MAX })
+        {
+            println!("  {line}");
+        }
+    }
+    for (why, lines) in &tally.not_executed {
+        println!("\nnot executed, {why}: {}", lines.len());
+        lines
+            .iter()
+            .take(if wanted.is_empty() { SHOWN } else { usize::MAX })
+            .for_each(|line| println!("  {line}"));
+    }
+    ExitCode::from(u8::from(tally.disagreements() > 0))
+}
+
+/// By bytes in hex, or by a part of iced's name.
+fn is_wanted(encoding: &Encoding, wanted: &[String]) -> bool {
+    let hex: String = encoding
+        .bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let name = format!("{:?}", encoding.code).to_lowercase();
+    wanted.is_empty()
+        || wanted
+            .iter()
+            .any(|want| hex == *want || name.contains(&want.to_lowercase()))
+}

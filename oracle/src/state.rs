@@ -1,0 +1,157 @@
+//! Everything an instruction can see: registers, extended state, the two regions.
+
+use crate::machine::{FLAGS, GS_BASE, fs_base};
+use crate::place::{CODE, Place, REGION_LEN};
+use crate::random::Random;
+use mmiotrace_decode::{CpuState, ExtendedState, Registers, XsaveLayout};
+
+/// Room for an XSAVE area with AVX-512.
+pub(crate) const AREA_LEN: usize = 4096;
+
+/// An XSAVE area, aligned as the CPU wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(align(64))]
+pub(crate) struct Area(pub(crate) [u8; AREA_LEN]);
+
+/// Registers and extended state.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) registers: Registers,
+    pub(crate) area: Area,
+}
+
+impl State {
+    /// What a [`RegisterFile`](mmiotrace_decode::RegisterFile) wants.
+    pub(crate) fn cpu<'a>(&'a self, layout: &'a XsaveLayout) -> CpuState<'a> {
+        let extended = ExtendedState::new(&self.area.0, layout).expect("the area is long enough");
+        CpuState {
+            registers: &self.registers,
+            extended,
+        }
+    }
+
+    /// Random, but sane: exceptions masked, numbers on the x87 stack valid.
+    pub(crate) fn random(random: &mut Random, layout: &XsaveLayout) -> Self {
+        let mut registers = Registers {
+            rip: CODE,
+            gs_base: GS_BASE,
+            fs_base: fs_base(),
+            ..Registers::default()
+        };
+        for gpr in &mut registers.gpr {
+            *gpr = random.next();
+        }
+        registers.rflags = random.next() & FLAGS | 0x202;
+        Self {
+            registers,
+            area: random_area(random, layout),
+        }
+    }
+
+    /// Unmasks the SSE exceptions.
+    pub(crate) fn unmask_exceptions(&mut self) {
+        self.area.0[24..28].copy_from_slice(&(0x1f80u32 & !0x1f80).to_le_bytes());
+    }
+}
+
+fn random_area(random: &mut Random, layout: &XsaveLayout) -> Area {
+    let mut area = Area([0; AREA_LEN]);
+    let bytes = &mut area.0;
+    let top = random.below(8) as u16;
+    bytes[0..2].copy_from_slice(&0x037fu16.to_le_bytes());
+    bytes[2..4].copy_from_slice(&(top << 11).to_le_bytes());
+    bytes[4] = random.next() as u8;
+    let rounding = (random.below(4) as u32) << 13;
+    bytes[24..28].copy_from_slice(&(0x1f80 | rounding).to_le_bytes());
+    bytes[28..32].copy_from_slice(&0xffffu32.to_le_bytes());
+    for slot in bytes[32..160].chunks_mut(16) {
+        // A normal number near one: integer bit set, exponent close to the bias.
+        random.fill(&mut slot[..8]);
+        slot[7] |= 0x80;
+        let exponent = 0x3fff - 20 + random.below(40) as u16;
+        slot[8..10].copy_from_slice(&(exponent | (random.below(2) as u16) << 15).to_le_bytes());
+    }
+    vectors(random, &mut bytes[160..416]);
+    if let Some((offset, len)) = layout.component(2) {
+        vectors(random, &mut bytes[offset as usize..(offset + len) as usize]);
+    }
+    bytes[512..520].copy_from_slice(&(layout.features & 7).to_le_bytes());
+    area
+}
+
+/// Half of the vectors are random bits, half small floating-point numbers.
+fn vectors(random: &mut Random, bytes: &mut [u8]) {
+    for vector in bytes.chunks_mut(16) {
+        random.fill(vector);
+        match random.below(4) {
+            0 => vector
+                .chunks_mut(4)
+                .for_each(|to| to.copy_from_slice(&small(random).to_le_bytes())),
+            1 => vector
+                .chunks_mut(8)
+                .for_each(|to| to.copy_from_slice(&f64::from(small(random)).to_le_bytes())),
+            _ => {}
+        }
+    }
+}
+
+fn small(random: &mut Random) -> f32 {
+    (random.below(2_000_000) as f32 - 1_000_000.0) / 1024.0
+}
+
+/// The contents of both regions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Memory {
+    pub(crate) a: Vec<u8>,
+    pub(crate) b: Vec<u8>,
+}
+
+impl Memory {
+    pub(crate) fn random(random: &mut Random) -> Self {
+        let mut memory = Self {
+            a: vec![0; REGION_LEN],
+            b: vec![0; REGION_LEN],
+        };
+        random.fill(&mut memory.a);
+        random.fill(&mut memory.b);
+        memory
+    }
+
+    pub(crate) fn load(place: &Place) -> Self {
+        let mut memory = Self {
+            a: vec![0; REGION_LEN],
+            b: vec![0; REGION_LEN],
+        };
+        place.a.load(&mut memory.a);
+        place.b.load(&mut memory.b);
+        memory
+    }
+
+    pub(crate) fn store(&self, place: &Place) {
+        place.a.store(&self.a);
+        place.b.store(&self.b);
+    }
+
+    /// The bytes at an address, if they lie in a region.
+    pub(crate) fn at(&self, place: &Place, address: u64, len: usize) -> Option<&[u8]> {
+        let region = place.region_of(address, len)?;
+        let bytes = if region.base == place.a.base {
+            &self.a
+        } else {
+            &self.b
+        };
+        let start = (address - region.base) as usize;
+        bytes.get(start..start + len)
+    }
+
+    pub(crate) fn at_mut(&mut self, place: &Place, address: u64, len: usize) -> Option<&mut [u8]> {
+        let region = place.region_of(address, len)?;
+        let bytes = if region.base == place.a.base {
+            &mut self.a
+        } else {
+            &mut self.b
+        };
+        let start = (address - region.base) as usize;
+        bytes.get_mut(start..start + len)
+    }
+}

@@ -1,0 +1,333 @@
+//! Each way to carry an instruction out, against the instruction itself.
+
+use crate::bus::{Logged, TestBus};
+use crate::compare;
+use crate::machine::End;
+use crate::place::{Protection, REGION_LEN};
+use crate::report::{Category, Report};
+use crate::state::{Memory, State};
+use crate::trial::{Bench, Outcome, Setup, Trial};
+use iced_x86::RflagsBits;
+use mmiotrace_core::AccessKind;
+use mmiotrace_decode::{Context, DecodedAccess, Progress, Stop, Way};
+use std::ops::Range;
+
+/// How many elements of a string instruction are done at once: few, so that it has to go on.
+const CHUNK: u32 = 3;
+
+/// What carrying out left.
+struct Carried {
+    result: Result<(), Stop>,
+    state: State,
+    memory: Memory,
+    log: Vec<Logged>,
+}
+
+/// Both contexts, in one state.
+pub(crate) fn check(
+    trial: &Trial<'_>,
+    bench: &mut Bench,
+    number: u64,
+    setup: &Setup,
+    native: &Outcome,
+    report: &mut Report,
+) {
+    let a = region_range(bench, 0);
+    let b = region_range(bench, 1);
+    let device = if number % 4 == 3 {
+        vec![a.clone()]
+    } else {
+        vec![a.clone(), b]
+    };
+    for context in [Context::Process, Context::Kernel] {
+        let way = trial.instruction.way(context);
+        if matches!(way, Way::Cannot(_) | Way::NoAccess) {
+            continue;
+        }
+        let carried = carry_out(trial, bench, setup, way, context, device.clone());
+        judge(
+            trial,
+            bench,
+            setup,
+            native,
+            &carried,
+            (context, way),
+            report,
+        );
+        if carried.result.is_ok() && native.end == End::Done {
+            events(
+                bench,
+                setup,
+                native,
+                &carried,
+                (context, way),
+                &device,
+                report,
+            );
+        }
+    }
+    if number == 0 {
+        straddle(trial, bench, setup, native, report);
+    }
+}
+
+fn region_range(bench: &Bench, which: usize) -> Range<u64> {
+    let base = bench.place.regions()[which].base;
+    base..base + REGION_LEN as u64
+}
+
+/// The device ends within the operand.
+fn straddle(
+    trial: &Trial<'_>,
+    bench: &mut Bench,
+    setup: &Setup,
+    native: &Outcome,
+    report: &mut Report,
+) {
+    let first = setup
+        .accesses
+        .first()
+        .filter(|access| access.width.bytes() > 1);
+    let Some(first) = first else { return };
+    let cut = first.address.0 + u64::from(first.width.bytes() / 2);
+    for context in [Context::Process, Context::Kernel] {
+        let way = trial.instruction.way(context);
+        if matches!(way, Way::Emulate | Way::Bounce | Way::Alias) {
+            let base = bench.place.a.base;
+            // Protection works by pages, so that this time nothing is protected.
+            let carried = carry_out_unprotected(trial, bench, setup, way, context, vec![base..cut]);
+            judge(
+                trial,
+                bench,
+                setup,
+                native,
+                &carried,
+                (context, way),
+                report,
+            );
+        }
+    }
+}
+
+/// Carries the instruction out while the device is not there at its own address.
+fn carry_out(
+    trial: &Trial<'_>,
+    bench: &mut Bench,
+    setup: &Setup,
+    way: Way,
+    context: Context,
+    device: Vec<Range<u64>>,
+) -> Carried {
+    for region in bench.place.regions() {
+        if device.iter().any(|range| range.start == region.base) {
+            region.protect(Protection::None);
+        }
+    }
+    let carried = carry_out_unprotected(trial, bench, setup, way, context, device);
+    for region in bench.place.regions() {
+        region.protect(Protection::ReadWrite);
+    }
+    carried
+}
+
+fn carry_out_unprotected(
+    trial: &Trial<'_>,
+    bench: &mut Bench,
+    setup: &Setup,
+    way: Way,
+    context: Context,
+    device: Vec<Range<u64>>,
+) -> Carried {
+    setup.memory.store(&bench.place);
+    let mut state = setup.state.clone();
+    let mut bus = TestBus {
+        map: &bench.place,
+        device,
+        log: Vec::new(),
+    };
+    let instruction = &trial.instruction;
+    let result = if way == Way::Step {
+        step(trial, bench, &mut state)
+    } else {
+        loop {
+            let progress = match context {
+                Context::Kernel => instruction.emulate(&mut state.registers, &mut bus, CHUNK),
+                Context::Process => bench.native.execute(
+                    instruction,
+                    &mut state.registers,
+                    Some(&mut state.area.0),
+                    &mut bus,
+                    CHUNK,
+                ),
+            };
+            match progress {
+                Ok(Progress::Again) => {}
+                Ok(Progress::Done) => break Ok(()),
+                Err(stop) => break Err(stop),
+            }
+        }
+    };
+    let log = bus.log;
+    Carried {
+        result,
+        state,
+        memory: Memory::load(&bench.place),
+        log,
+    }
+}
+
+/// The instruction itself with its base register moved; the breakpoint behind it stands for the
+/// trap flag.
+fn step(trial: &Trial<'_>, bench: &Bench, state: &mut State) -> Result<(), Stop> {
+    let address = trial
+        .instruction
+        .address(&state.registers)
+        .map_or(0, |address| address.0);
+    let delta = bench
+        .place
+        .region_of(address, 1)
+        .unwrap_or(&bench.place.a)
+        .delta();
+    let before = state.clone();
+    let step = trial
+        .instruction
+        .step(&mut state.registers, delta)
+        .map_err(Stop::from)?;
+    if crate::machine::run(state) != End::Done {
+        *state = before;
+        return Err(Stop::Exception(mmiotrace_decode::Exception::Native));
+    }
+    step.finish(&mut state.registers);
+    Ok(())
+}
+
+/// Whether what came out is what comes out natively.
+fn judge(
+    trial: &Trial<'_>,
+    bench: &Bench,
+    setup: &Setup,
+    native: &Outcome,
+    carried: &Carried,
+    (context, way): (Context, Way),
+    report: &mut Report,
+) {
+    let category = Category::Way(context);
+    report.checks += 1;
+    let difference = match (native.end, carried.result) {
+        (_, Err(Stop::Cannot(reason))) => {
+            report.cannot_at_run_time(context, reason);
+            untouched(bench, setup, carried)
+        }
+        (End::Done, Ok(())) => {
+            let undefined = if way == Way::Emulate {
+                undefined_flags(trial)
+            } else {
+                0
+            };
+            let difference =
+                compare::registers(&native.state, &carried.state, undefined, &bench.layout)
+                    .or_else(|| compare::memory(&native.memory, &carried.memory));
+            if difference.is_none() && compare::flags_differ(&native.state, &carried.state) {
+                report.undefined_flags += 1;
+            }
+            report.carried_out(context);
+            difference
+        }
+        (End::Exception { .. }, Err(Stop::Exception(_))) => {
+            report.exceptions += 1;
+            untouched(bench, setup, carried)
+        }
+        // A page fault natively: it goes somewhere else, which is none of our business.
+        (End::PageFault { .. }, _) => None,
+        (end, result) => Some(format!("{result:?}, natively {end:?}")),
+    };
+    if let Some(difference) = difference {
+        report.problem(category, format!("{way}: {difference}"));
+    }
+}
+
+/// After a refusal or an exception everything is as before.
+fn untouched(bench: &Bench, setup: &Setup, carried: &Carried) -> Option<String> {
+    compare::registers(&setup.state, &carried.state, 0, &bench.layout)
+        .or_else(|| compare::memory(&setup.memory, &carried.memory))
+        .map(|difference| format!("refused, and yet {difference}"))
+}
+
+/// Flags that the architecture leaves undefined, as bits of the flags register.
+fn undefined_flags(trial: &Trial<'_>) -> u64 {
+    const BITS: [(u32, u64); 6] = [
+        (RflagsBits::CF, 1 << 0),
+        (RflagsBits::PF, 1 << 2),
+        (RflagsBits::AF, 1 << 4),
+        (RflagsBits::ZF, 1 << 6),
+        (RflagsBits::SF, 1 << 7),
+        (RflagsBits::OF, 1 << 11),
+    ];
+    let undefined = trial.iced.rflags_undefined();
+    BITS.iter()
+        .filter(|(iced, _)| undefined & iced != 0)
+        .fold(0, |all, (_, bit)| all | bit)
+}
+
+/// The accesses that an engine would have recorded, against those the decoder told and the memory.
+fn events(
+    bench: &Bench,
+    setup: &Setup,
+    native: &Outcome,
+    carried: &Carried,
+    (context, way): (Context, Way),
+    device: &[Range<u64>],
+    report: &mut Report,
+) {
+    if way == Way::Step {
+        return;
+    }
+    let category = Category::Events(context);
+    report.checks += 1;
+    let expected: Vec<&DecodedAccess> = setup
+        .accesses
+        .iter()
+        .filter(|access| device.iter().any(|range| range.contains(&access.address.0)))
+        .collect();
+    let certain = expected.iter().all(|access| !access.conditional);
+    let same = |access: &&DecodedAccess, logged: &Logged| {
+        (access.kind, access.address.0, access.width.as_usize())
+            == (logged.kind, logged.address, logged.width)
+    };
+    let equal = expected.len() == carried.log.len()
+        && expected
+            .iter()
+            .zip(&carried.log)
+            .all(|(access, logged)| same(access, logged));
+    // Blocks are recorded as the runs of bytes that were written.
+    let blocks = expected.iter().any(|access| access.width.bytes() == 64) && expected.len() > 1;
+    if certain && !blocks && !equal {
+        report.problem(
+            category,
+            format!("{way}: recorded {:x?}, told {expected:x?}", carried.log),
+        );
+    }
+    for (number, logged) in carried.log.iter().enumerate() {
+        report.events += 1;
+        let Some(value) = logged.value else {
+            report.events_without_value += 1;
+            continue;
+        };
+        let (others, memory) = match logged.kind {
+            AccessKind::Read => (&carried.log[..number], &setup.memory),
+            AccessKind::Write => (&carried.log[number + 1..], &native.memory),
+        };
+        let hidden = others.iter().any(|other| {
+            other.kind == AccessKind::Write
+                && other.address < logged.address + logged.width as u64
+                && logged.address < other.address + other.width as u64
+        });
+        let found = memory.at(&bench.place, logged.address, logged.width);
+        if !hidden && found != Some(value.as_le_bytes()) {
+            report.problem(
+                category,
+                format!("{way}: recorded {logged:x?}, memory has {found:02x?}"),
+            );
+        }
+    }
+}
