@@ -9,8 +9,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use mmiotrace_capture::machine::PciAddress;
 use mmiotrace_capture::tracefs::{
-    Buffer, Driver, Error, Options, Plan, Report, StopReason, Subject, Tracefs, run,
+    Buffer, Driver, Options, Plan, Report, StopReason, Subject, Tracefs, run,
 };
+use mmiotrace_core::CaptureBackend;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -43,7 +44,8 @@ fn capture(
     let before = machine.snapshot();
     let kernel = kernel(machine, TRACE);
     let mut backend = Tracefs::new(options(machine));
-    let report = run(plan, &mut backend, output, interrupts).unwrap();
+    backend.start().unwrap();
+    let report = run(plan, &mut backend, output, interrupts);
     kernel.join().unwrap();
     let left: Vec<String> = differences(&before, &machine.snapshot())
         .into_iter()
@@ -214,7 +216,8 @@ fn capture_ignoring(machine: &Machine, plan: Plan, changed: &str) -> Report {
     let before = machine.snapshot();
     let kernel = kernel(machine, TRACE);
     let mut backend = Tracefs::new(options(machine));
-    let report = run(plan, &mut backend, &mut Vec::new(), &|| 0).unwrap();
+    backend.start().unwrap();
+    let report = run(plan, &mut backend, &mut Vec::new(), &|| 0);
     kernel.join().unwrap();
     let left: Vec<String> = differences(&before, &machine.snapshot())
         .into_iter()
@@ -291,7 +294,7 @@ fn a_bound_device_is_unbound_before_and_written_down() {
     // It was bound before, so it stays so afterwards.
     assert_eq!(driver.detach_phase(), None);
     let mut backend = Tracefs::new(options(&machine).unbind(unbind));
-    mmiotrace_core::CaptureBackend::start(&mut backend).unwrap();
+    backend.start().unwrap();
     assert_eq!(
         machine.get("/sys/bus/pci/drivers/e1000/unbind").trim(),
         "0000:00:03.0"
@@ -337,13 +340,4 @@ fn a_full_disk_ends_the_capture_and_everything_is_put_back() {
     );
     // What could not be written was still counted.
     assert_eq!(report.figures.records, 3);
-}
-
-#[test]
-fn a_capture_that_cannot_begin_says_so() {
-    let machine = Machine::new();
-    machine.put(&format!("{TRACING}/current_tracer"), "function\n");
-    let mut backend = Tracefs::new(options(&machine));
-    let result = run(plan(), &mut backend, &mut Vec::new(), &|| 0);
-    assert!(matches!(result, Err(Error::Busy { .. })));
 }

@@ -464,6 +464,12 @@ fn no_tracefs_and_no_tracer() {
     machine.put("/sys/kernel/tracing/available_tracers", "function nop\n");
     let error = Tracefs::new(options(&machine)).start().unwrap_err();
     assert!(error.to_string().contains("CONFIG_MMIOTRACE=y"), "{error}");
+    machine.put(
+        "/sys/kernel/security/lockdown",
+        "none integrity [confidentiality]\n",
+    );
+    let error = Tracefs::new(options(&machine)).start().unwrap_err();
+    assert!(matches!(error, Error::LockedDown));
     machine.remove("/sys/kernel/tracing");
     let error = Tracefs::new(options(&machine)).start().unwrap_err();
     assert!(error.to_string().contains("mount -t tracefs"), "{error}");

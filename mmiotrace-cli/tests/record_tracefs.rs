@@ -201,6 +201,7 @@ fn losses_are_status_1_with_the_size_that_would_do() {
 fn what_cannot_be_done_is_status_2() {
     let busy = machine();
     busy.put(&format!("{TRACING}/current_tracer"), "function\n");
+    busy.put("/tmp/t", "an earlier trace");
     let output = mmiotrace(&busy, "record")
         .args(["--backend", "tracefs", "-o"])
         .arg(busy.path("/tmp/t"))
@@ -209,6 +210,7 @@ fn what_cannot_be_done_is_status_2() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("--take-over"), "{told}");
+    assert_eq!(busy.get("/tmp/t"), "an earlier trace");
 
     let recording = Recording::start(machine(), &["--driver", "no-such-driver"]);
     let (_, output, told) = recording.end();

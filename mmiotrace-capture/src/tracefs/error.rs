@@ -11,6 +11,11 @@ pub enum Error {
         "tracefs is not mounted and cannot be mounted: {0} (mount -t tracefs tracefs /sys/kernel/tracing)"
     )]
     NoTracefs(io::Error),
+    /// The kernel is locked down so far that its tracers cannot be used.
+    #[error(
+        "the kernel's lockdown (confidentiality) forbids tracefs (boot with lockdown=none, and without Secure Boot where that sets it)"
+    )]
+    LockedDown,
     /// The kernel has no such tracer.
     #[error(
         "this kernel has no mmiotrace tracer; it has: {available} (boot a kernel built with CONFIG_MMIOTRACE=y)"

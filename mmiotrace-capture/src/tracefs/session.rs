@@ -93,23 +93,20 @@ pub struct Report {
     pub elapsed: Duration,
 }
 
-/// Captures: switches the tracer on, attaches the driver, runs the command, detaches the driver,
-/// switches off, writes all of it to `output`, puts everything back.
+/// Captures with a backend that has been started: attaches the driver, runs the command, detaches
+/// the driver, switches the tracer off, writes all of it to `output`, puts everything back.
 ///
 /// `interrupts` says how often somebody has asked for an end so far: at 1 the capture ends in
 /// order; at 2 it waits no longer for a driver or command that does not end.
 ///
 /// Markers go into the trace at each phase: `phase begin: load e1000`, `phase end: load e1000`.
-///
-/// # Errors
-/// Where nothing was captured. What fails later is in the report.
+/// What fails is in the report.
 pub fn run(
     mut plan: Plan,
     backend: &mut Tracefs,
     output: &mut dyn Write,
     interrupts: &dyn Fn() -> usize,
-) -> Result<Report, Error> {
-    backend.start()?;
+) -> Report {
     let mut session = Session {
         backend,
         output,
@@ -126,7 +123,7 @@ pub fn run(
     let driver = plan.driver.take();
     session.plan = plan;
     let command = session.phases(driver.as_ref());
-    Ok(session.end(command))
+    session.end(command)
 }
 
 struct Session<'a> {

@@ -4,7 +4,7 @@ use super::buffer::{KERNEL_DEFAULT_KIB, automatic_kib, parse_kib};
 use super::control::TraceDir;
 use super::state::{StateFile, Step};
 use super::{Buffer, Error, Options};
-use crate::machine::{CpuSet, available_kib, command_line, is_hot_pluggable};
+use crate::machine::{CpuSet, Lockdown, available_kib, command_line, is_hot_pluggable};
 
 /// The name of the tracer.
 pub(super) const TRACER: &str = "mmiotrace";
@@ -35,6 +35,9 @@ pub(super) struct Before {
 impl Before {
     /// Reads, and refuses where the tracer does not exist or is somebody else's.
     pub(super) fn read(dir: &TraceDir, options: &Options) -> Result<Self, Error> {
+        if Lockdown::read(&options.root) == Some(Lockdown::Confidentiality) {
+            return Err(Error::LockedDown);
+        }
         let available = dir.read("available_tracers")?;
         if !available.split_whitespace().any(|name| name == TRACER) {
             return Err(Error::NoTracer { available });

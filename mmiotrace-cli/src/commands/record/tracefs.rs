@@ -10,6 +10,7 @@ use mmiotrace_capture::tracefs::{
     Buffer, Driver, Error, Figures, MarkerTest, Options, Plan, Report, StopReason, Subject,
     TraceFile, Tracefs, restore_leftover,
 };
+use mmiotrace_core::CaptureBackend;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -97,16 +98,22 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let plan = plan(args, driver);
     let interrupts = catch_signals()?;
     let count = || interrupts.load(Ordering::Relaxed);
+    if let Err(error) = backend.start() {
+        backend.notes().iter().for_each(tell);
+        return Err(failure(error).into());
+    }
     if output == Path::new("-") {
-        let report = capture(plan, &mut backend, &mut io::stdout().lock(), &count)?;
+        let report =
+            mmiotrace_capture::tracefs::run(plan, &mut backend, &mut io::stdout().lock(), &count);
         return end(&report, &backend, output, None);
     }
+    // Not before: a capture that cannot begin must not cost an earlier trace.
     let mut file = TraceFile::create(output).map_err(|error| unwritable(output, &error))?;
     tell(format_args!(
         "recording to {}; Ctrl-C ends it",
         output.display()
     ));
-    let report = capture(plan, &mut backend, &mut file, &count)?;
+    let report = mmiotrace_capture::tracefs::run(plan, &mut backend, &mut file, &count);
     let missing = file
         .close(&report.figures)
         .map_err(|error| unwritable(output, &error));
@@ -188,18 +195,6 @@ fn catch_signals() -> Result<Arc<AtomicUsize>, Failure> {
         }
     });
     Ok(count)
-}
-
-fn capture(
-    plan: Plan,
-    backend: &mut Tracefs,
-    output: &mut dyn Write,
-    interrupts: &dyn Fn() -> usize,
-) -> Result<Report, Stop> {
-    mmiotrace_capture::tracefs::run(plan, backend, output, interrupts).map_err(|error| {
-        backend.notes().iter().for_each(tell);
-        failure(error).into()
-    })
 }
 
 /// Tells how it went, and gives the exit status. `closed`: what closing the file said.

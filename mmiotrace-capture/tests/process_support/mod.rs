@@ -1,0 +1,61 @@
+//! What the tests of the process backend share.
+
+use mmiotrace_capture::process::{Process, SharedMapping, doc_example_device, map_shared};
+use mmiotrace_core::{
+    Access, Blind, CaptureBackend, DrainState, Event, EventSink, Loss, Marker, Summary,
+};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One capture runs in a process at a time, and tests run on many threads.
+pub fn one_capture() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Shared memory that stands for a device.
+pub fn device(pages: usize) -> SharedMapping {
+    let file = doc_example_device();
+    file.set_len(pages as u64 * 4096).unwrap();
+    map_shared(&file, 0, pages * 4096).unwrap()
+}
+
+/// A sink that keeps everything.
+#[derive(Debug, Default)]
+pub struct Collected {
+    pub events: Vec<Event>,
+    pub markers: Vec<Vec<u8>>,
+    pub losses: Vec<Loss>,
+    pub blinds: Vec<Blind>,
+    pub lines: Vec<Vec<u8>>,
+}
+
+impl Collected {
+    pub fn accesses(&self) -> impl Iterator<Item = &Access> {
+        self.events.iter().filter_map(Event::as_access)
+    }
+}
+
+impl EventSink for Collected {
+    fn event(&mut self, event: &Event) {
+        self.events.push(*event);
+    }
+    fn marker(&mut self, marker: &Marker<'_>) {
+        self.markers.push(marker.text.to_vec());
+    }
+    fn lost(&mut self, loss: &Loss) {
+        self.losses.push(*loss);
+    }
+    fn blind(&mut self, blind: &Blind) {
+        self.blinds.push(*blind);
+    }
+    fn line(&mut self, line: &[u8]) {
+        self.lines.push(line.to_vec());
+    }
+}
+
+/// Stops the capture and takes all that is left of it.
+pub fn drain_all(capture: &mut Process, sink: &mut Collected) -> Summary {
+    let summary = capture.stop().unwrap();
+    while capture.drain(sink).unwrap().state != DrainState::Ended {}
+    summary
+}
