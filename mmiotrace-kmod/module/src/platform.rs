@@ -1,6 +1,6 @@
 //! The kernel, as the engine sees it.
 
-use crate::device::{self, Shown};
+use crate::device;
 use crate::frame::PtRegs;
 use crate::shim;
 use alloc::boxed::Box;
@@ -108,16 +108,11 @@ impl Platform for Kernel {
     }
 
     fn write_device(&self, alias: u64, bytes: &[u8], hint: Hint) -> Result<(), BusFault> {
-        let done = device::write(alias, bytes, hint == Hint::NonTemporal);
-        if done { Ok(()) } else { Err(missing(VirtAddr(alias))) }
+        if device::write(alias, bytes, hint) { Ok(()) } else { Err(missing(VirtAddr(alias))) }
     }
 
     fn locked(&self, alias: u64, width: u8, op: LockedOp) -> Result<Locked, BusFault> {
-        match device::locked(alias, width, op) {
-            Some(Shown::Old(old)) => Ok(Locked::Old(old)),
-            Some(Shown::Flags(flags)) => Ok(Locked::Flags(flags)),
-            None => Err(missing(VirtAddr(alias))),
-        }
+        device::locked(alias, width, op).ok_or(missing(VirtAddr(alias)))
     }
 
     fn read_memory(&self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {

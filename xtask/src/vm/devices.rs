@@ -153,4 +153,25 @@ static DEVICES: &[Device] = &[
         guest: include_str!("guest/devices/virtio-blk.sh"),
         disk: true,
     },
+    Device {
+        name: "lsi",
+        qemu: &["-device", "lsi53c895a"],
+        modules: &[],
+        pci: "0x1000 0x0012",
+        guest: include_str!("guest/devices/lsi.sh"),
+        disk: false,
+    },
+    Device {
+        name: "shmem",
+        qemu: &[
+            "-object",
+            "memory-backend-ram,id=shmem,size=8M,share=on",
+            "-device",
+            "ivshmem-plain,memdev=shmem",
+        ],
+        modules: &[],
+        pci: "0x1af4 0x1110",
+        guest: include_str!("guest/devices/shmem.sh"),
+        disk: false,
+    },
 ];

@@ -24,6 +24,7 @@ mod scenarios;
 mod shell;
 mod test;
 mod trace;
+mod tracefs;
 
 use error::{Error, Result};
 use options::Options;
@@ -33,6 +34,7 @@ cargo xtask vm COMMAND [--kernel 6.1|6.12] [--device NAME]…
 
   fetch     put the newest kernels and QEMU into place (--refresh: look for newer ones)
   test      run the scenarios and compare with the devices' log (--all, --scenario NAME)
+  tracefs   judge `mmiotrace record --backend tracefs`, each way in and out
   shell     boot with a shell on this terminal; the devices' drivers are not loaded yet
   record    trace a device's driver with the kernel's own tracer (-o FILE)
 
@@ -46,6 +48,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Some("fetch") => kernel::fetch_all(Options::parse(rest)?.refresh),
         Some("test") => test::run(&Options::parse(rest)?),
         Some("record") => record::run(&Options::parse(rest)?),
+        Some("tracefs") => tracefs::run(&Options::parse(rest)?),
         Some("shell") => shell::run(&Options::parse(rest)?),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -23,3 +23,20 @@ pub(crate) fn build() -> Result<Vec<PathBuf>> {
         .map_or_else(|| cache::workspace().join("target"), PathBuf::from);
     Ok(vec![target.join("release/examples/kmod_record")])
 }
+
+/// Builds the `mmiotrace` command.
+pub(crate) fn command() -> Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(cache::workspace());
+    cargo.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "mmiotrace-cli",
+    ]);
+    command::output(&mut cargo)?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| cache::workspace().join("target"), PathBuf::from);
+    Ok(target.join("release/mmiotrace"))
+}

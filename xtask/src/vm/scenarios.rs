@@ -83,4 +83,6 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
     alone!("xhci", "xhci"),
     alone!("intel-hda", "intel_hda"),
     alone!("virtio-blk", "virtio_blk"),
+    alone!("lsi", "lsi"),
+    alone!("shmem", "shmem"),
 ];

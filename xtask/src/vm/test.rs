@@ -12,9 +12,11 @@ use super::scenarios::{SCENARIOS, Scenario};
 use super::trace::Trace;
 use super::{cache, module, programs, qemu};
 use core::time::Duration;
+use std::path::PathBuf;
 
 /// Runs the scenarios that were asked for, on each kernel.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let programs = programs::build()?;
     let mut failed = Vec::new();
     let mut passed = 0;
     for series in &options.kernels {
@@ -26,9 +28,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             kernel => kernel?,
         };
         kernel::require_mmiotrace(&kernel)?;
+        let kit = Kit {
+            kernel: &kernel,
+            modules: vec![module::build(&kernel)?, module::build_test(&kernel)?],
+            programs: &programs,
+        };
         for scenario in chosen(options)? {
             let name = format!("{} on {}", scenario.name, kernel.release);
-            match play(scenario, &kernel) {
+            match play(scenario, &kit) {
                 Ok(()) => {
                     println!("ok: {name}");
                     passed += 1;
@@ -71,7 +78,15 @@ fn chosen(options: &Options) -> Result<Vec<&'static Scenario>> {
     options.scenarios.iter().map(find).collect()
 }
 
-fn play(scenario: &Scenario, kernel: &Kernel) -> Result<()> {
+/// What all scenarios on one kernel share.
+struct Kit<'a> {
+    kernel: &'a Kernel,
+    modules: Vec<PathBuf>,
+    programs: &'a [PathBuf],
+}
+
+fn play(scenario: &Scenario, kit: &Kit<'_>) -> Result<()> {
+    let kernel = kit.kernel;
     let folder = cache::fresh(&format!(
         "runs/{}-{}",
         scenario.name,
@@ -95,8 +110,8 @@ fn play(scenario: &Scenario, kernel: &Kernel) -> Result<()> {
     let initrd = Initrd {
         kernel,
         modules,
-        our_modules: vec![module::build(kernel)?, module::build_test(kernel)?],
-        programs: programs::build()?,
+        our_modules: kit.modules.clone(),
+        programs: kit.programs.to_vec(),
         scenario: script,
         files: Vec::new(),
     };
@@ -215,7 +230,7 @@ impl Evidence {
 }
 
 /// The memory ranges that the guest's list has for a device.
-fn ranges_of(pci: &str, device: &str) -> Vec<Range> {
+pub(crate) fn ranges_of(pci: &str, device: &str) -> Vec<Range> {
     let hex = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
     pci.lines()
         .filter_map(|line| {

@@ -116,3 +116,11 @@ record_end() {
     cat /out/recorder.log
     rmmod mmiotrace || fail "the module does not go"
 }
+
+# test_module: loads the module that makes accesses of all kinds; once.
+test_module() { [ -d /sys/module/mmiotrace_test ] || insmod /our/mmiotrace_test.ko || fail "the test module does not load"; }
+
+# run_test COMMAND...: has it do something.
+run_test() {
+    echo "$*" > /sys/kernel/debug/mmiotrace_test/run || fail "the test $* fails: $(dmesg | tail -5)"
+}
