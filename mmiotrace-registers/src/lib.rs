@@ -17,7 +17,7 @@ pub use coverage::{Coverage, DeviceCoverage};
 pub use device::{BarSpec, Device, DeviceAddress, DeviceId, Devices, InvalidBarSpec, PciNames};
 pub use error::{CompileError, LoadError, LoadErrorKind, Position, Subject, Warning};
 pub use index::{CompiledMap, Found, Located, Selection, UnknownVariant};
-pub use load::{Format, Loaded, Loader};
+pub use load::{Format, HeaderConstant, HeaderValue, Loaded, Loader, header_constants};
 pub use model::RegisterMap;
 pub use name::{
     Binding, FieldBuf, HotRegister, Inference, Inner, InnerBuf, InvalidRule, Named, NamedBuf,

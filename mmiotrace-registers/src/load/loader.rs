@@ -134,7 +134,8 @@ impl Loader {
                 let mut files = HashMap::from([(String::from("root.xml"), text.to_owned())]);
                 rnndb::load("root.xml", &mut files, &self.options)
             }
-            Format::Svd | Format::CHeader => Err(LoadError::new(LoadErrorKind::Format, "not yet")),
+            Format::CHeader => super::header::load(text, "", self.options.bar.unwrap_or(0)),
+            Format::Svd => Err(LoadError::new(LoadErrorKind::Format, "not yet")),
         }
     }
 
