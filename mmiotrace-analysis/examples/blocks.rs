@@ -1,8 +1,8 @@
 //! Prints a trace as blocks: `cargo run --example blocks TRACE`.
 
+use core::error::Error;
 use mmiotrace_analysis::blocks::{Addresses, Blocks};
 use mmiotrace_format::Reader;
-use std::error::Error;
 use std::fs::File;
 
 fn main() -> Result<(), Box<dyn Error>> {

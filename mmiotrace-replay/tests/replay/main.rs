@@ -1,0 +1,8 @@
+//! Plans, runs, models and targets, on the recorded traces.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bisect;
+mod fixtures;
+mod model;
+mod plan;
+mod refusals;
