@@ -109,6 +109,9 @@ fn ratios() {
         .case("reader, records", || reader(&trace))
         .case("reader, owned records", || owned(&trace))
         .wall_case("parallel, slice (wall clock)", || parallel(&trace, false))
+        .process_case("parallel, read (CPU, all threads)", || {
+            parallel(&trace, true)
+        })
         .wall_case("parallel, read (wall clock)", || parallel(&trace, true));
     comparison.run(5);
 }

@@ -1,6 +1,7 @@
 //! From events to text: the mirror image of the parser.
 
 mod annotation;
+mod digits;
 mod event;
 mod text;
 

@@ -29,6 +29,8 @@ const CAPACITY: usize = 64 * 1024;
 pub struct Writer<W: Write> {
     inner: W,
     pending: Vec<u8>,
+    /// Where short lines are made. What it holds between two lines means nothing.
+    text: Text,
     /// The kind of the first error: nothing is written after it.
     failed: Option<io::ErrorKind>,
     error: Option<io::Error>,
@@ -44,6 +46,7 @@ impl<W: Write> Writer<W> {
         Self {
             inner,
             pending: Vec::new(),
+            text: Text::new(),
             failed: None,
             error: None,
             cpu: None,
@@ -121,14 +124,15 @@ impl<W: Write> Writer<W> {
         &mut self.inner
     }
 
+    #[inline]
     fn check(&mut self) -> io::Result<()> {
-        match (self.error.take(), self.failed) {
-            (Some(error), _) => Err(error),
-            (None, Some(kind)) => Err(kind.into()),
-            (None, None) => Ok(()),
+        match self.failed {
+            None => Ok(()),
+            Some(kind) => Err(self.error.take().unwrap_or_else(|| kind.into())),
         }
     }
 
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
         if self.pending.len() >= CAPACITY {
@@ -136,6 +140,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
+    #[cold]
     fn hand_on(&mut self) {
         if self.failed.is_none() {
             self.error = self.inner.write_all(&self.pending).err();
@@ -144,10 +149,14 @@ impl<W: Write> Writer<W> {
         self.pending.clear();
     }
 
+    #[inline]
     fn put_text(&mut self, make: impl FnOnce(&mut Text)) {
-        let mut text = Text::new();
-        make(&mut text);
-        self.put(text.as_bytes());
+        self.text.clear();
+        make(&mut self.text);
+        self.pending.extend_from_slice(self.text.as_bytes());
+        if self.pending.len() >= CAPACITY {
+            self.hand_on();
+        }
     }
 
     fn put_annotation(&mut self, time: Timestamp, annotation: &Annotation) {
