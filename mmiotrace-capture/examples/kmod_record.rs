@@ -1,51 +1,69 @@
-//! A recorder over the module's backend in 60 lines: writes a trace until standard input ends.
+//! A recorder over the module's backend: writes a trace until standard input ends.
 //!
 //! ```text
 //! kmod_record FILE all             every mapping that is made from now on
 //! kmod_record FILE START-END …     mappings that touch these physical ranges (hex)
 //! kmod_record FILE premapped START-END …   those that exist already, too
+//! kmod_record FILE resume          goes on where a recorder died
 //! ```
+//!
+//! Further words: `ring=BYTES` for each CPU's ring, `interval` for no lock around accesses.
 
-use mmiotrace_capture::kmod::{Kmod, Options, premapped};
+use core::error::Error;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use mmiotrace_capture::kmod::{Kmod, Options, Order, premapped};
 use mmiotrace_capture::machine::Root;
 use mmiotrace_core::{CaptureBackend, DrainState, PhysAddr};
 use mmiotrace_format::Writer;
-use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 static ENDED: AtomicBool = AtomicBool::new(false);
 
-fn options(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
+fn options(words: &[String]) -> Result<Options, Box<dyn Error>> {
     let mut options = Options::new().with_ring_bytes(16 << 20);
     let mut ranges = Vec::new();
-    for argument in arguments {
-        match argument.as_str() {
-            "all" => options = options.with_all(),
-            "premapped" => {}
-            range => {
-                let (start, end) = range.split_once('-').ok_or("a range is START-END")?;
-                let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16);
-                ranges.push(PhysAddr(number(start)?)..PhysAddr(number(end)?));
-            }
-        }
+    for word in words {
+        options = match word.as_str() {
+            "all" => options.with_all(),
+            "resume" => options.resuming(),
+            "interval" => options.with_order(Order::Interval),
+            "premapped" => options,
+            word => match word.strip_prefix("ring=") {
+                Some(bytes) => options.with_ring_bytes(bytes.parse()?),
+                None => {
+                    ranges.push(range(word)?);
+                    options
+                }
+            },
+        };
     }
-    if arguments.iter().any(|argument| argument == "premapped") {
+    if words.iter().any(|word| word == "premapped") {
         for mapping in premapped(&Root::system(), &ranges)? {
-            eprintln!("already mapped: {} {} {}", mapping.phys, mapping.len, mapping.caller);
+            eprintln!(
+                "already mapped: {} {} {}",
+                mapping.phys, mapping.len, mapping.caller
+            );
             options = options.with_premapped(mapping);
         }
     }
     Ok(ranges.into_iter().fold(options, Options::with_range))
 }
 
+fn range(word: &str) -> Result<core::ops::Range<PhysAddr>, Box<dyn Error>> {
+    let (start, end) = word.split_once('-').ok_or("a range is START-END")?;
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16);
+    Ok(PhysAddr(number(start)?)..PhysAddr(number(end)?))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (file, rest) = arguments.split_first().ok_or("usage: kmod_record FILE all|START-END…")?;
+    let (file, words) = arguments
+        .split_first()
+        .ok_or("usage: kmod_record FILE all|resume|START-END…")?;
     let mut writer = Writer::new(BufWriter::new(File::create(file)?));
-    let mut capture = Kmod::new(options(rest)?);
+    let mut capture = Kmod::new(options(words)?);
     capture.start()?;
     eprintln!("recording");
     std::thread::spawn(|| {
@@ -54,6 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     while !ENDED.load(Ordering::Relaxed) {
         if capture.drain(&mut writer)?.state == DrainState::Idle {
+            writer.flush()?;
             std::thread::sleep(Duration::from_millis(5));
         }
     }

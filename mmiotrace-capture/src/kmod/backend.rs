@@ -1,9 +1,9 @@
 //! The backend.
 
 use super::device::{Device, Memory};
-use super::merge::Merge;
 use super::{Error, Options, Order, abi};
 use crate::machine::{PciIds, PciInventory, Root};
+use crate::merge::Merge;
 use mmiotrace_core::{
     CaptureBackend, DrainState, Drained, EventSink, Marker, Summary, Timestamp, VirtAddr,
 };
@@ -138,7 +138,8 @@ impl CaptureBackend for Kmod {
         self.arm(&device).map_err(undo)?;
         if self.options.header && !self.options.resume {
             let root = Root::system();
-            self.header = Some(PciInventory::read(&root).header_lines(&PciIds::read(&root)));
+            let machine = PciInventory::read(&root).header_lines(&PciIds::read(&root));
+            self.header = Some(format!("VERSION 20070824\n{machine}"));
         }
         self.stopped = false;
         self.running = Some(Running {
