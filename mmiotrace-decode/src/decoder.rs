@@ -2,7 +2,7 @@
 
 use crate::cache::Cache;
 use crate::iced::Fallback;
-use crate::{DecodeError, DecodedInstruction};
+use crate::{DecodeError, DecodedInstruction, table};
 use mmiotrace_core::VirtAddr;
 
 /// Decodes instructions of 64-bit mode.
@@ -91,11 +91,31 @@ impl Decoder {
             .ok_or(DecodeError::Invalid)
     }
 
-    /// The instruction at the beginning of `code`, without asking the cache.
+    /// The instruction at the beginning of `code`, without asking the cache: by the table of common
+    /// forms, or by iced.
     ///
     /// # Errors
     /// Where the bytes are no instruction, or end before it does.
     pub fn decode_uncached(&mut self, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
+        match Self::decode_by_table(code) {
+            Some(instruction) => Ok(instruction),
+            None => self.decode_by_iced(code),
+        }
+    }
+
+    /// The instruction at the beginning of `code`, if it is of a form that the table knows. The
+    /// answer is that of [`decode_uncached`](Self::decode_uncached). Allocates nothing, ever.
+    #[must_use]
+    pub fn decode_by_table(code: &[u8]) -> Option<DecodedInstruction> {
+        table::decode(code)
+    }
+
+    /// The instruction at the beginning of `code`, without asking the table: the answer is the same,
+    /// and slower to get. For tests and comparisons.
+    ///
+    /// # Errors
+    /// Where the bytes are no instruction, or end before it does.
+    pub fn decode_by_iced(&mut self, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
         self.fallback.decode(code)
     }
 }

@@ -6,6 +6,8 @@ mod native;
 mod operand;
 mod ways;
 
+pub(crate) use ways::emulated;
+
 use crate::{DecodeError, DecodedInstruction};
 use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction, InstructionInfoFactory};
 

@@ -64,6 +64,7 @@ mod progress;
 mod reencode;
 mod registers;
 mod step;
+mod table;
 mod way;
 mod xsave;
 

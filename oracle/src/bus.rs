@@ -10,7 +10,7 @@ use mmiotrace_core::{AccessKind, Value, VirtAddr};
 use mmiotrace_decode::{
     AliasBus, Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, Place, native,
 };
-use std::ops::Range;
+use core::ops::Range;
 
 /// One access of device memory, as an engine would record it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,7 +87,7 @@ fn one_child(
         }
         if line == "E" {
             if let Some(number) = current.take() {
-                found(number, std::mem::take(&mut report));
+                found(number, core::mem::take(&mut report));
                 done += 1;
             }
         }

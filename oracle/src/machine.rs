@@ -7,9 +7,9 @@
 #![expect(unsafe_code, reason = "signal frames")]
 
 use crate::state::{AREA_LEN, State};
-use std::cell::UnsafeCell;
+use core::cell::UnsafeCell;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ struct Frames {
     guest: Saved,
     end: End,
     host_fs: u64,
-    slots: std::ops::Range<u64>,
+    slots: core::ops::Range<u64>,
 }
 
 #[repr(C, align(64))]
@@ -96,7 +96,7 @@ pub(crate) const FLAGS: u64 = 0xcd5;
 pub(crate) const GS_BASE: u64 = 0x3000;
 
 /// Installs the handlers; once per child. `slots` is where re-encoded code runs.
-pub(crate) fn install(slots: std::ops::Range<u64>) -> io::Result<()> {
+pub(crate) fn install(slots: core::ops::Range<u64>) -> io::Result<()> {
     const STACK_LEN: usize = 256 * 1024;
     const ARCH_GET_FS: i32 = 0x1003;
     let stack = vec![0u8; STACK_LEN].leak();
@@ -112,8 +112,8 @@ pub(crate) fn install(slots: std::ops::Range<u64>) -> io::Result<()> {
             ss_flags: 0,
             ss_size: STACK_LEN,
         };
-        libc::sigaltstack(&raw const alternate, std::ptr::null_mut());
-        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaltstack(&raw const alternate, core::ptr::null_mut());
+        let mut action: libc::sigaction = core::mem::zeroed();
         action.sa_sigaction = handler as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
         for signal in [
@@ -123,7 +123,7 @@ pub(crate) fn install(slots: std::ops::Range<u64>) -> io::Result<()> {
             libc::SIGILL,
             libc::SIGFPE,
         ] {
-            if libc::sigaction(signal, &raw const action, std::ptr::null_mut()) != 0 {
+            if libc::sigaction(signal, &raw const action, core::ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
             }
         }
@@ -151,7 +151,7 @@ pub(crate) fn run(state: &mut State) -> End {
         frames.guest.gregs[libc::REG_RIP as usize] = state.registers.rip as i64;
         frames.guest.gregs[libc::REG_EFL as usize] = (state.registers.rflags & FLAGS) as i64;
         MODE.store(ENTER, Ordering::SeqCst);
-        std::arch::asm!("int3");
+        core::arch::asm!("int3");
         let frames = &*SHARED.0.get();
         state.area.0 = frames.guest.area;
         for (value, index) in state.registers.gpr.iter_mut().zip(ORDER) {
@@ -173,7 +173,7 @@ extern "C" fn handler(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::
     // SAFETY: The kernel gives a valid frame; see `Shared` for the rest. First of all the alignment
     // check goes off, which a guest may have set and which the kernel leaves on.
     unsafe {
-        std::arch::asm!("pushfq", "and dword ptr [rsp], 0xfffbffff", "popfq");
+        core::arch::asm!("pushfq", "and dword ptr [rsp], 0xfffbffff", "popfq");
         let frames = &mut *SHARED.0.get();
         restore_segments(frames.host_fs);
         let context = &mut *context.cast::<libc::ucontext_t>();
@@ -228,7 +228,7 @@ unsafe fn restore_segments(fs_base: u64) {
         // SAFETY: The system call `arch_prctl`, without the C library, which could look at the
         // thread's own data before that is back.
         unsafe {
-            std::arch::asm!(
+            core::arch::asm!(
                 "syscall",
                 inout("rax") libc::SYS_arch_prctl => _,
                 in("rdi") code,
@@ -254,7 +254,7 @@ unsafe fn keep(machine: &libc::mcontext_t, saved: &mut Saved) {
     // SAFETY: The frame's area is as long as it says.
     unsafe {
         let len = area_len(machine);
-        std::ptr::copy_nonoverlapping(machine.fpregs.cast::<u8>(), saved.area.as_mut_ptr(), len);
+        core::ptr::copy_nonoverlapping(machine.fpregs.cast::<u8>(), saved.area.as_mut_ptr(), len);
     }
 }
 
@@ -271,7 +271,7 @@ unsafe fn put(machine: &mut libc::mcontext_t, saved: &Saved) {
     unsafe {
         let len = area_len(machine);
         let area = machine.fpregs.cast::<u8>();
-        std::ptr::copy_nonoverlapping(saved.area.as_ptr(), area, 464);
-        std::ptr::copy_nonoverlapping(saved.area.as_ptr().add(512), area.add(512), len - 512);
+        core::ptr::copy_nonoverlapping(saved.area.as_ptr(), area, 464);
+        core::ptr::copy_nonoverlapping(saved.area.as_ptr().add(512), area.add(512), len - 512);
     }
 }

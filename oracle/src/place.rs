@@ -87,14 +87,14 @@ impl Region {
     pub(crate) fn load(&self, into: &mut [u8]) {
         let len = into.len().min(REGION_LEN);
         // SAFETY: The alias is mapped for `REGION_LEN` bytes for good, and no reference to it exists.
-        unsafe { std::ptr::copy_nonoverlapping(self.alias, into.as_mut_ptr(), len) };
+        unsafe { core::ptr::copy_nonoverlapping(self.alias, into.as_mut_ptr(), len) };
     }
 
     /// Replaces the contents.
     pub(crate) fn store(&self, from: &[u8]) {
         let len = from.len().min(REGION_LEN);
         // SAFETY: As in `load`.
-        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.alias, len) };
+        unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), self.alias, len) };
     }
 
     pub(crate) fn protect(&self, protection: Protection) {
@@ -141,7 +141,7 @@ impl Place {
                 private | libc::MAP_FIXED_NOREPLACE,
                 -1,
             )?;
-            std::ptr::write_bytes(code, 0xcc, PAGE as usize);
+            core::ptr::write_bytes(code, 0xcc, PAGE as usize);
             map(0, SLOTS_LEN, all, private, -1)?
         };
         Ok(Self { a, b, slots })
@@ -153,8 +153,8 @@ impl Place {
         // SAFETY: The page is mapped for good, 15 bytes and more remain behind `CODE`; nothing runs
         // there now. The signal that leads there serialises.
         unsafe {
-            std::ptr::write_bytes(code, 0xcc, 32);
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), code, bytes.len().min(15));
+            core::ptr::write_bytes(code, 0xcc, 32);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), code, bytes.len().min(15));
         }
     }
 

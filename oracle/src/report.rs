@@ -2,7 +2,7 @@
 
 use mmiotrace_decode::{Context, Reason};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 /// What kind of disagreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use crate::report::{Category, Report, Status};
 use iced_x86::Code;
 use mmiotrace_decode::{Context, Decoder};
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
+use core::fmt;
 
 /// What a run over many encodings has shown.
 #[derive(Clone, Debug, Default)]

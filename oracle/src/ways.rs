@@ -10,7 +10,7 @@ use crate::trial::{Bench, Outcome, Setup, Trial};
 use iced_x86::RflagsBits;
 use mmiotrace_core::AccessKind;
 use mmiotrace_decode::{Context, DecodedAccess, Progress, Stop, Way};
-use std::ops::Range;
+use core::ops::Range;
 
 /// How many elements of a string instruction are done at once: few, so that it has to go on.
 const CHUNK: u32 = 3;

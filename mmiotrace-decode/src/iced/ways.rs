@@ -18,15 +18,15 @@ pub(super) fn ways(
         return [Way::Cannot(reason); 2];
     }
     if decoded.operation != Operation::Native {
-        return emulated(decoded);
+        return emulated(decoded.operation);
     }
-    [native(decoded), stepped(instruction, factory, decoded)]
+    [native(instruction, decoded), stepped(instruction, factory, decoded)]
 }
 
 /// What the executor computes. Where the CPU leaves flags behind that the SDM does not define, a
 /// process asks the CPU itself.
-pub(crate) const fn emulated(decoded: &DecodedInstruction) -> [Way; 2] {
-    let process = if decoded.operation.leaves_flags_to_the_cpu() {
+pub(crate) const fn emulated(operation: Operation) -> [Way; 2] {
+    let process = if operation.leaves_flags_to_the_cpu() {
         Way::Bounce
     } else {
         Way::Emulate
@@ -72,15 +72,13 @@ fn is_near_branch(instruction: &Instruction) -> bool {
 
 /// In a process: on a buffer where the operand is accessed whole, once and with a width that one
 /// instruction can move; else on the alias.
-const fn native(decoded: &DecodedInstruction) -> Way {
+fn native(instruction: &Instruction, decoded: &DecodedInstruction) -> Way {
     let whole = matches!(decoded.shape, Shape::Read | Shape::Write | Shape::Update);
     let width = matches!(decoded.width, 1 | 2 | 4 | 8 | 16 | 32 | 64);
     let ordinary = decoded.flags & (flag::LOCKED | flag::NON_TEMPORAL | flag::CONDITIONAL) == 0;
-    if whole && width && ordinary {
-        Way::Bounce
-    } else {
-        Way::Alias
-    }
+    // How many bytes `movsxd r16, m` reads is for the CPU to say: 2 as documented, or 4 as measured.
+    let known = instruction.mnemonic() != M::Movsxd;
+    if whole && width && ordinary && known { Way::Bounce } else { Way::Alias }
 }
 
 /// In the kernel: a step, where moving the base register changes nothing but the address.
