@@ -12,4 +12,7 @@
 pub mod doctor;
 pub mod kmod;
 pub mod machine;
+mod merge;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod process;
 pub mod tracefs;

@@ -378,10 +378,18 @@ impl<'m> Channel<'m> {
         false
     }
 
-    /// Gives up a place in ring `number` that its dead owner will never write.
-    pub fn skip_unfinished(&self, number: u32) {
+    /// The next position that will be reserved in ring `number`; for [`Channel::skip_unfinished`].
+    #[must_use]
+    pub fn head(&self, number: u32) -> u64 {
+        self.ring(number).map_or(0, |ring| ring.head())
+    }
+
+    /// Gives up places in ring `number` that their dead owners will never write: up to the next
+    /// record, or to `end`. The caller took `end` from [`Channel::head`], and has seen since that
+    /// nobody who may write there is [inside](Self::inside).
+    pub fn skip_unfinished(&self, number: u32, end: u64) {
         if let Some(ring) = self.ring(number) {
-            ring.skip_unfinished();
+            ring.skip_unfinished(end);
         }
     }
 

@@ -58,6 +58,20 @@ struct Work<L> {
     observed: Vec<Entry<'static>>,
 }
 
+impl<L> Work<L> {
+    /// All that carrying out an instruction will ever need; allocates.
+    fn new(cache_entries: usize, platform: L) -> Self {
+        let mut decoder = Decoder::new();
+        decoder.warm_up_with(cache_entries);
+        Self {
+            decoder,
+            platform,
+            stepping: None,
+            observed: Vec::with_capacity(bus::OBSERVED),
+        }
+    }
+}
+
 /// What the engine counts, for figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -83,6 +97,7 @@ pub struct Engine<'m, P: Platform> {
     lanes: Lanes<Work<P::Lane>>,
     steps: Box<[Steps]>,
     string_elements: u32,
+    cache_entries: usize,
     faults: AtomicU64,
     foreign: AtomicU64,
     blind: AtomicU64,
@@ -106,16 +121,8 @@ impl<'m, P: Platform> Engine<'m, P> {
             channel,
             regions: RegionTable::new(config.regions),
             blinds: Blinds::new(),
-            lanes: Lanes::new(config.lanes, || {
-                let mut decoder = Decoder::new();
-                decoder.warm_up_with(config.cache_entries);
-                Work {
-                    decoder,
-                    platform: lane(),
-                    stepping: None,
-                    observed: Vec::with_capacity(bus::OBSERVED),
-                }
-            }),
+            lanes: Lanes::new(config.lanes, || Work::new(config.cache_entries, lane())),
+            cache_entries: config.cache_entries,
             steps: (0..contexts).map(|_| Steps::new()).collect(),
             string_elements: config.string_elements,
             faults: AtomicU64::new(0),

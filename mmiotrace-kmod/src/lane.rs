@@ -41,6 +41,22 @@ impl<T> Lanes<T> {
         }
     }
 
+    /// Makes lanes anew that were in use when this process was forked (or all of them): their users
+    /// exist in the parent only, and may have left them half changed. What they held is leaked.
+    ///
+    /// # Safety
+    /// No other thread exists, and this one uses no lane.
+    pub(crate) unsafe fn renew(&self, all: bool, mut make: impl FnMut(u32) -> T) {
+        for (number, slot) in (0..).zip(&self.slots) {
+            if all || slot.taken.load(Ordering::Relaxed) != 0 {
+                // SAFETY: by the contract nobody looks at the value. The old one is not dropped,
+                // because it may not be whole.
+                unsafe { slot.value.get().write(make(number)) };
+                slot.taken.store(0, Ordering::Release);
+            }
+        }
+    }
+
     /// The lane that was parked under `number`.
     ///
     /// # Safety

@@ -67,5 +67,9 @@ pub enum Error {
 }
 
 fn hint(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::PermissionDenied { " (only root may capture: sudo)" } else { "" }
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        " (only root may capture: sudo)"
+    } else {
+        ""
+    }
 }

@@ -23,7 +23,6 @@ mod abi;
 mod backend;
 mod device;
 mod error;
-mod merge;
 mod options;
 mod vmalloc;
 

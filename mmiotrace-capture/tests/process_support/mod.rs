@@ -1,5 +1,7 @@
 //! What the tests of the process backend share.
 
+pub(crate) mod work;
+
 use mmiotrace_capture::process::{Process, SharedMapping, doc_example_device, map_shared};
 use mmiotrace_core::{
     Access, Blind, CaptureBackend, DrainState, Event, EventSink, Loss, Marker, Summary,
@@ -7,13 +9,13 @@ use mmiotrace_core::{
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One capture runs in a process at a time, and tests run on many threads.
-pub fn one_capture() -> MutexGuard<'static, ()> {
+pub(crate) fn one_capture() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Shared memory that stands for a device.
-pub fn device(pages: usize) -> SharedMapping {
+pub(crate) fn device(pages: usize) -> SharedMapping {
     let file = doc_example_device();
     file.set_len(pages as u64 * 4096).unwrap();
     map_shared(&file, 0, pages * 4096).unwrap()
@@ -21,16 +23,16 @@ pub fn device(pages: usize) -> SharedMapping {
 
 /// A sink that keeps everything.
 #[derive(Debug, Default)]
-pub struct Collected {
-    pub events: Vec<Event>,
-    pub markers: Vec<Vec<u8>>,
-    pub losses: Vec<Loss>,
-    pub blinds: Vec<Blind>,
-    pub lines: Vec<Vec<u8>>,
+pub(crate) struct Collected {
+    pub(crate) events: Vec<Event>,
+    pub(crate) markers: Vec<Vec<u8>>,
+    pub(crate) losses: Vec<Loss>,
+    pub(crate) blinds: Vec<Blind>,
+    pub(crate) lines: Vec<Vec<u8>>,
 }
 
 impl Collected {
-    pub fn accesses(&self) -> impl Iterator<Item = &Access> {
+    pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
         self.events.iter().filter_map(Event::as_access)
     }
 }
@@ -54,8 +56,14 @@ impl EventSink for Collected {
 }
 
 /// Stops the capture and takes all that is left of it.
-pub fn drain_all(capture: &mut Process, sink: &mut Collected) -> Summary {
+pub(crate) fn drain_all(capture: &mut Process, sink: &mut Collected) -> Summary {
     let summary = capture.stop().unwrap();
     while capture.drain(sink).unwrap().state != DrainState::Ended {}
     summary
+}
+
+/// The kernel's id of this thread.
+pub(crate) fn thread_id() -> i32 {
+    let name = std::fs::read_link("/proc/thread-self").unwrap();
+    name.file_name().unwrap().to_str().unwrap().parse().unwrap()
 }

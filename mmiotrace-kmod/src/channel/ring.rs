@@ -204,15 +204,18 @@ impl<'m> Ring<'m> {
         words
     }
 
-    /// Goes past a place that will never be written because its producer is dead: to the next
-    /// record that is written, or to the end. The caller knows that no producer of this ring is
-    /// between its reservation and its tag.
-    pub(crate) fn skip_unfinished(&self) {
-        let head = self.head.load(Ordering::Relaxed);
+    /// The next position that will be reserved.
+    pub(crate) fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    /// Goes past places below `end` that will never be written because their producers are dead: to
+    /// the next record that is written, or to `end`.
+    pub(crate) fn skip_unfinished(&self, end: u64) {
         let mut position = self.tail.load(Ordering::Relaxed);
-        // An untrusted head may lie anywhere; no more than one lap can be there.
+        // An untrusted end may lie anywhere; no more than one lap can be there.
         for _ in 0..self.capacity() {
-            if position == head || self.tag_at(position).is_some() {
+            if position == end || self.tag_at(position).is_some() {
                 break;
             }
             position = position.wrapping_add(1);

@@ -1,7 +1,7 @@
 //! Regions come and go while others are accessed.
 
-use super::Engine;
 use super::reason::ARMED_AGAIN;
+use super::{Engine, Work};
 use crate::channel::{Body, Inside, quiesce};
 use crate::platform::{Platform, Point};
 use crate::region::{PAGE, Region, RegionError, RegionId};
@@ -127,13 +127,32 @@ impl<P: Platform> Engine<'_, P> {
         self.regions.unlock(owner);
     }
 
-    /// Gives every region a new mapping number, with its MAP record: after a fork the child has
-    /// mappings of its own. In the child, which has one thread.
-    pub fn renumber(&self, platform: &P) {
+    /// In the child of a fork, which has one thread and mappings of its own: makes anew the lanes that
+    /// other threads were using (`all_lanes`: every lane), arms all pages, and gives every region a
+    /// new mapping number with its MAP record. `lane` makes the platform's part of the lane with
+    /// this number.
+    ///
+    /// # Safety
+    /// No other thread exists, and this one is not in a fault.
+    #[expect(unsafe_code, reason = "the promise cannot be checked here")]
+    pub unsafe fn after_fork(
+        &self,
+        platform: &P,
+        all_lanes: bool,
+        mut lane: impl FnMut(u32) -> P::Lane,
+    ) {
         let owner = platform.owner();
         self.regions.seize();
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.lanes.renew(all_lanes, |number| {
+                Work::new(self.cache_entries, lane(number))
+            });
+        }
         self.lock_table(platform, owner);
         self.regions.each(|id, region| {
+            self.blinds.forget(region.start.0, region.len);
+            let _ = platform.set_armed(&region, region.start, region.len, true);
             let map_id = self.channel.next_map_id();
             self.regions.set_map_id(id, map_id);
             let mapping = Mapping {

@@ -1,6 +1,6 @@
 //! From the rings of all CPUs to one sequence.
 
-use mmiotrace_core::{Blind, Event, EventSink, Loss, Marker, Timestamp};
+use mmiotrace_core::{Blind, BlindEdge, Event, EventSink, Loss, Marker, Timestamp};
 use mmiotrace_kmod::{Body, Channel, Entry, EntryBuf};
 use std::collections::BTreeMap;
 
@@ -30,18 +30,18 @@ impl Held {
 
 /// What was given to the sink.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Given {
-    pub(super) events: u64,
-    pub(super) lost: u64,
-    pub(super) blind_intervals: u64,
-    pub(super) markers: u64,
+pub(crate) struct Given {
+    pub(crate) events: u64,
+    pub(crate) lost: u64,
+    pub(crate) blind_intervals: u64,
+    pub(crate) markers: u64,
     /// Everything together, in calls of the sink.
-    pub(super) records: u64,
+    pub(crate) records: u64,
 }
 
 /// Puts records in the order of their numbers, and tells numbers that are late from lost ones.
 #[derive(Debug, Default)]
-pub(super) struct Merge {
+pub(crate) struct Merge {
     /// The number that comes next.
     next: u64,
     waiting: BTreeMap<u64, Held>,
@@ -50,18 +50,37 @@ pub(super) struct Merge {
 }
 
 impl Merge {
-    pub(super) const fn given(&self) -> Given {
+    pub(crate) const fn given(&self) -> Given {
         self.given
     }
 
     /// Begins where an earlier recorder stopped: at the lowest number that waits. What is below
     /// was given by it.
-    pub(super) fn continue_at_lowest(&mut self, channel: &Channel<'_>, buf: &mut EntryBuf) {
+    pub(crate) fn continue_at_lowest(&mut self, channel: &Channel<'_>, buf: &mut EntryBuf) {
         self.take(channel, buf);
         self.next = self
             .waiting
             .first_key_value()
             .map_or_else(|| channel.settled(), |(seq, _)| *seq);
+    }
+
+    /// Takes what is in the rings and keeps it.
+    pub(crate) fn fetch(&mut self, channel: &Channel<'_>, buf: &mut EntryBuf) {
+        let _ = self.take(channel, buf);
+    }
+
+    /// What is kept and was not given.
+    pub(crate) fn held(&self) -> Given {
+        let mut held = Given::default();
+        for one in self.waiting.values() {
+            match one {
+                Held::Event(_) => held.events += 1,
+                Held::Marker(..) => held.markers += 1,
+                Held::Blind(blind) if blind.edge == BlindEdge::Begin => held.blind_intervals += 1,
+                Held::Blind(_) | Held::Void => {}
+            }
+        }
+        held
     }
 
     /// Empties the rings; `true` where all were empty at some moment.
@@ -79,7 +98,7 @@ impl Merge {
     }
 
     /// Gives what is complete to the sink. Says whether anything may still be in the rings.
-    pub(super) fn drain(
+    pub(crate) fn drain(
         &mut self,
         channel: &Channel<'_>,
         buf: &mut EntryBuf,
@@ -109,6 +128,25 @@ impl Merge {
         empty
     }
 
+    /// Gives up what the dead will never write, so that nothing waits for them: `alive` is asked of
+    /// every owner who is inside the engine.
+    pub(crate) fn bury(&mut self, channel: &Channel<'_>, alive: impl FnMut(u64) -> bool) {
+        let _ = channel.release_dead(alive);
+        let rings = 0..channel.geometry().rings;
+        let heads: Vec<u64> = rings.clone().map(|ring| channel.head(ring)).collect();
+        // After the heads: what was reserved below them and is not written has no owner left.
+        if channel.inside().next().is_none() {
+            for (ring, head) in rings.zip(heads) {
+                channel.skip_unfinished(ring, head);
+            }
+        }
+    }
+
+    /// Whether records wait for a number that has not come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Numbers up to `end` are missing for good.
     fn lose(&mut self, end: u64, sink: &mut dyn EventSink) {
         let count = end - self.next;
@@ -132,8 +170,7 @@ impl Merge {
                 sink.event(&event);
             }
             Held::Blind(blind) => {
-                self.given.blind_intervals +=
-                    u64::from(blind.edge == mmiotrace_core::BlindEdge::Begin);
+                self.given.blind_intervals += u64::from(blind.edge == BlindEdge::Begin);
                 sink.blind(&blind);
             }
             Held::Marker(time, text) => {

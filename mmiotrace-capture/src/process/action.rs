@@ -1,0 +1,205 @@
+//! The program's own signal actions: kept beside the engine's handler, and obeyed where a signal is
+//! not the engine's.
+
+#![expect(
+    unsafe_code,
+    reason = "signal actions are pointers to functions of unknown languages"
+)]
+
+use super::Error;
+use core::mem;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use libc::{c_int, c_void, sigaction, siginfo_t, sigset_t, ucontext_t};
+
+/// The signals by which the CPU tells of an instruction: those that the engine's handler takes.
+pub(crate) const TAKEN: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
+
+/// Words of a `sigaction`: handler, mask (16 words), flags and restorer.
+const WORDS: usize = mem::size_of::<sigaction>().div_ceil(8);
+
+/// A signal action that a handler can read while another thread changes it.
+struct Kept {
+    /// Odd while it is being written.
+    version: AtomicU32,
+    words: [AtomicU64; WORDS],
+}
+
+static KEPT: [Kept; TAKEN.len()] = [const {
+    Kept {
+        version: AtomicU32::new(0),
+        words: [const { AtomicU64::new(0) }; WORDS],
+    }
+}; TAKEN.len()];
+
+/// The action of a signal, as the program wants it. Plain data: any bits are one.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union Action {
+    action: sigaction,
+    words: [u64; WORDS],
+}
+
+fn kept(signal: c_int) -> Option<&'static Kept> {
+    let at = TAKEN.iter().position(|taken| *taken == signal)?;
+    KEPT.get(at)
+}
+
+/// Keeps an action as the program's own. One caller at a time.
+fn keep(signal: c_int, action: &sigaction) {
+    let Some(kept) = kept(signal) else { return };
+    let mut all = Action { words: [0; WORDS] };
+    all.action = *action;
+    kept.version.fetch_add(1, Ordering::AcqRel);
+    // SAFETY: the union was all zero before the action was put in: every byte is initialised.
+    for (to, from) in kept.words.iter().zip(unsafe { all.words }) {
+        to.store(from, Ordering::Relaxed);
+    }
+    kept.version.fetch_add(1, Ordering::Release);
+}
+
+/// The action that the program wants for a signal that the engine takes. For handlers too.
+pub(crate) fn of_program(signal: c_int) -> Option<sigaction> {
+    let kept = kept(signal)?;
+    loop {
+        let version = kept.version.load(Ordering::Acquire);
+        let words = core::array::from_fn(|at| {
+            let word: Option<&AtomicU64> = kept.words.get(at);
+            word.map_or(0, |word| word.load(Ordering::Relaxed))
+        });
+        core::sync::atomic::fence(Ordering::Acquire);
+        if version & 1 == 0 && kept.version.load(Ordering::Relaxed) == version {
+            // SAFETY: the words were an action when they were kept, or are zero: the default.
+            return Some(unsafe { Action { words }.action });
+        }
+        core::hint::spin_loop();
+    }
+}
+
+/// Sets what the program wants for a signal that the engine takes, and gives what it wanted.
+pub(crate) fn set_of_program(signal: c_int, action: Option<&sigaction>) -> Option<sigaction> {
+    let old = of_program(signal);
+    if let Some(action) = action {
+        keep(signal, action);
+    }
+    old
+}
+
+/// Takes the signals: `handler` gets them from now on, what was there before is kept.
+pub(super) fn install(
+    handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void),
+) -> Result<(), Error> {
+    for signal in TAKEN {
+        let ours = ours(handler);
+        // SAFETY: both actions are whole, and the handler is fit for these signals.
+        let mut old: sigaction = unsafe { mem::zeroed() };
+        // SAFETY: as above.
+        if unsafe { libc::sigaction(signal, &raw const ours, &raw mut old) } != 0 {
+            return Err(Error::last("install a signal handler"));
+        }
+        if old.sa_sigaction != ours.sa_sigaction {
+            keep(signal, &old);
+        }
+    }
+    Ok(())
+}
+
+/// Takes the signals again where the program has put its own handlers in the engine's place.
+/// Whether it had.
+pub(super) fn reinstall(handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) -> bool {
+    let mut displaced = false;
+    for signal in TAKEN {
+        // SAFETY: the action is ours to be written.
+        let mut now: sigaction = unsafe { mem::zeroed() };
+        // SAFETY: as above; nothing is installed.
+        let asked = unsafe { libc::sigaction(signal, core::ptr::null(), &raw mut now) };
+        displaced |= asked == 0 && now.sa_sigaction != ours(handler).sa_sigaction;
+    }
+    displaced && install(handler).is_ok()
+}
+
+fn ours(handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) -> sigaction {
+    // SAFETY: all bits zero is an action.
+    let mut action: sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = handler as *const () as usize;
+    // The engine's own code may fault in the handler: the same signals must come then, and nothing
+    // else may.
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    // SAFETY: the mask is part of the action.
+    unsafe {
+        libc::sigfillset(&raw mut action.sa_mask);
+        for signal in TAKEN {
+            libc::sigdelset(&raw mut action.sa_mask, signal);
+        }
+    }
+    action
+}
+
+/// Gives a signal to the program, as the kernel would have: by its handler, or by its death.
+///
+/// # Safety
+/// Called from the engine's handler, which returns to the kernel afterwards; `info` and `context`
+/// are what the program is to see, `mask` is the interrupted code's.
+pub(super) unsafe fn pass_on(
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut ucontext_t,
+    mask: &sigset_t,
+) {
+    let action = of_program(signal).filter(|action| {
+        // The kernel does not let the CPU's own signals be ignored.
+        action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
+    });
+    let Some(action) = action else {
+        // SAFETY: the caller's promise.
+        return unsafe { die_of(signal, info, mask) };
+    };
+    if action.sa_flags & libc::SA_RESETHAND != 0 {
+        // SAFETY: all bits zero is the default action.
+        let default = unsafe { mem::zeroed() };
+        keep(signal, &default);
+    }
+    let mut inside = *mask;
+    // SAFETY: sets of ours; the handler's type is told by its flags (sigaction(2)).
+    unsafe {
+        for number in 1..=64 {
+            if libc::sigismember(&raw const action.sa_mask, number) == 1 {
+                libc::sigaddset(&raw mut inside, number);
+            }
+        }
+        if action.sa_flags & libc::SA_NODEFER == 0 {
+            libc::sigaddset(&raw mut inside, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const inside, core::ptr::null_mut());
+        if action.sa_flags & libc::SA_SIGINFO != 0 {
+            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
+                mem::transmute(action.sa_sigaction);
+            handler(signal, info, context.cast());
+        } else {
+            let handler: extern "C" fn(c_int) = mem::transmute(action.sa_sigaction);
+            handler(signal);
+        }
+    }
+}
+
+/// Ends the process by this signal, as if nobody had handled it.
+///
+/// # Safety
+/// As for [`pass_on`].
+unsafe fn die_of(signal: c_int, info: *mut siginfo_t, mask: &sigset_t) {
+    // SAFETY: an action of ours, all zero: the default. The signal is queued to this thread with
+    // what the kernel said of it, and comes when the mask lets it: now.
+    unsafe {
+        let default: sigaction = mem::zeroed();
+        libc::sigaction(signal, &raw const default, core::ptr::null_mut());
+        libc::syscall(
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::getpid(),
+            super::thread::id(),
+            signal,
+            info,
+        );
+        let mut open = *mask;
+        libc::sigdelset(&raw mut open, signal);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const open, core::ptr::null_mut());
+    }
+}

@@ -1,0 +1,82 @@
+//! What is to be traced.
+
+use mmiotrace_core::{PhysAddr, VirtAddr};
+use mmiotrace_kmod::PAGE;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A range of this process's memory that is to be traced: a mapping of a device, of a file, of
+/// shared memory.
+///
+/// ```
+/// use mmiotrace_capture::process::Area;
+/// use mmiotrace_core::PhysAddr;
+///
+/// let area = Area::new(0x7000_0000_0000 as *mut u8, 0x2000).with_phys(PhysAddr(0xfebc_0000));
+/// assert_eq!(area.phys(), Some(PhysAddr(0xfebc_0000)));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Area<'a> {
+    start: u64,
+    len: u64,
+    phys: Option<PhysAddr>,
+    file: Option<(BorrowedFd<'a>, u64)>,
+}
+
+impl<'a> Area<'a> {
+    /// `len` bytes from `start`, which must be the start of a page; a last page that is not whole
+    /// is traced whole.
+    #[must_use]
+    pub fn new(start: *mut u8, len: usize) -> Self {
+        Self {
+            start: start as u64,
+            len: len as u64,
+            phys: None,
+            file: None,
+        }
+    }
+
+    /// The physical address of the first byte, which records then carry. By default it is the
+    /// offset in the file that is mapped.
+    #[must_use]
+    pub const fn with_phys(mut self, phys: PhysAddr) -> Self {
+        self.phys = Some(phys);
+        self
+    }
+
+    /// The file that is mapped, and the offset of the first byte in it. Devices need it: the kernel
+    /// maps their memory a second time only from the file. By default the mapping itself is
+    /// doubled, which it allows for files and for shared memory.
+    #[must_use]
+    pub fn with_file(mut self, file: &'a impl AsFd, offset: u64) -> Self {
+        self.file = Some((file.as_fd(), offset));
+        self
+    }
+
+    /// The physical address that was given.
+    #[must_use]
+    pub const fn phys(&self) -> Option<PhysAddr> {
+        self.phys
+    }
+
+    pub(super) const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// In whole pages.
+    pub(super) const fn len(&self) -> u64 {
+        self.len.saturating_add(PAGE - 1) & !(PAGE - 1)
+    }
+
+    /// As given.
+    pub(super) const fn mapped_len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) const fn file(&self) -> Option<(BorrowedFd<'a>, u64)> {
+        self.file
+    }
+
+    pub(super) const fn virt(&self) -> VirtAddr {
+        VirtAddr(self.start)
+    }
+}

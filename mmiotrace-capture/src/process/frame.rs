@@ -1,0 +1,223 @@
+//! The registers of interrupted code, as the kernel put them on the signal stack.
+
+#![expect(unsafe_code, reason = "the kernel's structures are looked at")]
+
+use core::arch::asm;
+use libc::{greg_t, ucontext_t};
+use mmiotrace_decode::Registers;
+use mmiotrace_kmod::Frame;
+
+/// The places of the general-purpose registers in the kernel's array, by their numbers.
+const PLACES: [libc::c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
+
+/// `sw_reserved` in the legacy area, which says whether an XSAVE area follows
+/// (`arch/x86/include/uapi/asm/sigcontext.h`).
+const SOFTWARE: usize = 464;
+const MAGIC: u32 = 0x4650_5853;
+
+/// `SS_AUTODISARM` (`include/uapi/linux/signal.h`; since Linux 4.7).
+const AUTO_DISARM: libc::c_int = 1 << 31;
+
+/// A signal frame.
+#[derive(Debug)]
+pub(super) struct SignalFrame {
+    // INVARIANT: the frame of a signal that this thread is handling; nobody else looks at it while
+    // this value is alive.
+    context: *mut ucontext_t,
+    fs_base: u64,
+    gs_base: u64,
+}
+
+impl SignalFrame {
+    /// The frame of a signal that is being handled.
+    ///
+    /// # Safety
+    /// `context` is what the kernel gave to the handler that runs now. The value does not outlive
+    /// the handler, and nobody else uses the frame meanwhile.
+    pub(super) const unsafe fn new(context: *mut ucontext_t) -> Self {
+        // INVARIANT: the caller's promise.
+        Self {
+            context,
+            fs_base: 0,
+            gs_base: 0,
+        }
+    }
+
+    const fn ucontext(&self) -> &ucontext_t {
+        // SAFETY: by the invariant the frame is there, and borrowed with `self`.
+        unsafe { &*self.context }
+    }
+
+    const fn ucontext_mut(&mut self) -> &mut ucontext_t {
+        // SAFETY: as above, with `self` borrowed mutably.
+        unsafe { &mut *self.context }
+    }
+
+    pub(super) fn rip(&self) -> u64 {
+        self.get(libc::REG_RIP)
+    }
+
+    pub(super) fn set_rip(&mut self, rip: u64) {
+        self.set(libc::REG_RIP, rip);
+    }
+
+    /// The page fault's error code (Intel SDM volume 3, section 5.7).
+    pub(super) fn error_code(&self) -> u64 {
+        self.get(libc::REG_ERR)
+    }
+
+    /// The signals that were blocked in the interrupted code.
+    pub(super) const fn mask(&self) -> &libc::sigset_t {
+        &self.ucontext().uc_sigmask
+    }
+
+    /// Has the kernel forget the thread's alternate stack until the return from this handler, now and
+    /// in every handler to come: a nested fault would else begin at its top again, over the frame
+    /// of this one. Called on another stack than that one.
+    pub(super) fn disarm_stack(&mut self) {
+        let stack = &mut self.ucontext_mut().uc_stack;
+        if stack.ss_flags & (libc::SS_DISABLE | AUTO_DISARM) != 0 || stack.ss_size == 0 {
+            return;
+        }
+        // What the return from this handler will set.
+        stack.ss_flags = AUTO_DISARM;
+        let none = libc::stack_t {
+            ss_sp: core::ptr::null_mut(),
+            ss_flags: libc::SS_DISABLE,
+            ss_size: 0,
+        };
+        // SAFETY: nobody runs on the alternate stack but the frame that waits there.
+        unsafe {
+            libc::syscall(
+                libc::SYS_sigaltstack,
+                &raw const none,
+                core::ptr::null_mut::<libc::stack_t>(),
+            );
+        }
+    }
+
+    /// The thread's alternate stack as the program set it, before its own handler runs: that one may
+    /// not return.
+    pub(super) fn rearm_stack(&mut self) {
+        let stack = &mut self.ucontext_mut().uc_stack;
+        if stack.ss_flags & AUTO_DISARM == 0 {
+            return;
+        }
+        stack.ss_flags &= !AUTO_DISARM;
+        let stack = libc::stack_t {
+            ss_flags: 0,
+            ..*stack
+        };
+        // SAFETY: the stack that the program has given to the kernel itself.
+        unsafe {
+            libc::syscall(
+                libc::SYS_sigaltstack,
+                &raw const stack,
+                core::ptr::null_mut::<libc::stack_t>(),
+            );
+        }
+    }
+
+    pub(super) const fn context(&mut self) -> *mut ucontext_t {
+        self.context
+    }
+
+    fn get(&self, place: libc::c_int) -> u64 {
+        let at = usize::try_from(place).unwrap_or(usize::MAX);
+        let register = self.ucontext().uc_mcontext.gregs.get(at);
+        register.map_or(0, |register| u64::from_ne_bytes(register.to_ne_bytes()))
+    }
+
+    fn set(&mut self, place: libc::c_int, value: u64) {
+        let at = usize::try_from(place).unwrap_or(usize::MAX);
+        if let Some(register) = self.ucontext_mut().uc_mcontext.gregs.get_mut(at) {
+            *register = greg_t::from_ne_bytes(value.to_ne_bytes());
+        }
+    }
+
+    /// Reads the bases of `fs` and `gs`, for an instruction that uses them.
+    pub(super) fn load_bases(&mut self) {
+        (self.fs_base, self.gs_base) = bases();
+    }
+
+    /// The extended state, as an XSAVE area. `None` where the kernel saved only the legacy part.
+    pub(super) fn extended(&mut self) -> Option<&mut [u8]> {
+        let area = self.ucontext().uc_mcontext.fpregs.cast::<u8>();
+        if area.is_null() {
+            return None;
+        }
+        // SAFETY: the kernel points `fpregs` to at least the 512 bytes of the legacy area on the
+        // signal stack, aligned to 64 bytes; they are borrowed with the frame.
+        let software = unsafe { core::slice::from_raw_parts(area.add(SOFTWARE), 20) };
+        let word = |at: usize| {
+            let bytes = software.get(at..at + 4)?.try_into().ok()?;
+            Some(u32::from_le_bytes(bytes))
+        };
+        if word(0)? != MAGIC {
+            return None;
+        }
+        let len = usize::try_from(word(16)?).ok()?;
+        // SAFETY: with the magic in place the whole XSAVE area of `xstate_size` bytes is there.
+        Some(unsafe { core::slice::from_raw_parts_mut(area, len) })
+    }
+}
+
+impl Frame for SignalFrame {
+    fn registers(&self) -> Registers {
+        Registers {
+            gpr: PLACES.map(|place| self.get(place)),
+            rip: self.rip(),
+            rflags: self.get(libc::REG_EFL),
+            fs_base: self.fs_base,
+            gs_base: self.gs_base,
+        }
+    }
+
+    fn set_registers(&mut self, registers: &Registers) {
+        for (place, value) in PLACES.into_iter().zip(registers.gpr) {
+            self.set(place, value);
+        }
+        self.set_rip(registers.rip);
+        self.set(libc::REG_EFL, registers.rflags);
+    }
+}
+
+/// The bases of `fs` and `gs` of this thread.
+fn bases() -> (u64, u64) {
+    // AT_HWCAP2, bit 1: the instructions are allowed (`arch/x86/include/uapi/asm/hwcap2.h`).
+    // SAFETY: a call without memory of ours.
+    let allowed = unsafe { libc::getauxval(libc::AT_HWCAP2) } & 2 != 0;
+    let (mut fs, mut gs): (u64, u64) = (0, 0);
+    if allowed {
+        // SAFETY: the kernel allows both instructions, and they only write the two registers.
+        unsafe {
+            asm!("rdfsbase {}", "rdgsbase {}", out(reg) fs, out(reg) gs, options(nomem, nostack));
+        }
+    } else {
+        const GET_FS: libc::c_int = 0x1003;
+        const GET_GS: libc::c_int = 0x1004;
+        // SAFETY: both calls write one word each, which is ours.
+        unsafe {
+            libc::syscall(libc::SYS_arch_prctl, GET_FS, &raw mut fs);
+            libc::syscall(libc::SYS_arch_prctl, GET_GS, &raw mut gs);
+        }
+    }
+    (fs, gs)
+}

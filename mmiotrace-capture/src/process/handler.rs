@@ -1,0 +1,194 @@
+//! The signal handler.
+
+#![expect(unsafe_code, reason = "a signal handler gets pointers from the kernel")]
+
+use super::desk::{self, Seat, Told};
+use super::frame::SignalFrame;
+use super::home::Home;
+use super::space::UserSpace;
+use super::{action, current, life, thread};
+use core::mem;
+use libc::{c_int, c_void, siginfo_t, ucontext_t};
+use mmiotrace_core::VirtAddr;
+use mmiotrace_decode::Exception;
+use mmiotrace_kmod::{Claim, Fault, Raise};
+
+/// `si_code` of a fault on a page that is mapped without the right asked for; and on one that is
+/// not mapped (`include/uapi/asm-generic/siginfo.h`).
+const ACCESS_ERROR: c_int = 2;
+const NOT_MAPPED: c_int = 1;
+/// `si_code` of a bus error on an address that does not exist, and of a division by zero.
+const BUS_ADDRESS: c_int = 2;
+const DIVIDED_BY_ZERO: c_int = 1;
+/// Bits of the page fault's error code (Intel SDM volume 3, section 5.7).
+const ERROR_WRITE: u64 = 1 << 1;
+const ERROR_FETCH: u64 = 1 << 4;
+
+/// What the program is to be told instead of being returned to.
+enum Outcome {
+    Return,
+    /// The signal as it came.
+    AsItCame,
+    /// Another.
+    Signal(Told),
+}
+
+/// Handles the signals of [`action::TAKEN`].
+///
+/// It begins on whatever stack the thread has for signals, and does everything but the first look
+/// on a stack of its own.
+pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel gives both to a handler with SA_SIGINFO; this is it.
+    let (told, mut frame) = unsafe {
+        let told = Told {
+            signal,
+            code: (*info).si_code,
+            address: (*info).si_addr() as u64,
+        };
+        (told, SignalFrame::new(context.cast::<ucontext_t>()))
+    };
+    let thread = thread::id();
+    // A fault in the engine's own code comes on the engine's own stack already.
+    if let Some(landing) = current::recover(frame.rip()) {
+        desk::note(thread, told);
+        frame.set_rip(landing);
+        return;
+    }
+    // SAFETY: the thread's own word, which interrupted code may be about to read.
+    let error = unsafe { *libc::__errno_location() };
+    let seat = Seat::take(thread, std::thread::yield_now);
+    let mut outcome = Outcome::AsItCame;
+    // SAFETY: the handler is installed after the desks are furnished. A panic in it ends the
+    // process, as in every function of the C ABI.
+    unsafe {
+        seat.call(|| {
+            frame.disarm_stack();
+            outcome = current::with(|home| match home {
+                Some(home) => on_fault(home, &told, &mut frame, &seat),
+                None => without_capture(&told, &frame),
+            });
+        });
+    }
+    // Nothing of the engine is in use any more: the program's handler may not come back.
+    drop(seat);
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = error };
+    pass_on(outcome, &told, frame, info);
+}
+
+/// Gives the program its signal, if it is to have one.
+fn pass_on(outcome: Outcome, came: &Told, mut frame: SignalFrame, info: *mut siginfo_t) {
+    let (told, mut own);
+    let info = match outcome {
+        Outcome::Return => return,
+        Outcome::AsItCame => {
+            told = *came;
+            info
+        }
+        Outcome::Signal(other) => {
+            told = other;
+            own = info_of(&told);
+            &raw mut own
+        }
+    };
+    frame.rearm_stack();
+    let mask = *frame.mask();
+    // SAFETY: this is the handler, and the frame is the kernel's.
+    unsafe { action::pass_on(told.signal, info, frame.context(), &mask) };
+}
+
+/// `siginfo_t` as the kernel fills it for a fault: signal, error number, code, and at byte 16 the
+/// address.
+#[repr(C)]
+struct FaultInfo {
+    signal: c_int,
+    error: c_int,
+    code: c_int,
+    padding: c_int,
+    address: u64,
+    rest: [u64; 13],
+}
+
+fn info_of(told: &Told) -> siginfo_t {
+    const {
+        assert!(mem::size_of::<FaultInfo>() == mem::size_of::<siginfo_t>());
+    }
+    let info = FaultInfo {
+        signal: told.signal,
+        error: 0,
+        code: told.code,
+        padding: 0,
+        address: told.address,
+        rest: [0; 13],
+    };
+    // SAFETY: same size, plain data, and the fields stand where the kernel puts them.
+    unsafe { mem::transmute(info) }
+}
+
+fn without_capture(told: &Told, frame: &SignalFrame) -> Outcome {
+    let late = told.signal == libc::SIGSEGV
+        && told.code == ACCESS_ERROR
+        && current::was_traced(told.address)
+        && life::allows(&Fault {
+            address: VirtAddr(told.address),
+            write: frame.error_code() & ERROR_WRITE != 0,
+        });
+    if late {
+        Outcome::Return
+    } else {
+        Outcome::AsItCame
+    }
+}
+
+fn on_fault(home: &Home, told: &Told, frame: &mut SignalFrame, seat: &Seat) -> Outcome {
+    if told.signal != libc::SIGSEGV || frame.error_code() & ERROR_FETCH != 0 {
+        return Outcome::AsItCame;
+    }
+    if told.code == NOT_MAPPED {
+        // Where a region is traced something is always mapped.
+        home.note_unmapped(told.address);
+        return Outcome::AsItCame;
+    }
+    if told.code != ACCESS_ERROR {
+        return Outcome::AsItCame;
+    }
+    let fault = Fault {
+        address: VirtAddr(told.address),
+        write: frame.error_code() & ERROR_WRITE != 0,
+    };
+    // SAFETY: `current::with` keeps the home alive.
+    let space = unsafe { UserSpace::in_handler(home) };
+    home.load_bases_if_used(frame);
+    match home.engine().on_page_fault(&space, frame, fault) {
+        Claim::Handled => Outcome::Return,
+        Claim::Raise(raise) => Outcome::Signal(raised(home, raise, seat, frame)),
+        _ => Outcome::AsItCame,
+    }
+}
+
+/// The signal that the program natively gets.
+fn raised(home: &Home, raise: Raise, seat: &Seat, frame: &SignalFrame) -> Told {
+    let said = seat.told();
+    let at = |address: VirtAddr| Told {
+        signal: said.map_or(libc::SIGBUS, |said| said.signal),
+        code: said.map_or(BUS_ADDRESS, |said| said.code),
+        address: address.0,
+    };
+    match (raise, said) {
+        (Raise::Memory(address) | Raise::Device(address), _) => at(address),
+        (Raise::Exception(Exception::Native), Some(said)) => {
+            let slot = home.is_slot(said.address);
+            let address = if slot {
+                frame.rip()
+            } else {
+                home.original(said.address)
+            };
+            Told { address, ..said }
+        }
+        _ => Told {
+            signal: libc::SIGFPE,
+            code: DIVIDED_BY_ZERO,
+            address: frame.rip(),
+        },
+    }
+}

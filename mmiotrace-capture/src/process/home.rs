@@ -1,0 +1,357 @@
+//! All that belongs to one capture in this process.
+
+#![expect(
+    unsafe_code,
+    reason = "mappings are made and protected; the engine's channel lives as long as its memory"
+)]
+
+use super::alias::{self, Alias};
+use super::arena::Arena;
+use super::frame::SignalFrame;
+use super::memory::ChannelMemory;
+use super::space::{ELEMENTS, UserSpace};
+use super::worker::Bell;
+use super::{Area, Error, current, life};
+use core::ops::Range;
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use mmiotrace_core::{MapId, Mapping, PhysAddr, VirtAddr};
+use mmiotrace_decode::native;
+use mmiotrace_kmod::{Channel, Config, Engine, PAGE, Region, RegionId};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Lanes of the engine: threads that are inside at one time wait beyond this.
+const LANES: u32 = 16;
+
+/// What empties the rings while somebody waits for room in them: the recorder, where it is in this
+/// process.
+pub(super) type Pump = Box<dyn Fn() + Send + Sync>;
+
+/// A region that is traced.
+#[derive(Debug)]
+struct Attached {
+    id: RegionId,
+    region: Region,
+    alias: Alias,
+}
+
+/// One capture in this process.
+pub(crate) struct Home {
+    // Dropped before the memory that it looks at.
+    engine: Engine<'static, UserSpace>,
+    memory: Arc<ChannelMemory>,
+    arena: Option<Arena>,
+    /// Where native code that may fault lies; to tell most faults apart quickly.
+    attached: Mutex<Vec<Attached>>,
+    space: AtomicI32,
+    pump: Option<Pump>,
+    /// An address of a traced region at which nothing is mapped any more.
+    unmapped: AtomicU64,
+    bell: Bell,
+}
+
+/// The list of what is traced, held.
+pub(super) struct Held {
+    // Dropped before the home that it borrows.
+    #[expect(dead_code, reason = "held, not looked at")]
+    guard: MutexGuard<'static, Vec<Attached>>,
+    home: Arc<Home>,
+}
+
+impl Held {
+    /// Lets it go.
+    pub(super) fn release(self) -> Arc<Home> {
+        Arc::clone(&self.home)
+    }
+}
+
+impl core::fmt::Debug for Home {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Home")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Home {
+    pub(super) fn new(memory: Arc<ChannelMemory>, pump: Option<Pump>) -> Result<Arc<Self>, Error> {
+        let channel = memory.channel()?;
+        // SAFETY: the channel is used by the engine only, which is dropped before the memory: both
+        // are fields of the home, in this order, and the engine gives the channel to nobody for
+        // longer than a borrow of the home.
+        let channel: Channel<'static> = unsafe { core::mem::transmute(channel) };
+        let arena = Arena::new(LANES);
+        let config = Config {
+            lanes: LANES,
+            string_elements: ELEMENTS,
+            ..Config::default()
+        };
+        let mut lane = 0u32;
+        let engine = Engine::new(channel, &config, || {
+            let native = arena.as_ref().and_then(|arena| arena.native(lane));
+            lane += 1;
+            native
+        });
+        Ok(Arc::new(Self {
+            engine,
+            memory,
+            arena,
+            attached: Mutex::new(Vec::new()),
+            space: AtomicI32::new(pid()),
+            pump,
+            unmapped: AtomicU64::new(0),
+            bell: Bell::default(),
+        }))
+    }
+
+    pub(super) const fn engine(&self) -> &Engine<'static, UserSpace> {
+        &self.engine
+    }
+
+    pub(super) fn channel(&self) -> Channel<'_> {
+        *self.engine.channel()
+    }
+
+    pub(super) const fn memory(&self) -> &Arc<ChannelMemory> {
+        &self.memory
+    }
+
+    pub(super) const fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    pub(super) fn space(&self) -> i32 {
+        self.space.load(Ordering::Relaxed)
+    }
+
+    /// Whether code can be re-encoded and run here.
+    pub(super) const fn can_execute(&self) -> bool {
+        self.arena.is_some()
+    }
+
+    pub(super) fn pump(&self) {
+        if let Some(pump) = &self.pump {
+            pump();
+        }
+    }
+
+    /// Whether somebody will still take records.
+    pub(super) fn recorder_is_alive(&self) -> bool {
+        self.pump.is_some() || life::recorder_is_alive(&self.channel())
+    }
+
+    /// Where re-encoded code runs.
+    pub(super) fn slots(&self) -> Range<u64> {
+        self.arena.as_ref().map_or(0..0, Arena::slots)
+    }
+
+    pub(super) fn is_slot(&self, address: u64) -> bool {
+        self.slots().contains(&address)
+    }
+
+    /// The address in a region that an address in its alias stands for; any other address is
+    /// itself. For signal handlers too: it waits for nobody.
+    pub(super) fn original(&self, address: u64) -> u64 {
+        let Ok(attached) = self.attached.try_lock() else {
+            return address;
+        };
+        let found = attached.iter().find_map(|attached| {
+            let offset = address.wrapping_sub(attached.region.alias);
+            (offset < attached.region.len).then(|| attached.region.start.0.wrapping_add(offset))
+        });
+        found.unwrap_or(address)
+    }
+
+    /// Nothing is mapped at an address that a fault came from.
+    pub(super) fn note_unmapped(&self, address: u64) {
+        self.unmapped.store(address, Ordering::Relaxed);
+        self.bell.ring();
+    }
+
+    /// Segment bases cost up to two system calls: only for code that uses one.
+    pub(super) fn load_bases_if_used(&self, frame: &mut SignalFrame) {
+        const PREFIXES: [u8; 2] = [0x64, 0x65];
+        let mut code = [0; 4];
+        // SAFETY: code that has just been executed; a fault is recovered.
+        let read = unsafe { native::read(frame.rip() as *const u8, &mut code) };
+        if !read || code.iter().any(|byte| PREFIXES.contains(byte)) {
+            frame.load_bases();
+        }
+    }
+
+    /// A space for one call of the engine from outside a handler.
+    fn outside(&self) -> UserSpace {
+        // SAFETY: the value is dropped before the borrow of the home ends: all callers use it in
+        // one expression or as a local variable.
+        unsafe { UserSpace::outside(self) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Attached>> {
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to trace an area.
+    ///
+    /// # Safety
+    /// The contract of [`Tracer::attach`](super::Tracer::attach).
+    pub(super) unsafe fn attach(&self, area: &Area<'_>) -> Result<RegionId, Error> {
+        let space = self.outside();
+        let mut attached = self.lock();
+        let found = alias::find(area)?;
+        // SAFETY: the caller's promise.
+        let alias = unsafe { Alias::make(area, &found)? };
+        let region = Region {
+            start: VirtAddr(area.start()),
+            len: area.len(),
+            alias: alias.start(),
+            phys: area.phys().unwrap_or(PhysAddr(found.offset)),
+            map_id: self.channel().next_map_id(),
+            tag: found.protection(),
+        };
+        let mapping = Mapping {
+            id: region.map_id,
+            phys: region.phys,
+            virt: region.start,
+            len: area.mapped_len(),
+        };
+        let id = self
+            .engine
+            .attach(&space, &region, &mapping)
+            .map_err(|source| Error::Region {
+                start: region.start,
+                source,
+            })?;
+        attached.push(Attached { id, region, alias });
+        Ok(id)
+    }
+
+    /// Ends the tracing of a region. Whether it was traced.
+    pub(super) fn detach(&self, id: RegionId) -> bool {
+        let space = self.outside();
+        let mut attached = self.lock();
+        let Some(at) = attached.iter().position(|attached| attached.id == id) else {
+            return false;
+        };
+        let gone = attached.swap_remove(at);
+        let done = self.engine.detach(&space, id).is_ok();
+        current::remember(gone.region.start.0, gone.region.len);
+        drop(gone.alias);
+        done
+    }
+
+    /// Ends the tracing of everything.
+    pub(super) fn detach_all(&self) {
+        let ids: Vec<RegionId> = self.lock().iter().map(|attached| attached.id).collect();
+        for id in ids {
+            let _ = self.detach(id);
+        }
+    }
+
+    /// The regions that share a page with a range: their numbers and their extents.
+    pub(super) fn regions_in(&self, start: u64, len: u64) -> Vec<(RegionId, Region)> {
+        let overlaps = |attached: &&Attached| attached.region.overlaps(VirtAddr(start), len);
+        let attached = self.lock();
+        let found = attached.iter().filter(overlaps);
+        found
+            .map(|attached| (attached.id, attached.region))
+            .collect()
+    }
+
+    /// Forgets the regions that somebody has unmapped behind the engine's back. Gives how many.
+    pub(super) fn forget_unmapped(&self) -> usize {
+        let space = self.outside();
+        let mut attached = self.lock();
+        let mut forgotten = 0;
+        self.unmapped.store(0, Ordering::Relaxed);
+        attached.retain(|attached| {
+            let region = attached.region;
+            let found = super::maps::uniform(region.start.0, region.len);
+            // Armed pages allow nothing; blind ones what the region allowed.
+            let there = found.is_some_and(|found| found.shared) || self.is_split(&region);
+            if !there {
+                forgotten += 1;
+                let _ = self.engine.forget(&space, attached.id);
+            }
+            there
+        });
+        forgotten
+    }
+
+    /// Whether all of a region is mapped, in parts with different permissions.
+    fn is_split(&self, region: &Region) -> bool {
+        let mut at = region.start.0;
+        while at < region.end() {
+            match super::maps::at(at) {
+                Some(mapped) if mapped.shared => at = mapped.end,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    pub(super) fn has_unmapped(&self) -> bool {
+        self.unmapped.load(Ordering::Relaxed) != 0
+    }
+
+    /// Arms pages again whose time has come; gives how many wait.
+    pub(super) fn rearm(&self) -> usize {
+        let space = self.outside();
+        self.engine.rearm(&space)
+    }
+
+    pub(super) fn marker(&self, text: &[u8]) {
+        let space = self.outside();
+        self.engine.marker(&space, text);
+    }
+
+    /// In the child of a fork: its mappings are its own.
+    ///
+    /// # Safety
+    /// No other thread exists, and this one is in no handler.
+    pub(super) unsafe fn after_fork(&self) {
+        self.space.store(pid(), Ordering::Relaxed);
+        let space = self.outside();
+        let arena = self.arena.as_ref().filter(|arena| !arena.is_shared());
+        let native = |lane| arena.and_then(|arena| arena.native(lane));
+        // Code in memory that is shared with the parent would be changed under its hands.
+        // SAFETY: the caller's promise.
+        unsafe { self.engine.after_fork(&space, arena.is_none(), native) };
+        let mut attached = self.lock();
+        self.engine.each_region(&space, |id, region| {
+            if let Some(mine) = attached.iter_mut().find(|mine| mine.id == id) {
+                mine.region.map_id = region.map_id;
+            }
+        });
+    }
+
+    /// Nobody changes what is traced while this is held: the child of a fork finds the list whole.
+    pub(super) fn hold(home: &Arc<Self>) -> Held {
+        let home = Arc::clone(home);
+        // SAFETY: the guard borrows the home, which `Held` keeps alive and drops after the guard.
+        let guard = unsafe {
+            core::mem::transmute::<MutexGuard<'_, Vec<Attached>>, MutexGuard<'static, Vec<Attached>>>(
+                home.lock(),
+            )
+        };
+        Held { guard, home }
+    }
+
+    /// How many regions are traced.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// The mapping's number of a region.
+    pub(super) fn map_id(&self, id: RegionId) -> Option<MapId> {
+        let attached = self.lock();
+        let found = attached.iter().find(|attached| attached.id == id)?;
+        Some(found.region.map_id)
+    }
+}
+
+/// This process's id.
+pub(super) fn pid() -> i32 {
+    // SAFETY: a call without arguments.
+    unsafe { libc::getpid() }
+}
+
+const _: () = assert!(PAGE == 4096);

@@ -1,0 +1,86 @@
+//! The backend `process`: a program's own MMIO, captured in the program itself. No privilege, no
+//! kernel module, no debugger.
+//!
+//! A traced range stays inaccessible; every access raises SIGSEGV, whose handler carries the
+//! instruction out on a second mapping of the same memory and notes it ([`mmiotrace_kmod`] is the
+//! engine behind it). One access costs one signal. It works on any thread, at the same time, and
+//! loses nothing.
+//!
+//! ```
+//! use mmiotrace_capture::process::{Area, Options, Process};
+//! use mmiotrace_core::{CaptureBackend, DrainState};
+//! # use mmiotrace_core::{Blind, Event, EventSink, Loss, Marker};
+//! # #[derive(Default)] struct Print(u32);
+//! # impl EventSink for Print {
+//! #     fn event(&mut self, event: &Event) { println!("{event:?}"); self.0 += u32::from(event.as_access().is_some()); }
+//! #     fn marker(&mut self, _: &Marker<'_>) {}
+//! #     fn lost(&mut self, _: &Loss) {}
+//! #     fn blind(&mut self, _: &Blind) {}
+//! #     fn line(&mut self, _: &[u8]) {}
+//! # }
+//! # let mut sink = Print::default();
+//! # let file = mmiotrace_capture::process::doc_example_device();
+//! // A device: here a shared file; else /dev/uio0, /sys/bus/pci/devices/…/resource0, …
+//! let device = mmiotrace_capture::process::map_shared(&file, 0, 4096)?;
+//! let registers = device.as_ptr().cast::<u32>();
+//!
+//! let mut capture = Process::new(Options::new());
+//! capture.start()?;
+//! // SAFETY: the mapping stays, and is accessed by pointers only.
+//! let region = unsafe { capture.tracer()?.attach(&Area::new(device.as_ptr(), 4096))? };
+//! // SAFETY: mapped memory; a device wants volatile accesses.
+//! unsafe { registers.add(2).write_volatile(0x1234) };
+//! region.detach();
+//! capture.stop()?;
+//! while capture.drain(&mut sink)?.state != DrainState::Ended {}
+//! # assert_eq!(sink.0, 1);
+//! # Ok::<(), mmiotrace_capture::process::Error>(())
+//! ```
+//!
+//! # What the program notices
+//! | what | how it goes on |
+//! | --- | --- |
+//! | its own handlers for SIGSEGV, SIGBUS, SIGFPE, SIGILL | get every signal that is not the engine's, as if it were not there |
+//! | a thread that blocks SIGSEGV | refused at the start ([`Error::SignalBlocked`]); later it would be killed by an access |
+//! | alternate signal stacks | used where a thread has one; [`Tracer::enroll_thread`] gives it a large one |
+//! | `errno` | unchanged by an access |
+//! | signals while an access is carried out | wait for its end (3 µs) |
+//! | `fork` | the child is traced too, into the same capture, under its own ids |
+//! | `vfork` | as the parent; its records carry the parent's thread id unless [`Options::with_exact_threads`] |
+//! | system calls that are given a traced range | fail with EFAULT: the kernel finds no memory there |
+//! | timing | an access takes some microseconds longer |
+//!
+//! What the device does by itself (DMA, interrupts) is not seen.
+
+mod action;
+mod alias;
+mod area;
+mod arena;
+mod backend;
+mod current;
+mod desk;
+mod error;
+mod fork;
+mod frame;
+mod handler;
+mod home;
+mod life;
+mod maps;
+mod memory;
+mod options;
+mod shared;
+mod space;
+mod stack;
+mod thread;
+mod tracer;
+mod worker;
+
+pub use area::Area;
+pub use backend::Process;
+pub use error::Error;
+pub use options::{OnFull, Options, Order};
+pub use shared::{SharedMapping, map_shared};
+pub use tracer::{TracedRegion, Tracer};
+
+#[doc(hidden)]
+pub use shared::doc_example_device;

@@ -1,0 +1,123 @@
+//! Threads: their ids, and the signals they block.
+
+#![expect(
+    unsafe_code,
+    reason = "a thread-local word that a signal handler may read, and system calls"
+)]
+
+use super::Error;
+use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+// One word for each thread, in the part of thread-local memory that every thread has from its
+// first instruction: the language's own thread-local variables may allocate where this crate is in
+// a shared library.
+global_asm!(
+    ".pushsection .tbss.mmiotrace_thread, \"awT\", @nobits",
+    ".hidden mmiotrace_thread",
+    ".type mmiotrace_thread, @object",
+    ".size mmiotrace_thread, 4",
+    ".balign 4",
+    "mmiotrace_thread: .zero 4",
+    ".popsection",
+);
+
+/// Whether a child of `vfork` may be running: it has its parent's thread-local memory.
+static ASK_ALWAYS: AtomicBool = AtomicBool::new(false);
+
+/// From now on the kernel is asked for the thread's id each time.
+pub(crate) fn ask_always() {
+    ASK_ALWAYS.store(true, Ordering::Relaxed);
+}
+
+/// The kernel's id of this thread. For signal handlers too.
+pub(crate) fn id() -> i32 {
+    let known: i32;
+    // SAFETY: the word is this thread's own, and reading it changes nothing.
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr [rip + mmiotrace_thread@GOTTPOFF]",
+            "mov {known:e}, dword ptr fs:[{at}]",
+            at = out(reg) _,
+            known = out(reg) known,
+            options(nostack, readonly, preserves_flags)
+        );
+    }
+    if known != 0 && !ASK_ALWAYS.load(Ordering::Relaxed) {
+        return known;
+    }
+    // SAFETY: a call without arguments.
+    let id = unsafe { libc::syscall(libc::SYS_gettid) };
+    let id = i32::try_from(id).unwrap_or(0);
+    set(id);
+    id
+}
+
+/// Forgets the id: after a fork the thread has another.
+pub(super) fn forget() {
+    set(0);
+}
+
+fn set(id: i32) {
+    // SAFETY: the word is this thread's own.
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr [rip + mmiotrace_thread@GOTTPOFF]",
+            "mov dword ptr fs:[{at}], {id:e}",
+            at = out(reg) _,
+            id = in(reg) id,
+            options(nostack, preserves_flags)
+        );
+    }
+}
+
+/// Whether a thread exists, in any process that this one may know of. For signal handlers too.
+pub(crate) fn is_alive(thread: i32) -> bool {
+    // SAFETY: a call without memory; signal 0 is none.
+    let sent = unsafe { libc::syscall(libc::SYS_tkill, thread, 0) };
+    // Not permitted means that there is somebody. The thread's error number is the handler's to
+    // keep.
+    sent == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
+/// Fails where a thread of this process blocks SIGSEGV.
+pub(super) fn check_masks() -> Result<(), Error> {
+    let system = |what| move |source| Error::System { what, source };
+    let mut blocked: Vec<i32> = Vec::new();
+    let tasks = std::fs::read_dir("/proc/self/task").map_err(system("list threads"))?;
+    for task in tasks {
+        let task = task.map_err(system("list threads"))?;
+        // A thread that has ended meanwhile blocks nothing.
+        let Ok(status) = std::fs::read_to_string(task.path().join("status")) else {
+            continue;
+        };
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigBlk:"))
+            .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let bit = 1 << (libc::SIGSEGV - 1);
+        if mask.is_some_and(|mask| mask & bit != 0) {
+            let name = task.file_name();
+            blocked.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
+        }
+    }
+    match blocked.as_slice() {
+        [] => Ok(()),
+        [thread, more @ ..] => Err(Error::SignalBlocked {
+            thread: *thread,
+            more: !more.is_empty(),
+        }),
+    }
+}
+
+/// Unblocks SIGSEGV in this thread.
+pub(crate) fn unblock() {
+    // SAFETY: the set is ours, and initialised before it is used.
+    unsafe {
+        let mut set: libc::sigset_t = core::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGSEGV);
+        libc::sigaddset(&raw mut set, libc::SIGBUS);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, core::ptr::null_mut());
+    }
+}

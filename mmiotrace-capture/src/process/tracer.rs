@@ -1,0 +1,161 @@
+//! What a program does to have its accesses traced.
+
+#![expect(unsafe_code, reason = "the contract of `attach` is the caller's")]
+
+use super::home::Home;
+use super::memory::ChannelMemory;
+use super::{Area, Error, action, current, desk, fork, handler, thread, worker};
+use mmiotrace_core::{MapId, Marker, Timestamp};
+use mmiotrace_kmod::RegionId;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The right to say what is traced, while a capture runs in this process. Cheap to clone, and
+/// usable on any thread.
+#[derive(Clone, Debug)]
+pub struct Tracer {
+    home: Arc<Home>,
+}
+
+/// A range that is traced, until this is dropped or [detached](Self::detach).
+#[derive(Debug)]
+#[must_use = "the range is traced as long as this lives"]
+pub struct TracedRegion {
+    home: Arc<Home>,
+    id: RegionId,
+}
+
+/// Whether a text may be a marker.
+pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
+    if text.contains(&b'\n') {
+        return Err(Error::Marker("hold a line feed: it would end the record"));
+    }
+    let marker = Marker {
+        time: Timestamp::ZERO,
+        text,
+    };
+    if marker.is_reserved() {
+        return Err(Error::Marker(
+            "begin with the word that mmiotrace keeps for itself, mmiotrace1",
+        ));
+    }
+    Ok(())
+}
+
+/// Puts a capture's home in place: from here on its handler gets the signals.
+pub(super) fn move_in(home: Arc<Home>) -> Result<Tracer, Error> {
+    thread::check_masks()?;
+    desk::furnish()?;
+    if !current::set(&home) {
+        return Err(Error::Busy);
+    }
+    let started = action::install(handler::on_signal).and_then(|()| {
+        worker::start(Arc::downgrade(&home)).map_err(|source| Error::System {
+            what: "start a thread",
+            source,
+        })
+    });
+    if let Err(error) = started {
+        current::clear(&home, std::thread::yield_now);
+        return Err(error);
+    }
+    fork::follow(&home);
+    Ok(Tracer { home })
+}
+
+impl Tracer {
+    /// Joins the capture that another process records: `path` leads to its channel, as
+    /// `/proc/PID/fd/N` does.
+    ///
+    /// # Errors
+    /// Where there is no channel of this version, a capture runs here already, or a thread blocks
+    /// SIGSEGV.
+    pub fn join(path: &Path) -> Result<Self, Error> {
+        let memory = Arc::new(ChannelMemory::open(path)?);
+        move_in(Home::new(memory, None)?)
+    }
+
+    /// Begins to trace an area. Every access to it from then on is an event.
+    ///
+    /// # Errors
+    /// Where the area is not whole pages of one shared mapping, where it cannot be mapped a second
+    /// time, or where part of it is traced already. Nothing has changed then.
+    ///
+    /// # Safety
+    /// - The area stays mapped as it is until the region is detached: nobody unmaps, moves or
+    ///   protects it meanwhile.
+    /// - No Rust reference into it exists while it is traced: it is accessed by raw pointers (and
+    ///   by other languages) only. The memory is not the program's alone in any case.
+    /// - No thread that accesses it blocks SIGSEGV, or runs on a stack with less than about 16 KiB
+    ///   left that is not an alternate signal stack.
+    pub unsafe fn attach(&self, area: &Area<'_>) -> Result<TracedRegion, Error> {
+        // SAFETY: the caller's promise.
+        let id = unsafe { self.home.attach(area)? };
+        Ok(TracedRegion {
+            home: Arc::clone(&self.home),
+            id,
+        })
+    }
+
+    /// Writes a marker, at its place in the order of events.
+    ///
+    /// # Errors
+    /// Where the text holds a line feed, or begins with the reserved word.
+    pub fn marker(&self, text: &[u8]) -> Result<(), Error> {
+        check_marker(text)?;
+        self.home.marker(text);
+        Ok(())
+    }
+
+    /// Makes this thread fit for traced accesses: unblocks SIGSEGV, and gives the thread an alternate
+    /// signal stack of 64 KiB where it has a smaller one or none. The stack stays with the thread.
+    ///
+    /// # Errors
+    /// Where there is no memory for the stack.
+    pub fn enroll_thread() -> Result<(), Error> {
+        thread::unblock();
+        super::stack::enlarge()
+    }
+
+    /// Whether instructions can be re-encoded and run here. Where the system forbids executable
+    /// memory only moves, arithmetic, locked and string instructions are traced exactly; others
+    /// are blind intervals.
+    #[must_use]
+    pub fn can_execute(&self) -> bool {
+        self.home.can_execute()
+    }
+
+    /// Ends the capture in this process; what it has recorded stays with the recorder. Waits for all
+    /// accesses that are under way.
+    pub fn leave(&self) {
+        self.home.detach_all();
+        let home = &self.home;
+        current::clear(home, || {
+            home.pump();
+            std::thread::yield_now();
+        });
+    }
+
+    pub(super) const fn home(&self) -> &Arc<Home> {
+        &self.home
+    }
+}
+
+impl TracedRegion {
+    /// Ends the tracing of the region, while others may be accessing it; they go on untraced.
+    pub fn detach(self) {
+        drop(self);
+    }
+
+    /// The number of its mapping in the trace; `None` where it is no longer traced.
+    #[must_use]
+    pub fn map_id(&self) -> Option<MapId> {
+        self.home.map_id(self.id)
+    }
+}
+
+impl Drop for TracedRegion {
+    fn drop(&mut self) {
+        let _ = self.home.detach(self.id);
+    }
+}
