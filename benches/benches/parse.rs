@@ -12,12 +12,15 @@ use mmiotrace_format::{Block, Parallel, Parser, Reader, Record, RecordBuf, Step}
 fn push(trace: &[u8]) -> u64 {
     let (mut input, mut parser, mut records) = (trace, Parser::new(), 0);
     loop {
-        match parser.push(&mut input, true) {
+        // By reference: a record has 160 bytes, and moving it costs a sixth of parsing it.
+        match &parser.push(&mut input, true) {
             Step::Record(record) => {
-                black_box((&record, parser.record_position()));
+                black_box((record, parser.record_position()));
                 records += 1;
             }
-            Step::Invalid(error) => drop(black_box(error)),
+            Step::Invalid(error) => {
+                black_box(error);
+            }
             Step::NeedInput | Step::End => return records,
         }
     }
@@ -38,6 +41,16 @@ fn push_sum(trace: &[u8]) -> u64 {
     }
 }
 
+/// Every record of a trace in memory, by the iterator.
+fn records(block: Block<'_>) -> usize {
+    let mut count = 0;
+    for record in block.records() {
+        black_box(&record);
+        count += 1;
+    }
+    count
+}
+
 fn reader_lines(trace: &[u8]) -> u64 {
     let mut reader = Reader::new(trace);
     let mut lines = 0;
@@ -51,8 +64,8 @@ fn reader_lines(trace: &[u8]) -> u64 {
 fn reader(trace: &[u8]) -> u64 {
     let mut reader = Reader::new(trace);
     let mut records = 0;
-    while let Ok(Some(record)) = reader.next_record() {
-        black_box(&record);
+    while let Ok(Some(record)) = &reader.next_record() {
+        black_box(record);
         records += 1;
     }
     records
@@ -71,18 +84,17 @@ fn owned(trace: &[u8]) -> u64 {
 
 /// How many records, counted on all processors.
 fn parallel(trace: &[u8], read: bool) -> usize {
-    let work = |block: Block<'_>| block.records().map(black_box).count();
-    let mut records = 0;
-    let take = |count: usize| {
-        records += count;
+    let mut count = 0;
+    let take = |records: usize| {
+        count += records;
         ControlFlow::Continue(())
     };
     if read {
-        drop(Parallel::new().read(trace, work, take));
+        drop(Parallel::new().read(trace, records, take));
     } else {
-        Parallel::new().slice(trace, work, take);
+        Parallel::new().slice(trace, records, take);
     }
-    records
+    count
 }
 
 /// As a person would write it.
@@ -105,6 +117,7 @@ fn ratios() {
         .yardstick("plain loop", || plain_loop(&trace))
         .case("push, records and positions", || push(&trace))
         .case("push, a sum over fields", || push_sum(&trace))
+        .case("records of a slice", || records(Block::new(&trace)))
         .case("reader, lines", || reader_lines(&trace))
         .case("reader, records", || reader(&trace))
         .case("reader, owned records", || owned(&trace))

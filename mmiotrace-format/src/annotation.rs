@@ -13,7 +13,7 @@ use mmiotrace_core::{AccessKind, Blind, BlindEdge, Code, PhysAddr, Width};
 /// | `blind begin page=0xfebc0000 reason=no-base code=0f0bc3` | itself | from here on accesses to that page are not seen; `end`: seen again |
 /// | `lost n=12 seq=100-180 cpu=1` | the next record, a loss | where it happened; `seq` and `cpu` are absent where not known |
 /// | `cpu cpu=3` | all events after it | the CPU that made them; `cpu=none`: not known |
-/// | `seq seq=77` | the next event | its sequence number; each event after it has the number after; `seq=none`: not known |
+/// | `seq seq=77` | the next event | its sequence number; each event after it has the number after; `seq=none`: not known. Told where a number is not the one after, and again every 1024 events, so that lines taken out of the text show |
 /// | `lines n=3` | the next `n` markers | they are one marker, whose text has newlines between theirs; none of them is an annotation |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -76,13 +76,22 @@ impl Annotation {
     pub fn parse(text: &[u8]) -> Option<Self> {
         parse::annotation::annotation(text)
     }
+}
 
-    pub(crate) const fn blind(blind: &Blind) -> Self {
+impl From<&Blind> for Annotation {
+    fn from(blind: &Blind) -> Self {
+        let Blind {
+            edge,
+            page,
+            reason,
+            code,
+            ..
+        } = *blind;
         Self::Blind {
-            edge: blind.edge,
-            page: blind.page,
-            reason: blind.reason,
-            code: blind.code,
+            edge,
+            page,
+            reason,
+            code,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Where one line ends and the next begins.
 
+#[cfg(feature = "std")]
 use crate::blocks::{self, Cut};
 use crate::error::Fault;
 use crate::{ParseError, ParseErrorKind, Position, wrap};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
+#[cfg(feature = "std")]
+use memchr::memchr_iter;
 
 /// The longest line that is read unless another limit is set: 1 MiB. The kernel's longest is a
 /// marker of 4096 bytes (`kernel/trace/trace.c`).
@@ -110,6 +113,7 @@ impl Framer {
 
     /// The same for as many lines as there are: whole ones, and none of a record that may go on
     /// after the input.
+    #[cfg(feature = "std")]
     pub(crate) fn frame_block(&mut self, input: &[u8], end: bool) -> Frame {
         let start = self.skip(input);
         let lines = input.get(start..).unwrap_or_default();

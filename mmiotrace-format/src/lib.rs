@@ -24,6 +24,7 @@ extern crate std;
 
 mod annotation;
 mod block;
+#[cfg(feature = "std")]
 mod blocks;
 #[cfg(feature = "std")]
 mod encode;

@@ -186,11 +186,13 @@ impl Parser {
     }
 
     /// The longest line, in bytes without its ending.
+    #[cfg(feature = "std")]
     pub(crate) const fn max_line_len(&self) -> usize {
         self.framer.limit()
     }
 
     /// Whether the next input begins within a line that was too long.
+    #[cfg(feature = "std")]
     pub(crate) const fn is_skipping(&self) -> bool {
         !self.framer.at_line_start()
     }

@@ -59,6 +59,7 @@ impl RecordBuf {
     }
 
     /// The record of an event whose line has been parsed already.
+    #[cfg(feature = "std")]
     pub(crate) const fn from_event(line: Bytes, position: Position, event: Event) -> Self {
         Self {
             line,

@@ -13,6 +13,7 @@ const NUMBERS: usize = 17;
 const MAX_LEN: usize = 512;
 
 /// A record of 17 numbers cannot be spread over more lines.
+#[cfg(feature = "std")]
 pub(crate) const MAX_LINES: usize = NUMBERS;
 
 /// Which lines make one `PCIDEV` record.
@@ -39,6 +40,7 @@ pub(crate) fn extent(input: &[u8], newline: usize, end: bool) -> Extent {
 
 /// Whether `lines`, the last of the input, are the beginning of a wrapped record and what follows
 /// the input may belong to it.
+#[cfg(feature = "std")]
 pub(crate) fn may_go_on(lines: &[u8]) -> bool {
     match memchr(b'\n', lines) {
         Some(newline) => extent(lines, newline, false) == Extent::Undecided,

@@ -263,6 +263,33 @@ fn annotations_that_do_not_fit() {
     assert_eq!(last.as_access().unwrap().phys, PhysAddr(0xfd00_0010));
 }
 
+/// Numbers are told again now and then: where a line was taken out, the next one shows it.
+#[test]
+fn a_line_taken_out_of_a_numbered_trace() {
+    let events: Vec<Item> = (0..3000)
+        .map(|seq| Item::Event(wide(4).with_seq(seq)))
+        .collect();
+    let text = text_of(&events);
+    assert_eq!(Items::lifted(text.as_bytes()).0, events);
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    assert_eq!(lines.len(), 3000 + 1 + 3);
+    lines.remove(500);
+    let seqs: Vec<u64> = Items::lifted(lines.concat().as_bytes())
+        .0
+        .iter()
+        .filter_map(|item| match item {
+            Item::Event(event) => event.seq,
+            _ => None,
+        })
+        .collect();
+    let gaps: Vec<(u64, u64)> = seqs
+        .windows(2)
+        .filter(|pair| pair[1] != pair[0] + 1)
+        .map(|pair| (pair[0], pair[1]))
+        .collect();
+    assert_eq!(gaps, [(1022, 1024)]);
+}
+
 #[test]
 fn a_sink_error_is_kept() {
     struct Full;

@@ -10,19 +10,21 @@ const ZEROS: u64 = b'0' as u64 * ONES;
 pub(super) const fn decimal(number: u32) -> u64 {
     // Twice four digits, four times two, eight times one; a quotient is a product and a shift,
     // exact for numbers of that many digits.
-    let fours = number as u64 / 10_000 | (number as u64 % 10_000) << 32;
+    let (high, low) = (number / 10_000, number % 10_000);
+    let fours = high as u64 | ((low as u64) << 32);
     let hundreds = (fours.wrapping_mul(10_486) >> 20) & 0x0000_007f_0000_007f;
-    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let twos = hundreds | ((fours - 100 * hundreds) << 16);
     let tens = (twos.wrapping_mul(103) >> 10) & 0x000f_000f_000f_000f;
-    (tens | (twos - 10 * tens) << 8) + ZEROS
+    (tens | ((twos - 10 * tens) << 8)) + ZEROS
 }
 
 /// All eight hex digits, letters in lower case.
 #[inline(always)]
 pub(super) const fn hex(number: u32) -> u64 {
-    let fours = (number as u64 | (number as u64) << 16) & 0x0000_ffff_0000_ffff;
-    let twos = (fours | fours << 8) & 0x00ff_00ff_00ff_00ff;
-    let nibbles = (twos | twos << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let number = number as u64;
+    let fours = (number | (number << 16)) & 0x0000_ffff_0000_ffff;
+    let twos = (fours | (fours << 8)) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (twos | (twos << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
     // From 10 up, six more reach the next nibble.
     let letters = ((nibbles + 6 * ONES) >> 4) & ONES;
     (nibbles + ZEROS + letters * (b'a' - b'0' - 10) as u64).swap_bytes()

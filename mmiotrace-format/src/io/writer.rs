@@ -11,6 +11,10 @@ use std::vec::Vec;
 /// Bytes gathered before they go to the sink.
 const CAPACITY: usize = 64 * 1024;
 
+/// After how many events the sequence number is told again though it is the expected one: a reader
+/// counts the events between, and so notices where lines have been taken out of the text.
+const SEQ_EVERY: u32 = 1024;
+
 /// Writes lines, records and events as 20070824 text. Does its own buffering;
 /// [`flush`](Self::flush) or [`into_inner`](Self::into_inner) hands on what is left.
 ///
@@ -38,6 +42,8 @@ pub struct Writer<W: Write> {
     cpu: Option<u32>,
     /// The number that a reader takes the next event to have.
     next_seq: Option<u64>,
+    /// How many events ago it was told the number.
+    since_seq: u32,
 }
 
 impl<W: Write> Writer<W> {
@@ -51,6 +57,7 @@ impl<W: Write> Writer<W> {
             error: None,
             cpu: None,
             next_seq: None,
+            since_seq: 0,
         }
     }
 
@@ -181,8 +188,11 @@ impl<W: Write> Writer<W> {
             self.cpu = event.cpu;
             self.put_annotation(event.time, &Annotation::Cpu { cpu: event.cpu });
         }
-        if self.next_seq != event.seq {
+        self.since_seq = self.since_seq.saturating_add(1);
+        let told_long_ago = event.seq.is_some() && self.since_seq >= SEQ_EVERY;
+        if self.next_seq != event.seq || told_long_ago {
             self.put_annotation(event.time, &Annotation::Seq { seq: event.seq });
+            self.since_seq = 0;
         }
         self.next_seq = event.seq.map(|seq| seq.wrapping_add(1));
     }
@@ -273,7 +283,7 @@ impl<W: Write> EventSink for Writer<W> {
     }
 
     fn blind(&mut self, blind: &Blind) {
-        self.put_annotation(blind.time, &Annotation::blind(blind));
+        self.put_annotation(blind.time, &Annotation::from(blind));
     }
 
     fn line(&mut self, line: &[u8]) {
