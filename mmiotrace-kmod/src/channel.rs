@@ -393,6 +393,29 @@ impl<'m> Channel<'m> {
         }
     }
 
+    /// Writes a marker, for one who only marks: `owner` as [`Platform::owner`](crate::Platform::owner)
+    /// has it. `false` where there is no room now: nothing was written or counted.
+    #[must_use]
+    pub fn mark(&self, owner: u64, time: Timestamp, pid: i32, text: &[u8]) -> bool {
+        let Some(inside) = Inside::enter(self, owner) else {
+            return false;
+        };
+        let seq = self.next_sequence();
+        let stamp = Stamp {
+            seq,
+            time,
+            pid,
+            ..Stamp::default()
+        };
+        let entry = |body| Entry { stamp, body };
+        let done = self.push(inside.id(), &entry(Body::Marker(text)));
+        // The number is taken: something must say that nothing is missing.
+        if !done && !self.push(inside.id(), &entry(Body::Void)) {
+            self.count_lost(inside.id());
+        }
+        done
+    }
+
     /// How many records found no room, in all rings.
     #[must_use]
     pub fn lost(&self) -> u64 {

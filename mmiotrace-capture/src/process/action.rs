@@ -75,15 +75,6 @@ pub(crate) fn of_program(signal: c_int) -> Option<sigaction> {
     }
 }
 
-/// Sets what the program wants for a signal that the engine takes, and gives what it wanted.
-pub(crate) fn set_of_program(signal: c_int, action: Option<&sigaction>) -> Option<sigaction> {
-    let old = of_program(signal);
-    if let Some(action) = action {
-        keep(signal, action);
-    }
-    old
-}
-
 /// Takes the signals: `handler` gets them from now on, what was there before is kept.
 pub(super) fn install(
     handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void),

@@ -3,7 +3,7 @@
 use super::home::{Home, pid};
 use super::memory::ChannelMemory;
 use super::tracer::{check_marker, move_in};
-use super::{Error, Options, Tracer, current, thread};
+use super::{Error, Options, Tracer, thread};
 use crate::machine::{PciIds, PciInventory, Root};
 use crate::merge::Merge;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
@@ -167,10 +167,4 @@ impl Drop for Process {
             }
         }
     }
-}
-
-/// Whether a capture runs in this process.
-#[must_use]
-pub(crate) fn is_running() -> bool {
-    current::with(|home| home.is_some())
 }

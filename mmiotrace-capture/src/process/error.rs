@@ -73,6 +73,17 @@ pub enum Error {
     /// The shared memory is no channel of this version.
     #[error("{0}")]
     Channel(#[from] mmiotrace_kmod::ChannelError),
+    /// No such program.
+    #[error("{0}: no such program")]
+    NoProgram(String),
+    /// The program cannot be traced by preloading a library.
+    #[error("{program}: cannot be traced in user space: {why}")]
+    NotTraceable {
+        /// The program.
+        program: String,
+        /// Why.
+        why: &'static str,
+    },
     /// The marker's text cannot be one.
     #[error("a marker must not {0}")]
     Marker(&'static str),

@@ -7,7 +7,7 @@
 
 use super::home::{Held, Home};
 use super::{current, desk, thread, worker};
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 /// The home of the capture that runs, found without its handler.

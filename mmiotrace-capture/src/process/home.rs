@@ -38,9 +38,9 @@ struct Attached {
 pub(crate) struct Home {
     // Dropped before the memory that it looks at.
     engine: Engine<'static, UserSpace>,
+    #[expect(dead_code, reason = "kept alive for the engine")]
     memory: Arc<ChannelMemory>,
     arena: Option<Arena>,
-    /// Where native code that may fault lies; to tell most faults apart quickly.
     attached: Mutex<Vec<Attached>>,
     space: AtomicI32,
     pump: Option<Pump>,
@@ -109,10 +109,6 @@ impl Home {
 
     pub(super) fn channel(&self) -> Channel<'_> {
         *self.engine.channel()
-    }
-
-    pub(super) const fn memory(&self) -> &Arc<ChannelMemory> {
-        &self.memory
     }
 
     pub(super) const fn bell(&self) -> &Bell {
@@ -244,16 +240,6 @@ impl Home {
         for id in ids {
             let _ = self.detach(id);
         }
-    }
-
-    /// The regions that share a page with a range: their numbers and their extents.
-    pub(super) fn regions_in(&self, start: u64, len: u64) -> Vec<(RegionId, Region)> {
-        let overlaps = |attached: &&Attached| attached.region.overlaps(VirtAddr(start), len);
-        let attached = self.lock();
-        let found = attached.iter().filter(overlaps);
-        found
-            .map(|attached| (attached.id, attached.region))
-            .collect()
     }
 
     /// Forgets the regions that somebody has unmapped behind the engine's back. Gives how many.

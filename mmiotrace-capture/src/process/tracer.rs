@@ -135,10 +135,6 @@ impl Tracer {
             std::thread::yield_now();
         });
     }
-
-    pub(super) const fn home(&self) -> &Arc<Home> {
-        &self.home
-    }
 }
 
 impl TracedRegion {

@@ -1,4 +1,5 @@
 //! What the tests of the process backend share.
+#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
 pub(crate) mod work;
 

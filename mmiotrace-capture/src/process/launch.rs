@@ -1,0 +1,236 @@
+//! The backend for programs as they are: recorder here, capture in a child process.
+
+use super::home::pid;
+use super::life;
+use super::memory::ChannelMemory;
+use super::program::Program;
+use super::tracer::check_marker;
+use super::{Error, Options, space, thread};
+use crate::machine::{PciIds, PciInventory, Root};
+use crate::merge::Merge;
+use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
+use mmiotrace_kmod::EntryBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+
+/// The environment variable that leads the preloaded library to the channel.
+pub const CHANNEL_VARIABLE: &str = "MMIOTRACE_CHANNEL";
+/// The environment variable with the patterns of further paths to trace, one a line.
+pub const MATCH_VARIABLE: &str = "MMIOTRACE_MATCH";
+
+/// Runs a command with the capturing library preloaded, and records what it and its descendants do.
+///
+/// The capture ends when the command has ended, or at [`stop`](CaptureBackend::stop); what still
+/// runs then goes on untraced.
+#[derive(Debug)]
+pub struct Launch {
+    options: Options,
+    program: OsString,
+    arguments: Vec<OsString>,
+    patterns: Vec<String>,
+    library: PathBuf,
+    running: Option<Running>,
+    stopped: bool,
+    header: Option<String>,
+}
+
+#[derive(Debug)]
+struct Running {
+    memory: ChannelMemory,
+    merge: Merge,
+    buf: Box<EntryBuf>,
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Launch {
+    /// A backend that will run `program` with `library` (`libmmiotrace_preload.so`) preloaded.
+    pub fn new(options: Options, program: impl AsRef<OsStr>, library: impl AsRef<Path>) -> Self {
+        Self {
+            options,
+            program: program.as_ref().to_owned(),
+            arguments: Vec::new(),
+            patterns: Vec::new(),
+            library: library.as_ref().to_owned(),
+            running: None,
+            stopped: false,
+            header: None,
+        }
+    }
+
+    /// The command's arguments.
+    #[must_use]
+    pub fn with_arguments<S: AsRef<OsStr>>(
+        mut self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let owned = arguments
+            .into_iter()
+            .map(|argument| argument.as_ref().to_owned());
+        self.arguments.extend(owned);
+        self
+    }
+
+    /// Traces also what is mapped from paths that match this pattern (`*`, `?` and `[a-z]`, over
+    /// the whole path).
+    #[must_use]
+    pub fn with_match(mut self, pattern: impl Into<String>) -> Self {
+        self.patterns.push(pattern.into());
+        self
+    }
+
+    /// How the command ended; `None` while it runs.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        self.running.as_ref().and_then(|running| running.status)
+    }
+
+    /// The command's process id, once it was started.
+    #[must_use]
+    pub fn command_pid(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.child.id())
+    }
+
+    fn command(&self, memory: &ChannelMemory) -> Result<Command, Error> {
+        let program = Program::find(&self.program)?;
+        program.check()?;
+        let library = self.library.canonicalize();
+        let mut preload = library
+            .map_err(|source| Error::System {
+                what: "find the library to preload",
+                source,
+            })?
+            .into_os_string();
+        if let Some(more) = std::env::var_os("LD_PRELOAD").filter(|more| !more.is_empty()) {
+            preload.push(":");
+            preload.push(more);
+        }
+        let channel = format!("/proc/{}/fd/{}", pid(), memory.file().as_raw_fd());
+        let mut command = Command::new(program.path());
+        command
+            .args(&self.arguments)
+            .env("LD_PRELOAD", preload)
+            .env(CHANNEL_VARIABLE, channel)
+            .env(MATCH_VARIABLE, self.patterns.join("\n"));
+        Ok(command)
+    }
+}
+
+impl Running {
+    /// Whether the command has ended; notes how.
+    fn has_ended(&mut self) -> bool {
+        if self.status.is_none() {
+            // An error here means that somebody else has waited for the child: it has ended.
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status.is_some()
+    }
+}
+
+impl CaptureBackend for Launch {
+    type Error = Error;
+
+    fn start(&mut self) -> Result<(), Error> {
+        if self.running.is_some() {
+            return Err(Error::Busy);
+        }
+        let memory = ChannelMemory::create(self.options.geometry(), self.options.channel())?;
+        memory
+            .channel()?
+            .set_recorder(u64::from(pid().unsigned_abs()), 0);
+        let mut command = self.command(&memory)?;
+        if self.options.header {
+            let root = Root::system();
+            self.header = Some(PciInventory::read(&root).header_lines(&PciIds::read(&root)));
+        }
+        let child = command.spawn().map_err(|source| Error::System {
+            what: "run the command",
+            source,
+        })?;
+        self.stopped = false;
+        self.running = Some(Running {
+            memory,
+            merge: Merge::default(),
+            buf: Box::default(),
+            child,
+            status: None,
+        });
+        Ok(())
+    }
+
+    fn drain(&mut self, sink: &mut dyn EventSink) -> Result<Drained, Error> {
+        if let Some(header) = self.header.take() {
+            header.lines().for_each(|line| sink.line(line.as_bytes()));
+        }
+        let Some(running) = &mut self.running else {
+            return Ok(Drained {
+                records: 0,
+                state: DrainState::Ended,
+            });
+        };
+        // Before the rings are looked at: what it wrote before it ended is then seen.
+        let ended = running.has_ended() || self.stopped;
+        let channel = running.memory.channel()?;
+        channel.beat(space::now());
+        let before = running.merge.given().records;
+        let mut empty = running.merge.drain(&channel, &mut running.buf, sink);
+        let nothing = running.merge.given().records == before;
+        if nothing && (ended || running.merge.is_waiting() || !empty) {
+            // Somebody may have been killed in the middle of a record.
+            running.merge.bury(&channel, life::owner_is_alive);
+            empty = running.merge.drain(&channel, &mut running.buf, sink);
+        }
+        let records = running.merge.given().records - before;
+        let state = match (ended && records == 0, empty) {
+            (true, _) => DrainState::Ended,
+            (false, true) => DrainState::Idle,
+            (false, false) => DrainState::Pending,
+        };
+        if state == DrainState::Ended {
+            channel.close();
+        }
+        Ok(Drained { records, state })
+    }
+
+    fn marker(&mut self, text: &[u8]) -> Result<(), Error> {
+        check_marker(text)?;
+        let running = self.running.as_ref().ok_or(Error::NotRunning)?;
+        let channel = running.memory.channel()?;
+        let owner = u64::from(pid().unsigned_abs()) << 32 | u64::from(thread::id().unsigned_abs());
+        for _ in 0..1000 {
+            if channel.mark(owner, space::now(), thread::id(), text) {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        Err(Error::Marker("come while the rings are full (drain them)"))
+    }
+
+    fn stop(&mut self) -> Result<Summary, Error> {
+        let running = self.running.as_ref().ok_or(Error::NotRunning)?;
+        let channel = running.memory.channel()?;
+        channel.close();
+        self.stopped = true;
+        let (given, held) = (running.merge.given(), running.merge.held());
+        let mut summary = Summary::default();
+        summary.events = given.events + held.events;
+        summary.lost = given.lost.max(channel.lost());
+        summary.blind_intervals = given.blind_intervals + held.blind_intervals;
+        summary.markers = given.markers + held.markers;
+        Ok(summary)
+    }
+}
+
+impl Drop for Launch {
+    fn drop(&mut self) {
+        let channel = self
+            .running
+            .as_ref()
+            .map(|running| running.memory.channel());
+        if let Some(Ok(channel)) = channel {
+            channel.close();
+        }
+    }
+}
