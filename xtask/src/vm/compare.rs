@@ -183,6 +183,30 @@ pub(crate) fn compare<'a>(
     report
 }
 
+/// Compares a trace with the stretch of the log that begins where the trace's first access is, and
+/// is as long as the trace.
+pub(crate) fn stretch(log: &DeviceLog, trace: &[TraceAccess], windows: &[Range]) -> Report {
+    let all: Vec<&DeviceAccess> = log
+        .between(None, None)
+        .filter(|access| windows.iter().any(|window| window.contains(&access.phys)))
+        .collect();
+    // A write's value is made once; a read's is not.
+    let first_write = trace.iter().position(|access| access.write).unwrap_or(0);
+    let begin = trace.get(first_write).and_then(|first| {
+        let value = first
+            .value
+            .as_ref()?
+            .iter()
+            .rev()
+            .fold(0, |all, byte| all << 8 | u64::from(*byte));
+        all.iter()
+            .position(|access| access.write && access.phys == first.phys && access.value == value)
+    });
+    let begin = begin.unwrap_or(0).saturating_sub(first_write);
+    let part = all.into_iter().skip(begin).take(trace.len());
+    compare(log, part, trace, windows)
+}
+
 /// QEMU cuts an access that is wider than the device's implementation and logs the pieces. The
 /// widths that a region's log shows tell how.
 #[derive(Debug, Default)]
@@ -326,7 +350,7 @@ mod tests {
             names: vec!["x".into()],
             entries: Vec::new(),
         };
-        compare(&log, device.iter(), trace, &[0..0x1000])
+        compare(&log, device.iter(), trace, core::slice::from_ref(&(0..0x1000)))
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod devices;
 pub(crate) mod error;
 mod headers;
 mod initrd;
+mod judges;
 mod kernel;
 mod module;
 mod options;

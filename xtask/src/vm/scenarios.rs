@@ -1,6 +1,7 @@
 //! What is tried in the machines.
 
 use super::error::Result;
+use super::judges;
 use super::test::Evidence;
 
 /// One boot: devices, what the guest does, and how it is judged.
@@ -19,11 +20,11 @@ pub(crate) struct Scenario {
     pub(crate) judge: fn(&Evidence) -> Result<()>,
 }
 
-/// A device alone: its driver is loaded, works and is unloaded.
-const fn alone(
+const fn scenario(
     name: &'static str,
     devices: &'static [&'static str],
     guest: &'static str,
+    judge: fn(&Evidence) -> Result<()>,
 ) -> Scenario {
     Scenario {
         name,
@@ -32,14 +33,15 @@ const fn alone(
         qemu: &[],
         append: "",
         guest,
-        limit: 90,
-        judge: Evidence::expect_exact,
+        limit: 120,
+        judge,
     }
 }
 
+/// A device alone: its driver is loaded, works and is unloaded.
 macro_rules! alone {
-    ($name:literal, $function:literal) => {
-        alone(
+    ($name:literal, $function:literal, $judge:expr) => {
+        scenario(
             $name,
             &[$name],
             concat!(
@@ -53,36 +55,84 @@ macro_rules! alone {
                 $function,
                 "_detach\nrecord_end\n"
             ),
+            $judge,
         )
     };
 }
 
 pub(crate) static SCENARIOS: &[Scenario] = &[
     Scenario {
-        name: "drivers",
         quick: true,
-        devices: &[
-            "e1000",
-            "edu",
-            "nvme",
-            "ahci",
-            "xhci",
-            "intel-hda",
-            "virtio-blk",
-        ],
-        qemu: &[],
-        append: "",
-        guest: include_str!("guest/scenarios/drivers.sh"),
-        limit: 120,
-        judge: Evidence::expect_exact,
+        ..scenario(
+            "drivers",
+            &[
+                "e1000",
+                "edu",
+                "nvme",
+                "ahci",
+                "xhci",
+                "intel-hda",
+                "virtio-blk",
+            ],
+            include_str!("guest/scenarios/drivers.sh"),
+            judges::exact,
+        )
     },
-    alone!("e1000", "e1000"),
-    alone!("edu", "edu"),
-    alone!("nvme", "nvme"),
-    alone!("ahci", "ahci"),
-    alone!("xhci", "xhci"),
-    alone!("intel-hda", "intel_hda"),
-    alone!("virtio-blk", "virtio_blk"),
-    alone!("lsi", "lsi"),
-    alone!("shmem", "shmem"),
+    alone!("e1000", "e1000", judges::exact),
+    alone!("edu", "edu", judges::exact),
+    alone!("nvme", "nvme", judges::exact),
+    alone!("ahci", "ahci", judges::exact),
+    alone!("xhci", "xhci", judges::exact),
+    alone!("intel-hda", "intel_hda", judges::exact),
+    alone!("virtio-blk", "virtio_blk", judges::exact),
+    alone!("lsi", "lsi", judges::exact),
+    alone!("shmem", "shmem", judges::unlogged),
+    scenario(
+        "places",
+        &["lsi", "edu", "shmem"],
+        include_str!("guest/scenarios/places.sh"),
+        judges::places,
+    ),
+    scenario(
+        "nmi",
+        &["edu"],
+        include_str!("guest/scenarios/nmi.sh"),
+        judges::same_accesses,
+    ),
+    scenario(
+        "hotplug",
+        &["edu"],
+        include_str!("guest/scenarios/hotplug.sh"),
+        judges::exact,
+    ),
+    scenario(
+        "overflow",
+        &["edu", "lsi"],
+        include_str!("guest/scenarios/overflow.sh"),
+        judges::overflow,
+    ),
+    scenario(
+        "resume",
+        &["edu", "lsi"],
+        include_str!("guest/scenarios/resume.sh"),
+        judges::resumed,
+    ),
+    scenario(
+        "unload",
+        &["edu"],
+        include_str!("guest/scenarios/unload.sh"),
+        judges::stretches,
+    ),
+    scenario(
+        "premapped",
+        &["e1000"],
+        include_str!("guest/scenarios/premapped.sh"),
+        judges::exact,
+    ),
+    scenario(
+        "cost",
+        &["edu"],
+        include_str!("guest/scenarios/cost.sh"),
+        judges::cost,
+    ),
 ];

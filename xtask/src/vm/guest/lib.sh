@@ -94,26 +94,42 @@ prepare() {
     esac
 }
 
-# record_begin ARGUMENTS...: loads our module and begins to record into /out/trace; phase 1 in the
-# devices' log.
-record_begin() {
-    pci_ranges > /out/pci
-    insmod /our/mmiotrace.ko || fail "the module does not load"
+# record_start FILE ARGUMENTS...: loads our module and begins to record.
+record_start() {
+    [ -d /sys/module/mmiotrace ] || insmod /our/mmiotrace.ko || fail "the module does not load"
+    rm -f /tmp/stop
     mkfifo /tmp/stop
-    kmod_record /out/trace "$@" < /tmp/stop > /out/recorder.log 2>&1 &
+    kmod_record "$@" < /tmp/stop > /out/recorder.log 2>&1 &
     recorder=$!
     exec 3> /tmp/stop
     wait_for 10 grep -q recording /out/recorder.log || fail "no recorder: $(cat /out/recorder.log)"
+}
+
+# record_stop: ends the recording.
+record_stop() {
+    exec 3>&-
+    wait $recorder || fail "the recorder failed: $(cat /out/recorder.log)"
+    cat /out/recorder.log
+}
+
+# record_begin ARGUMENTS...: begins to record into /out/trace; phase 1 in the devices' log.
+record_begin() {
+    pci_ranges > /out/pci
+    record_start /out/trace "$@"
     phase 1
+}
+
+# record_resume: goes on where a recorder died.
+record_resume() {
+    exec 3>&-
+    record_start /out/trace resume
 }
 
 # record_end: ends the recording and removes the module; phase 2.
 record_end() {
     phase 2
     cat /dev/mmiotrace
-    exec 3>&-
-    wait $recorder || fail "the recorder failed: $(cat /out/recorder.log)"
-    cat /out/recorder.log
+    record_stop
     rmmod mmiotrace || fail "the module does not go"
 }
 
