@@ -14,6 +14,8 @@ pub enum Capture {
     Process,
     /// Our kernel module: kernel addresses.
     Kmod,
+    /// Another tool, whose log was read as a trace.
+    Imported,
 }
 
 impl Capture {
@@ -24,6 +26,7 @@ impl Capture {
             Self::Kernel => "the kernel's own tracer",
             Self::Process => "the process backend",
             Self::Kmod => "the kmod backend",
+            Self::Imported => "another tool, whose log was imported",
         }
     }
 
@@ -34,6 +37,7 @@ impl Capture {
             Self::Kernel => KERNEL,
             Self::Process => PROCESS,
             Self::Kmod => KMOD,
+            Self::Imported => IMPORTED,
         }
     }
 }
@@ -76,11 +80,15 @@ const KMOD: &[&str] = not_seen![
     "mappings made before the module was attached, early and fixed mappings (APIC), and memremap of RAM",
 ];
 
+const IMPORTED: &[&str] =
+    not_seen!["what the other tool did not log: it has no count of its losses",];
+
 /// Gathers what tells the captures apart.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Evidence {
     ours: bool,
     user_mapping: bool,
+    imported: bool,
 }
 
 /// The lowest kernel address, with 5-level page tables.
@@ -92,6 +100,11 @@ impl Evidence {
         self.ours = true;
     }
 
+    /// The text of a marker of somebody else's. An import begins with one that says so.
+    pub(super) fn marker(&mut self, text: &[u8]) {
+        self.imported |= text.starts_with(b"import: ");
+    }
+
     pub(super) const fn pid(&mut self, pid: i32) {
         self.ours |= pid != 0;
     }
@@ -101,6 +114,9 @@ impl Evidence {
     }
 
     pub(super) const fn capture(self) -> Capture {
+        if self.imported {
+            return Capture::Imported;
+        }
         match (self.ours, self.user_mapping) {
             (false, _) => Capture::Kernel,
             (true, true) => Capture::Process,

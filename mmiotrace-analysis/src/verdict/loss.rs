@@ -102,6 +102,7 @@ pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
                 "capture again with a buffer that holds all of it: echo {kb} > /sys/kernel/tracing/buffer_size_kb before the tracer is switched on"
             )
         }
+        Capture::Imported => "look at the lines that could not be read, or record again".to_owned(),
         Capture::Process | Capture::Kmod => {
             let all = events
                 .saturating_add(lost)

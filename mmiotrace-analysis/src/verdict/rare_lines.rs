@@ -49,6 +49,7 @@ impl Checker {
         self.time(marker.time);
         self.tail.other();
         if !marker.is_reserved() {
+            self.evidence.marker(marker.text);
             return;
         }
         self.evidence.annotation();
