@@ -1,6 +1,7 @@
 //! What the engine needs from the place it runs in.
 
 use crate::{DeviceBus, Fault, Region};
+use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
     BusFault, Context, DecodedInstruction, Hint, Locked, LockedOp, Progress, Reason, Registers,
@@ -58,6 +59,10 @@ pub trait Platform {
 
     /// Where this is: it decides the ways of instructions.
     const CONTEXT: Context;
+
+    /// How long an access waits for the order lock while nobody else gets on. After that its
+    /// holder is taken for one that does not come back.
+    const PATIENCE: Duration = Duration::from_millis(100);
 
     /// Who is running: a number of the CPU (kernel) or of the thread (process), not 0, unique among
     /// all that share the channel. The upper 32 bits name the address space. In a kernel it must

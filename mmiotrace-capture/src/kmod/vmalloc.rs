@@ -21,10 +21,22 @@ pub struct Premapped {
 
 /// The mappings of device memory that touch one of the ranges.
 ///
+/// Kernels show hashed addresses there unless the sysctl `kernel.kptr_restrict` is 1 and the reader
+/// is root (`%pK`, `lib/vsprintf.c`); it is set to 1 while the file is read, and put back.
+///
 /// # Errors
-/// Where `/proc/vmallocinfo` cannot be read; only root may.
+/// Where `/proc/vmallocinfo` cannot be read (only root may), or shows no addresses all the same.
 pub fn premapped(root: &Root, ranges: &[Range<PhysAddr>]) -> io::Result<Vec<Premapped>> {
-    let text = std::fs::read_to_string(root.path("/proc/vmallocinfo"))?;
+    let read = || std::fs::read_to_string(root.path("/proc/vmallocinfo"));
+    let mut text = read()?;
+    if is_hashed(&text) {
+        let _restricted = Restricted::set(root)?;
+        text = read()?;
+    }
+    if is_hashed(&text) {
+        let what = "/proc/vmallocinfo shows no addresses (sysctl kernel.kptr_restrict=1)";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
     let touches = |mapping: &Premapped| {
         let end = mapping.phys.0.saturating_add(mapping.len);
         ranges
@@ -32,6 +44,37 @@ pub fn premapped(root: &Root, ranges: &[Range<PhysAddr>]) -> io::Result<Vec<Prem
             .any(|range| mapping.phys.0 < range.end.0 && range.start.0 < end)
     };
     Ok(text.lines().filter_map(parse).filter(touches).collect())
+}
+
+/// The sysctl, set to 1 until this is dropped.
+#[derive(Debug)]
+struct Restricted {
+    path: std::path::PathBuf,
+    before: String,
+}
+
+impl Restricted {
+    fn set(root: &Root) -> io::Result<Self> {
+        let path = root.path("/proc/sys/kernel/kptr_restrict");
+        let before = std::fs::read_to_string(&path)?;
+        std::fs::write(&path, "1")?;
+        Ok(Self { path, before })
+    }
+}
+
+impl Drop for Restricted {
+    fn drop(&mut self) {
+        // It could be written before.
+        let _ = std::fs::write(&self.path, self.before.trim());
+    }
+}
+
+/// Whether addresses are not those of the kernel's half of the address space.
+fn is_hashed(text: &str) -> bool {
+    let first = text
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("0x")?.split_once('-')?.0, 16).ok());
+    first.is_some_and(|first| first >> 56 != 0xff)
 }
 
 /// One line: `0xffffc90000000000-0xffffc90000005000   20480 hpet_enable+0x34/0x310 phys=0x00000000fed00000 ioremap`.

@@ -5,6 +5,7 @@ use crate::frame::PtRegs;
 use crate::shim;
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{BusFault, Context, Hint, Locked, LockedOp};
 use mmiotrace_kmod::{Fault, Platform, Region};
@@ -63,6 +64,9 @@ impl Platform for Kernel {
     type Lane = ();
 
     const CONTEXT: Context = Context::Kernel;
+
+    /// A CPU always comes back; one of a virtual machine may be away for long.
+    const PATIENCE: Duration = Duration::from_secs(5);
 
     fn owner(&self) -> u64 {
         match self.who {

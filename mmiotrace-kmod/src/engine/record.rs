@@ -3,11 +3,7 @@
 use super::Engine;
 use crate::channel::{Body, DeviceOrder, Entry, Inside, OnFull, Order, Stamp, TryLock};
 use crate::platform::{Platform, Point};
-use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
-
-/// How long an access waits for the one before it.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Around one access of the device: makes its place in the order.
 #[derive(Debug)]
@@ -92,6 +88,7 @@ impl<P: Platform> Engine<'_, P> {
     fn lock(&self, platform: &P, inside: &Inside<'_>) -> bool {
         let mut waited: u32 = 0;
         let mut since = None;
+        let mut sequence = self.channel.sequence();
         loop {
             platform.point(Point::Lock);
             let holder = match self.channel.try_lock(inside.owner()) {
@@ -109,8 +106,13 @@ impl<P: Platform> Engine<'_, P> {
                 continue;
             }
             let now = platform.now();
+            let latest = self.channel.sequence();
+            if latest != sequence {
+                // Others come and go: the lock is contended, not stuck.
+                (sequence, since) = (latest, None);
+            }
             let waiting = now.since(*since.get_or_insert(now));
-            if waiting.is_some_and(|waiting| waiting >= PATIENCE) {
+            if waiting.is_some_and(|waiting| waiting >= P::PATIENCE) {
                 return false;
             }
         }

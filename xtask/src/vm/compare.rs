@@ -94,6 +94,8 @@ pub(crate) struct Report {
     pub(crate) unknown_values: usize,
     /// How often, going along the trace, the device's place goes backwards.
     pub(crate) inversions: usize,
+    /// Whether the log, with some of its accesses left out, is the trace.
+    pub(crate) in_order: bool,
     /// How far the most displaced access stands from its place.
     pub(crate) displacement: usize,
     /// How often the log goes from one CPU to another: the measure of contention.
@@ -177,6 +179,8 @@ pub(crate) fn compare<'a>(
     // The common case, and the only one in which accesses of unknown value are told apart by place.
     let one_to_one =
         keys.len() == pieces.len() && keys.iter().zip(&pieces).all(|(seen, told)| told.fits(seen));
+    let mut seen = keys.iter();
+    report.in_order = pieces.iter().all(|told| seen.any(|seen| told.fits(seen)));
     if !one_to_one {
         match_up(&keys, &pieces, &mut report);
     }
@@ -350,7 +354,12 @@ mod tests {
             names: vec!["x".into()],
             entries: Vec::new(),
         };
-        compare(&log, device.iter(), trace, core::slice::from_ref(&(0..0x1000)))
+        compare(
+            &log,
+            device.iter(),
+            trace,
+            core::slice::from_ref(&(0..0x1000)),
+        )
     }
 
     #[test]

@@ -5,7 +5,7 @@ window=$(awk '$2 == "0x1234" { print substr($4, 3) "-" substr($5, 3) }' /out/pci
 phase 1
 run_test hammer 15000 &
 load=$!
-sleep 0.3
+wait_for 30 grep -q 'mmiotrace_test.*phys=' /proc/vmallocinfo || fail "no mapping"
 for round in 1 2 3; do
     record_start "/out/trace$round" premapped "$window"
     sleep 0.5
