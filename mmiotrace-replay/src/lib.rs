@@ -50,12 +50,14 @@
 #![deny(unsafe_code)]
 
 mod build;
+mod export;
 mod plan;
 mod print;
 mod run;
 mod target;
 
 pub use build::{PlanBuilder, PlanOptions, Planned, plan_trace};
+pub use export::{Language, UnknownLanguage, export};
 pub use plan::{
     Action, Device, Evidence, Expect, Fill, Forbidden, NamedPlace, PLAN_VERSION, Pacing, Place,
     Plan, PlanError, Points, Poll, Read, Region, RegionId, Section, SideFiles, Skip, Step,

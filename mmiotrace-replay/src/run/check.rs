@@ -55,7 +55,7 @@ fn inside(plan: &Plan, place: Place, width: Width) -> Option<()> {
 }
 
 /// Whether the plan forbids any access of a step.
-pub(super) fn is_forbidden(plan: &Plan, step: &Step) -> bool {
+pub(crate) fn is_forbidden(plan: &Plan, step: &Step) -> bool {
     let Some((first, last, width)) = span(step) else {
         return false;
     };

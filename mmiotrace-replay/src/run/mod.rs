@@ -12,6 +12,7 @@ mod step;
 
 pub use bisect::{Bisect, BisectState, RunVerdict};
 pub use breadcrumbs::{Breadcrumbs, LastCrumb};
+pub(crate) use check::is_forbidden;
 pub use observer::{Decision, Observer, Silent, StepView};
 pub use options::{OnMismatch, RunOptions};
 pub use outcome::{Divergence, Outcome, SkipReason};

@@ -1,0 +1,167 @@
+//! C: for the Linux kernel and for user space.
+
+use super::ops::{At, Op, Part, Program, Want};
+use super::{Comment, Quoted};
+use core::fmt::{self, Write};
+
+/// What every exported file begins with: the accessors, the loop that waits, the comparison.
+const HEAD: &str = include_str!("head.c");
+
+pub(super) fn write(program: &Program, out: &mut String) -> fmt::Result {
+    writeln!(
+        out,
+        "/* Replay of {}: accesses as they were recorded. Made by mmiotrace. */",
+        Comment(&program.trace)
+    )?;
+    writeln!(
+        out,
+        "#define REPLAY_REGIONS {}",
+        program.regions.len().max(1)
+    )?;
+    out.write_str(HEAD)?;
+    for (index, (name, len)) in program.regions.iter().enumerate() {
+        writeln!(out, "#define {name} {index} /* {len:#x} bytes */")?;
+    }
+    for (name, offset) in &program.registers {
+        writeln!(out, "#define {name} {offset:#x}")?;
+    }
+    for (name, bytes) in &program.data {
+        write!(
+            out,
+            "\nstatic const unsigned char {name}[{}] = {{",
+            bytes.len().max(1)
+        )?;
+        for (index, byte) in bytes.iter().enumerate() {
+            out.write_str(if index % 16 == 0 { "\n\t" } else { " " })?;
+            write!(out, "{byte:#04x},")?;
+        }
+        out.write_str("\n};\n")?;
+    }
+    for (index, part) in program.sections.iter().enumerate() {
+        section(index, part, out)?;
+    }
+    out.write_str(
+        "\n/* All sections in order. 0, or a negative errno of the first that ended early. */\n",
+    )?;
+    out.write_str("REPLAY_FN int replay_all(struct replay *r)\n{\n")?;
+    if program.sections.is_empty() {
+        out.write_str("\t(void)r;\n")?;
+    }
+    for index in 0..program.sections.len() {
+        writeln!(out, "\tREPLAY_TRY(replay_section_{index}(r));")?;
+    }
+    out.write_str("\treturn 0;\n}\n")
+}
+
+fn section(index: usize, part: &Part, out: &mut String) -> fmt::Result {
+    writeln!(out, "\n/* {} (line {}) */", Comment(&part.name), part.line)?;
+    writeln!(
+        out,
+        "REPLAY_FN int replay_section_{index}(struct replay *r)\n{{"
+    )?;
+    writeln!(out, "\treplay_mark(r, {});", Quoted(&part.name))?;
+    for (line, op) in &part.ops {
+        out.write_char('\t')?;
+        statement(*line, op, out)?;
+        out.write_char('\n')?;
+    }
+    out.write_str("\treturn 0;\n}\n")
+}
+
+/// `r, line, REGION, OFFSET, width`.
+struct Args<'a>(u64, &'a At);
+
+impl fmt::Display for Args<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "r, {}, {}, {}, {}",
+            self.0, self.1.region, self.1.offset, self.1.width
+        )
+    }
+}
+
+fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
+    match op {
+        Op::Write { at, value } => {
+            write!(
+                out,
+                "replay_write(r, {}, {}, {}, {value:#x}ull); /* line {line} */",
+                at.region, at.offset, at.width
+            )
+        }
+        Op::Read { at, times, want } => {
+            if *times != 1 {
+                writeln!(out, "for (unsigned long i = 0; i < {times}ul; i++)")?;
+                out.write_str("\t\t")?;
+            }
+            let Want { value, mask } = Want::or_nothing(*want);
+            write!(
+                out,
+                "REPLAY_TRY(replay_expect({}, {value:#x}ull, {mask:#x}ull));",
+                Args(line, at)
+            )
+        }
+        Op::Poll {
+            at,
+            mask,
+            value,
+            timeout_us,
+            interval_us,
+            tries,
+            want,
+        } => {
+            let want = Want::or_nothing(*want);
+            write!(
+                out,
+                "REPLAY_TRY(replay_poll({}, {mask:#x}ull, {value:#x}ull, ",
+                Args(line, at)
+            )?;
+            write!(
+                out,
+                "{interval_us}ul, {timeout_us}ul, {tries}ul, {:#x}ull, {:#x}ull));",
+                want.value, want.mask
+            )
+        }
+        Op::Upload {
+            at,
+            stride,
+            data,
+            count,
+        } => {
+            write!(
+                out,
+                "replay_upload({}, {stride}l, {data}, {count}ul);",
+                Args(line, at)
+            )
+        }
+        Op::Download {
+            at,
+            stride,
+            data,
+            count,
+        } => {
+            write!(
+                out,
+                "REPLAY_TRY(replay_download({}, {stride}l, {data}, {count}ul));",
+                Args(line, at)
+            )
+        }
+        Op::Fill {
+            at,
+            stride,
+            value,
+            count,
+        } => {
+            write!(
+                out,
+                "replay_fill({}, {stride}l, {value:#x}ull, {count}ul);",
+                Args(line, at)
+            )
+        }
+        Op::Delay { micros } => write!(out, "replay_delay(r, {micros}ul);"),
+        Op::Mark(text) => write!(out, "replay_mark(r, {});", Quoted(text)),
+        Op::Skip(why) => write!(out, "/* line {line}, left out: {} */", Comment(why)),
+        Op::Stop(why) => write!(out, "REPLAY_TRY(replay_stop(r, {line}, {}));", Quoted(why)),
+    }
+}

@@ -1,0 +1,140 @@
+//! Python: a module.
+
+use super::ops::{At, Op, Part, Program, Want};
+use super::{Comment, Quoted};
+use core::fmt::{self, Write};
+
+const HEAD: &str = include_str!("head.py");
+
+pub(super) fn write(program: &Program, out: &mut String) -> fmt::Result {
+    writeln!(
+        out,
+        "# Replay of {}: accesses as they were recorded. Made by mmiotrace.",
+        Comment(&program.trace)
+    )?;
+    out.write_str(HEAD)?;
+    for (index, (name, len)) in program.regions.iter().enumerate() {
+        writeln!(out, "{name} = {index}  # {len:#x} bytes")?;
+    }
+    for (name, offset) in &program.registers {
+        writeln!(out, "{name} = {offset:#x}")?;
+    }
+    for (name, bytes) in &program.data {
+        write!(out, "\n{name} = bytes.fromhex(")?;
+        for line in bytes.chunks(32) {
+            out.write_str("\n    \"")?;
+            line.iter().try_for_each(|byte| write!(out, "{byte:02x}"))?;
+            out.write_char('"')?;
+        }
+        out.write_str(if bytes.is_empty() { "\"\")\n" } else { "\n)\n" })?;
+    }
+    for (index, part) in program.sections.iter().enumerate() {
+        section(index, part, out)?;
+    }
+    out.write_str("\n\ndef all(m):\n    \"\"\"All sections in order.\"\"\"\n")?;
+    for index in 0..program.sections.len() {
+        writeln!(out, "    section_{index}(m)")?;
+    }
+    Ok(())
+}
+
+fn section(index: usize, part: &Part, out: &mut String) -> fmt::Result {
+    write!(
+        out,
+        "\n\ndef section_{index}(m):\n    # {} (line {})\n",
+        Comment(&part.name),
+        part.line
+    )?;
+    writeln!(out, "    m.mark({})", Quoted(&part.name))?;
+    for (line, op) in &part.ops {
+        out.write_str("    ")?;
+        statement(*line, op, out)?;
+        out.write_char('\n')?;
+    }
+    Ok(())
+}
+
+/// `m, line, REGION, OFFSET, width`.
+struct Args<'a>(u64, &'a At);
+
+impl fmt::Display for Args<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "m, {}, {}, {}, {}",
+            self.0, self.1.region, self.1.offset, self.1.width
+        )
+    }
+}
+
+fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
+    match op {
+        Op::Write { at, value } => {
+            write!(
+                out,
+                "m.write({}, {}, {}, {value:#x})  # line {line}",
+                at.region, at.offset, at.width
+            )
+        }
+        Op::Read { at, times, want } => {
+            let Want { value, mask } = Want::or_nothing(*want);
+            if *times != 1 {
+                write!(out, "for _ in range({times}):\n        ")?;
+            }
+            write!(out, "expect({}, {value:#x}, {mask:#x})", Args(line, at))
+        }
+        Op::Poll {
+            at,
+            mask,
+            value,
+            timeout_us,
+            interval_us,
+            tries,
+            want,
+        } => {
+            let want = Want::or_nothing(*want);
+            write!(out, "poll({}, {mask:#x}, {value:#x}, ", Args(line, at))?;
+            write!(
+                out,
+                "{interval_us}, {timeout_us}, {tries}, {:#x}, {:#x})",
+                want.value, want.mask
+            )
+        }
+        Op::Upload {
+            at,
+            stride,
+            data,
+            count,
+        } => {
+            write!(out, "upload({}, {stride}, {data}, {count})", Args(line, at))
+        }
+        Op::Download {
+            at,
+            stride,
+            data,
+            count,
+        } => {
+            write!(
+                out,
+                "download({}, {stride}, {data}, {count})",
+                Args(line, at)
+            )
+        }
+        Op::Fill {
+            at,
+            stride,
+            value,
+            count,
+        } => {
+            write!(
+                out,
+                "fill({}, {stride}, {value:#x}, {count})",
+                Args(line, at)
+            )
+        }
+        Op::Delay { micros } => write!(out, "m.delay_us({micros})"),
+        Op::Mark(text) => write!(out, "m.mark({})", Quoted(text)),
+        Op::Skip(why) => write!(out, "# line {line}, left out: {}", Comment(why)),
+        Op::Stop(why) => write!(out, "stop(m, {line}, {})", Quoted(why)),
+    }
+}

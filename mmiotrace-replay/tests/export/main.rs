@@ -1,0 +1,7 @@
+//! Exported code, compiled and run on the model: it does what the plan does.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../replay/fixtures.rs"]
+mod fixtures;
+mod harness;
+mod programs;

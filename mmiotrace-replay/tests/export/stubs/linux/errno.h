@@ -1,0 +1,3 @@
+#define EIO 5
+#define ETIMEDOUT 110
+#define ECANCELED 125
