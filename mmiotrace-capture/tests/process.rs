@@ -190,10 +190,8 @@ fn four_threads_while_another_attaches_and_detaches() {
             unsafe { start.add(0x1004).cast::<u32>().write_volatile(turns) };
             region.detach();
             // SAFETY: mapped memory.
-            assert_eq!(
-                unsafe { start.add(0x1004).cast::<u32>().read_volatile() },
-                turns
-            );
+            let read = unsafe { start.add(0x1004).cast::<u32>().read_volatile() };
+            assert_eq!(read, turns);
             turns += 1;
         }
     });

@@ -75,6 +75,34 @@ pub(crate) fn of_program(signal: c_int) -> Option<sigaction> {
     }
 }
 
+/// Sets what the program wants for a signal that the engine takes, and gives what it wanted, both as
+/// `struct sigaction` of the C library; for a library that stands before it. `false` where the
+/// signal is not taken, or where the action is the engine's own: then the C library is to be asked.
+///
+/// # Safety
+/// `new` is null or points to a `sigaction`; so does `old`, to one that may be written.
+#[doc(hidden)]
+#[must_use]
+pub unsafe fn swap_program_action(signal: i32, new: *const c_void, old: *mut c_void) -> bool {
+    let ours = super::handler::on_signal as *const () as usize;
+    // SAFETY: the caller's promise.
+    let new = unsafe { new.cast::<sigaction>().as_ref() };
+    if new.is_some_and(|new| new.sa_sigaction == ours) {
+        return false;
+    }
+    let Some(now) = of_program(signal) else {
+        return false;
+    };
+    if let Some(new) = new {
+        keep(signal, new);
+    }
+    // SAFETY: the caller's promise.
+    if let Some(old) = unsafe { old.cast::<sigaction>().as_mut() } {
+        *old = now;
+    }
+    true
+}
+
 /// Takes the signals: `handler` gets them from now on, what was there before is kept.
 pub(super) fn install(
     handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void),
@@ -97,14 +125,23 @@ pub(super) fn install(
 /// Takes the signals again where the program has put its own handlers in the engine's place.
 /// Whether it had.
 pub(super) fn reinstall(handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) -> bool {
-    let mut displaced = false;
-    for signal in TAKEN {
-        // SAFETY: the action is ours to be written.
-        let mut now: sigaction = unsafe { mem::zeroed() };
-        // SAFETY: as above; nothing is installed.
-        let asked = unsafe { libc::sigaction(signal, core::ptr::null(), &raw mut now) };
-        displaced |= asked == 0 && now.sa_sigaction != ours(handler).sa_sigaction;
-    }
+    let ours = handler as *const () as usize;
+    let displaced = TAKEN.iter().any(|signal| {
+        // The kernel is asked itself: in a preloaded library the C library's function is ours.
+        // Its structure begins with the handler and has 32 bytes (`struct kernel_sigaction`).
+        let mut now = [0usize; 4];
+        // SAFETY: nothing is installed, and the structure is ours to be written.
+        let asked = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                *signal,
+                core::ptr::null::<usize>(),
+                now.as_mut_ptr(),
+                8,
+            )
+        };
+        asked == 0 && now[0] != ours
+    });
     displaced && install(handler).is_ok()
 }
 

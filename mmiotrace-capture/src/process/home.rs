@@ -242,6 +242,28 @@ impl Home {
         }
     }
 
+    /// Whether a range touches a region. Takes no lock.
+    pub(super) fn traces(&self, start: u64, len: u64) -> bool {
+        let space = self.outside();
+        self.engine
+            .region_in(&space, VirtAddr(start), len)
+            .is_some()
+    }
+
+    /// The regions that share a page with a range.
+    pub(super) fn regions_in(&self, start: u64, len: u64) -> Vec<(RegionId, Region)> {
+        let attached = self.lock();
+        let found = attached.iter().filter(|attached| {
+            let first = VirtAddr(start).page();
+            attached
+                .region
+                .overlaps(first, len.saturating_add(start - first.0))
+        });
+        found
+            .map(|attached| (attached.id, attached.region))
+            .collect()
+    }
+
     /// Forgets the regions that somebody has unmapped behind the engine's back. Gives how many.
     pub(super) fn forget_unmapped(&self) -> usize {
         let space = self.outside();

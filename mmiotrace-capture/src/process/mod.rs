@@ -66,6 +66,7 @@ mod handler;
 mod home;
 mod launch;
 mod life;
+mod mapped_file;
 mod maps;
 mod memory;
 mod options;
@@ -85,5 +86,8 @@ pub use options::{OnFull, Options, Order};
 pub use shared::{SharedMapping, map_shared};
 pub use tracer::{TracedRegion, Tracer};
 
+#[doc(hidden)]
+pub use action::swap_program_action;
+pub use mapped_file::{MappedFile, matches};
 #[doc(hidden)]
 pub use shared::doc_example_device;

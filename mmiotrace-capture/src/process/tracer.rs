@@ -6,7 +6,7 @@ use super::home::Home;
 use super::memory::ChannelMemory;
 use super::{Area, Error, action, current, desk, fork, handler, thread, worker};
 use mmiotrace_core::{MapId, Marker, Timestamp};
-use mmiotrace_kmod::RegionId;
+use mmiotrace_kmod::{Region, RegionId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -107,6 +107,27 @@ impl Tracer {
         Ok(())
     }
 
+    /// Ends the tracing of every region that shares a page with these `len` bytes, and gives the
+    /// extents of those regions: address and length. For who is about to unmap or change them.
+    pub fn detach_in(&self, start: *const u8, len: usize) -> Vec<(*mut u8, usize)> {
+        let found = self.home.regions_in(start as u64, len as u64);
+        let extent = |region: &Region| {
+            let len = usize::try_from(region.len).unwrap_or(usize::MAX);
+            (region.start.0 as *mut u8, len)
+        };
+        found
+            .iter()
+            .filter(|(id, _)| self.home.detach(*id))
+            .map(|(_, region)| extent(region))
+            .collect()
+    }
+
+    /// Whether any of `len` bytes from `start` are traced. Takes no lock: for signal handlers too.
+    #[must_use]
+    pub fn traces(&self, start: *const u8, len: usize) -> bool {
+        self.home.traces(start as u64, len as u64)
+    }
+
     /// Makes this thread fit for traced accesses: unblocks SIGSEGV, and gives the thread an alternate
     /// signal stack of 64 KiB where it has a smaller one or none. The stack stays with the thread.
     ///
@@ -141,6 +162,12 @@ impl TracedRegion {
     /// Ends the tracing of the region, while others may be accessing it; they go on untraced.
     pub fn detach(self) {
         drop(self);
+    }
+
+    /// Leaves the region traced beyond this value, until [`Tracer::detach_in`] or the end of the
+    /// capture.
+    pub fn keep(self) {
+        core::mem::forget(self);
     }
 
     /// The number of its mapping in the trace; `None` where it is no longer traced.

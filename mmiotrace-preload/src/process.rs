@@ -1,0 +1,74 @@
+//! New threads and processes.
+
+#![expect(unsafe_code, reason = "functions of the C library are replaced")]
+
+use crate::next::call_next;
+use core::ffi::{c_int, c_void};
+use libc::{pid_t, pthread_attr_t, pthread_t};
+use mmiotrace_capture::process::Tracer;
+
+type Start = extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// What a new thread is to do.
+#[derive(Debug)]
+struct Work {
+    start: Start,
+    argument: *mut c_void,
+}
+
+extern "C" fn begin(work: *mut c_void) -> *mut c_void {
+    // SAFETY: `pthread_create` gives every thread a box of its own.
+    let work = unsafe { Box::from_raw(work.cast::<Work>()) };
+    if let Some(inside) = crate::session::Inside::enter() {
+        // Without a large signal stack the thread still has the one that it has.
+        let _ = Tracer::enroll_thread();
+        drop(inside);
+    }
+    let Work { start, argument } = *work;
+    start(argument)
+}
+
+/// # Safety
+/// As the C library's function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_create(
+    thread: *mut pthread_t,
+    attributes: *const pthread_attr_t,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    if !crate::session::is_active() {
+        return call_next!(
+            c"pthread_create"
+                as fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int,
+            thread,
+            attributes,
+            start,
+            argument
+        );
+    }
+    let work = Box::into_raw(Box::new(Work { start, argument }));
+    let failed = call_next!(
+        c"pthread_create" as fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int,
+        thread,
+        attributes,
+        begin,
+        work.cast()
+    );
+    if failed != 0 {
+        // SAFETY: no thread was made that could have it.
+        drop(unsafe { Box::from_raw(work) });
+    }
+    failed
+}
+
+/// A child of `vfork` shares its parent's memory and signal handlers, and would be taken for it.
+/// POSIX allowed `vfork` to be `fork`.
+///
+/// # Safety
+/// As the C library's function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn vfork() -> pid_t {
+    // SAFETY: the caller's promise.
+    unsafe { libc::fork() }
+}

@@ -1,0 +1,131 @@
+//! The capture that this process takes part in.
+
+#![expect(
+    unsafe_code,
+    reason = "the loader calls a function of ours before main"
+)]
+
+use core::cell::Cell;
+use mmiotrace_capture::machine::Root;
+use mmiotrace_capture::process::{
+    Area, CHANNEL_VARIABLE, MATCH_VARIABLE, MappedFile, Tracer, matches,
+};
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::sync::OnceLock;
+
+#[derive(Debug)]
+struct Session {
+    tracer: Tracer,
+    patterns: Vec<String>,
+}
+
+static SESSION: OnceLock<Session> = OnceLock::new();
+
+thread_local! {
+    /// Whether this thread is in the library itself, whose calls are nobody's business.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEGIN: extern "C" fn() = begin;
+
+extern "C" fn begin() {
+    let Some(path) = std::env::var_os(CHANNEL_VARIABLE) else {
+        return;
+    };
+    let inside = Inside::enter();
+    // What a parent has left blocked over `exec`.
+    let joined = Tracer::enroll_thread().and_then(|()| Tracer::join(Path::new(&path)));
+    match joined {
+        Ok(tracer) => {
+            let patterns = std::env::var(MATCH_VARIABLE).unwrap_or_default();
+            let lines = patterns.lines().filter(|line| !line.is_empty());
+            let patterns = lines.map(str::to_owned).collect();
+            let _ = SESSION.set(Session { tracer, patterns });
+        }
+        Err(error) => {
+            let name = std::env::args().next().unwrap_or_default();
+            eprintln!("mmiotrace: {name} is not traced: {error}");
+        }
+    }
+    drop(inside);
+}
+
+/// The library is at work in this thread, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Inside(());
+
+impl Inside {
+    /// `None` where it is at work already.
+    pub(crate) fn enter() -> Option<Self> {
+        INSIDE
+            .try_with(|inside| !inside.replace(true))
+            .ok()?
+            .then_some(Self(()))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = INSIDE.try_with(|inside| inside.set(false));
+    }
+}
+
+/// Calls `work` with the tracer, unless nothing is captured or the library itself is the caller.
+pub(crate) fn with<R>(work: impl FnOnce(&Tracer) -> R) -> Option<R> {
+    let session = SESSION.get()?;
+    let inside = Inside::enter()?;
+    let result = work(&session.tracer);
+    drop(inside);
+    Some(result)
+}
+
+/// Traces a new mapping, if it is one of a device or of a file that the user has named.
+pub(crate) fn arm(start: *mut u8, len: usize, descriptor: i32, offset: u64) {
+    let Some(session) = SESSION.get() else { return };
+    let Some(inside) = Inside::enter() else {
+        return;
+    };
+    let path = MappedFile::path_of(descriptor);
+    let wanted = path.and_then(|path| {
+        let named = path.to_str().is_some_and(|path| {
+            session
+                .patterns
+                .iter()
+                .any(|pattern| matches(pattern, path))
+        });
+        MappedFile::of(&Root::system(), &path, offset)
+            .or(named.then_some(MappedFile { phys: None }))
+    });
+    if let Some(file) = wanted {
+        // SAFETY: the program has just mapped this from the descriptor, which is therefore open.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        let mut area = Area::new(start, len).with_file(&descriptor, offset);
+        if let Some(phys) = file.phys {
+            area = area.with_phys(phys);
+        }
+        attach(&session.tracer, &area);
+    }
+    drop(inside);
+}
+
+/// Traces again what is left of a region that was changed.
+pub(crate) fn arm_again(tracer: &Tracer, start: *mut u8, len: usize) {
+    attach(tracer, &Area::new(start, len));
+}
+
+fn attach(tracer: &Tracer, area: &Area<'_>) {
+    // SAFETY: the mapping is the program's, and every change of it comes through this library,
+    // which detaches it first. What the program does with it is its own business, as without us.
+    match unsafe { tracer.attach(area) } {
+        Ok(region) => region.keep(),
+        Err(error) => eprintln!("mmiotrace: not traced: {error}"),
+    }
+}
+
+/// Whether a capture has begun, and the caller is not the library itself.
+pub(crate) fn is_active() -> bool {
+    SESSION.get().is_some() && INSIDE.try_with(Cell::get) == Ok(false)
+}
