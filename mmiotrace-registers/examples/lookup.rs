@@ -7,7 +7,7 @@
 use mmiotrace_registers::{Known, Loader};
 use std::path::Path;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn core::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(path), Some(space)) = (arguments.next(), arguments.next()) else {
         return Err("lookup MAP SPACE [FAMILY=VARIANT] (OFFSET[=VALUE] | NAME)…".into());

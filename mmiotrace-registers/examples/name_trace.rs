@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn core::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let trace = arguments.next().ok_or("name_trace TRACE [MAP [DOMAIN]]")?;
     let mut builder = Namer::builder().pci_names(PciNames::system());

@@ -4,7 +4,7 @@ mod common;
 
 use common::{bytes, feed, traces};
 use mmiotrace_registers::{Coverage, Namer};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// The maps that promise to name more than 95 in 100 accesses of their devices.
 const COMPLETE: [&str; 9] = [
@@ -19,7 +19,7 @@ const COMPLETE: [&str; 9] = [
     "edu",
 ];
 
-fn coverage(path: &PathBuf) -> Coverage {
+fn coverage(path: &Path) -> Coverage {
     let mut namer = Namer::new();
     let mut coverage = Coverage::new();
     feed(&bytes(path), &mut namer, |namer, event| {

@@ -8,24 +8,38 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn source() -> Option<PathBuf> {
-    let candidates = std::env::var_os("MMIOTRACE_LINUX_SOURCE").map(PathBuf::from).into_iter().chain(
-        std::fs::read_dir("/usr/src").into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("linux-source-"))
-        }),
-    );
-    candidates.into_iter().find(|path| path.join("include/linux/nvme.h").is_file())
+    let candidates = std::env::var_os("MMIOTRACE_LINUX_SOURCE")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(
+            std::fs::read_dir("/usr/src")
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| {
+                    path.file_name()
+                        .is_some_and(|name| name.to_string_lossy().starts_with("linux-source-"))
+                }),
+        );
+    candidates
+        .into_iter()
+        .find(|path| path.join("include/linux/nvme.h").is_file())
 }
 
 fn constants(files: &[&str]) -> Option<BTreeMap<String, HeaderValue>> {
     let Some(root) = source() else {
-        eprintln!("SKIPPED: linux_headers: no kernel source (MMIOTRACE_LINUX_SOURCE, /usr/src/linux-source-*)");
+        eprintln!(
+            "SKIPPED: linux_headers: no kernel source (MMIOTRACE_LINUX_SOURCE, /usr/src/linux-source-*)"
+        );
         return None;
     };
     let mut all = BTreeMap::new();
     for file in files {
-        let bytes = std::fs::read(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let bytes =
+            std::fs::read(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         let text = String::from_utf8_lossy(&bytes);
-        for constant in header_constants(&text).unwrap() {
+        for constant in header_constants(&text).expect("a header") {
             all.entry(constant.name).or_insert(constant.value);
         }
     }
@@ -33,7 +47,11 @@ fn constants(files: &[&str]) -> Option<BTreeMap<String, HeaderValue>> {
 }
 
 fn map(name: &str) -> CompiledMap {
-    RegisterMap::from_toml(bundled::text(name).unwrap()).unwrap().compile().unwrap()
+    let text = bundled::text(name).expect("a bundled map");
+    RegisterMap::from_toml(text)
+        .expect("a map")
+        .compile()
+        .expect("a sound map")
 }
 
 /// Compares every register of a map that has a counterpart: `theirs` gives the constant's name for
@@ -58,7 +76,10 @@ fn compare(
                 (*ours).to_owned()
             };
             let found = map.find(&wanted);
-            let exact: Vec<_> = found.iter().filter(|found| found.register.is_some()).collect();
+            let exact: Vec<_> = found
+                .iter()
+                .filter(|found| found.register.is_some())
+                .collect();
             // An array that is shorter with us than the macro can count is no contradiction.
             if exact.is_empty() && index > 0 {
                 break;
@@ -66,7 +87,9 @@ fn compare(
             compared += 1;
             if !exact.iter().any(|found| found.at == expected) {
                 let at: Vec<_> = exact.iter().map(|found| found.at).collect();
-                wrong(format!("{name}: {wanted} is at {at:x?}, {theirs} is {expected:#x}"));
+                wrong(format!(
+                    "{name}: {wanted} is at {at:x?}, {theirs} is {expected:#x}"
+                ));
             }
         }
     }
@@ -82,12 +105,18 @@ fn offsets(value: &HeaderValue) -> Vec<u64> {
 }
 
 /// Our name and theirs, where both are called alike but for a prefix.
-fn prefixed(name: &str, constants: &BTreeMap<String, HeaderValue>, prefix: &str) -> Vec<(String, String)> {
+fn prefixed(
+    name: &str,
+    constants: &BTreeMap<String, HeaderValue>,
+    prefix: &str,
+) -> Vec<(String, String)> {
     let map = map(name);
     let mut pairs = Vec::new();
     for space in &map.map().spaces {
         for item in map.map().items(space.items) {
-            let mmiotrace_registers::model::Item::Register(register) = item else { continue };
+            let mmiotrace_registers::model::Item::Register(register) = item else {
+                continue;
+            };
             let theirs = format!("{prefix}{}", register.name);
             if constants.contains_key(&theirs) {
                 let index = if register.count == 1 { "" } else { "[i]" };
@@ -98,23 +127,46 @@ fn prefixed(name: &str, constants: &BTreeMap<String, HeaderValue>, prefix: &str)
     pairs
 }
 
-fn check(name: &str, constants: &BTreeMap<String, HeaderValue>, pairs: &[(&str, &str)], at_least: usize) {
+fn check(
+    name: &str,
+    constants: &BTreeMap<String, HeaderValue>,
+    pairs: &[(&str, &str)],
+    at_least: usize,
+) {
     let mut wrongs = Vec::new();
     let compared = compare(name, constants, pairs, |wrong| wrongs.push(wrong));
-    println!("{name}: {compared} offsets compared, {} differ", wrongs.len());
+    println!(
+        "{name}: {compared} offsets compared, {} differ",
+        wrongs.len()
+    );
     assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
-    assert!(compared >= at_least, "{name}: only {compared} offsets compared");
+    assert!(
+        compared >= at_least,
+        "{name}: only {compared} offsets compared"
+    );
 }
 
 fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
-    pairs.iter().map(|(ours, theirs)| (ours.as_str(), theirs.as_str())).collect()
+    pairs
+        .iter()
+        .map(|(ours, theirs)| (ours.as_str(), theirs.as_str()))
+        .collect()
 }
 
 #[test]
 fn network_cards() {
-    let Some(constants) = constants(&["drivers/net/ethernet/intel/e1000/e1000_hw.h"]) else { return };
-    check("e1000", &constants, &borrowed(&prefixed("e1000", &constants, "E1000_")), 100);
-    let Some(constants) = self::constants(&["drivers/net/ethernet/intel/e1000e/regs.h"]) else { return };
+    let Some(constants) = constants(&["drivers/net/ethernet/intel/e1000/e1000_hw.h"]) else {
+        return;
+    };
+    check(
+        "e1000",
+        &constants,
+        &borrowed(&prefixed("e1000", &constants, "E1000_")),
+        100,
+    );
+    let Some(constants) = self::constants(&["drivers/net/ethernet/intel/e1000e/regs.h"]) else {
+        return;
+    };
     let mut pairs = prefixed("e1000e", &constants, "E1000_");
     for half in ["RAL", "RAH"] {
         pairs.push((format!("RA[i].{half}"), format!("E1000_{half}")));
@@ -124,13 +176,22 @@ fn network_cards() {
 
 #[test]
 fn nvme() {
-    let Some(constants) = constants(&["include/linux/nvme.h"]) else { return };
-    check("nvme", &constants, &borrowed(&prefixed("nvme", &constants, "NVME_REG_")), 18);
+    let Some(constants) = constants(&["include/linux/nvme.h"]) else {
+        return;
+    };
+    check(
+        "nvme",
+        &constants,
+        &borrowed(&prefixed("nvme", &constants, "NVME_REG_")),
+        18,
+    );
 }
 
 #[test]
 fn ahci() {
-    let Some(constants) = constants(&["drivers/ata/ahci.h"]) else { return };
+    let Some(constants) = constants(&["drivers/ata/ahci.h"]) else {
+        return;
+    };
     let pairs = [
         ("CAP", "HOST_CAP"),
         ("GHC", "HOST_CTL"),
@@ -165,13 +226,19 @@ fn ahci() {
     let map = map("ahci");
     for (ours, theirs) in ports {
         let at = map.find(&format!("PORT[3].{ours}"))[0].at;
-        assert_eq!(HeaderValue::Number(at - 0x100 - 3 * 0x80), constants[theirs], "{ours} {theirs}");
+        assert_eq!(
+            HeaderValue::Number(at - 0x100 - 3 * 0x80),
+            constants[theirs],
+            "{ours} {theirs}"
+        );
     }
 }
 
 #[test]
 fn usb_host_controllers() {
-    let Some(constants) = constants(&["drivers/usb/host/xhci.h"]) else { return };
+    let Some(constants) = constants(&["drivers/usb/host/xhci.h"]) else {
+        return;
+    };
     let pairs = [
         ("CAP.CAPLENGTH", "xhci_cap_regs.hc_capbase"),
         ("CAP.HCSPARAMS1", "xhci_cap_regs.hcs_params1"),
@@ -194,13 +261,25 @@ fn usb_host_controllers() {
         ("RUNTIME.MFINDEX", "xhci_run_regs.microframe_index"),
     ];
     check("xhci", &constants, &pairs, pairs.len());
-    let interrupter = [("IMAN", "irq_pending"), ("IMOD", "irq_control"), ("ERSTSZ", "erst_size"), ("ERSTBA", "erst_base"), ("ERDP", "erst_dequeue")];
+    let interrupter = [
+        ("IMAN", "irq_pending"),
+        ("IMOD", "irq_control"),
+        ("ERSTSZ", "erst_size"),
+        ("ERSTBA", "erst_base"),
+        ("ERDP", "erst_dequeue"),
+    ];
     let map = map("xhci");
     for (ours, theirs) in interrupter {
         let at = map.find(&format!("RUNTIME.IR[2].{ours}"))[0].at;
-        assert_eq!(HeaderValue::Member(at - 0x20 - 2 * 0x20), constants[&format!("xhci_intr_reg.{theirs}")], "{ours}");
+        assert_eq!(
+            HeaderValue::Member(at - 0x20 - 2 * 0x20),
+            constants[&format!("xhci_intr_reg.{theirs}")],
+            "{ours}"
+        );
     }
-    let Some(constants) = self::constants(&["include/linux/usb/ehci_def.h"]) else { return };
+    let Some(constants) = self::constants(&["include/linux/usb/ehci_def.h"]) else {
+        return;
+    };
     let pairs = [
         ("CAP.CAPLENGTH", "ehci_caps.hc_capbase"),
         ("CAP.HCSPARAMS", "ehci_caps.hcs_params"),
@@ -215,7 +294,9 @@ fn usb_host_controllers() {
         ("OP.ASYNCLISTADDR", "ehci_regs.async_next"),
     ];
     check("ehci", &constants, &pairs, pairs.len());
-    let Some(constants) = self::constants(&["drivers/usb/host/ohci.h"]) else { return };
+    let Some(constants) = self::constants(&["drivers/usb/host/ohci.h"]) else {
+        return;
+    };
     let pairs = [
         ("HcRevision", "ohci_regs.revision"),
         ("HcControl", "ohci_regs.control"),
@@ -241,12 +322,23 @@ fn usb_host_controllers() {
 
 #[test]
 fn sound() {
-    let Some(constants) = constants(&["include/sound/hda_register.h"]) else { return };
+    let Some(constants) = constants(&["include/sound/hda_register.h"]) else {
+        return;
+    };
     let mut pairs = prefixed("hda", &constants, "AZX_REG_");
     pairs.push(("WALCLK".to_owned(), "AZX_REG_WALLCLK".to_owned()));
     check("hda", &constants, &borrowed(&pairs), 30);
     let map = map("hda");
-    let streams = [("CTL", "CTL"), ("STS", "STS"), ("LPIB", "LPIB"), ("CBL", "CBL"), ("LVI", "LVI"), ("FMT", "FORMAT"), ("BDPL", "BDLPL"), ("BDPU", "BDLPU")];
+    let streams = [
+        ("CTL", "CTL"),
+        ("STS", "STS"),
+        ("LPIB", "LPIB"),
+        ("CBL", "CBL"),
+        ("LVI", "LVI"),
+        ("FMT", "FORMAT"),
+        ("BDPL", "BDLPL"),
+        ("BDPU", "BDLPU"),
+    ];
     for (ours, theirs) in streams {
         let at = map.find(&format!("SD[1].{ours}"))[0].at;
         let expected = constants[&format!("AZX_REG_SD_{theirs}")].clone();
@@ -256,7 +348,9 @@ fn sound() {
 
 #[test]
 fn virtio() {
-    let Some(constants) = constants(&["include/uapi/linux/virtio_pci.h"]) else { return };
+    let Some(constants) = constants(&["include/uapi/linux/virtio_pci.h"]) else {
+        return;
+    };
     let pairs = [
         ("COMMON.DEVICE_FEATURE_SELECT", "VIRTIO_PCI_COMMON_DFSELECT"),
         ("COMMON.DEVICE_FEATURE", "VIRTIO_PCI_COMMON_DF"),
@@ -265,7 +359,10 @@ fn virtio() {
         ("COMMON.MSIX_CONFIG", "VIRTIO_PCI_COMMON_MSIX"),
         ("COMMON.NUM_QUEUES", "VIRTIO_PCI_COMMON_NUMQ"),
         ("COMMON.DEVICE_STATUS", "VIRTIO_PCI_COMMON_STATUS"),
-        ("COMMON.CONFIG_GENERATION", "VIRTIO_PCI_COMMON_CFGGENERATION"),
+        (
+            "COMMON.CONFIG_GENERATION",
+            "VIRTIO_PCI_COMMON_CFGGENERATION",
+        ),
         ("COMMON.QUEUE_SELECT", "VIRTIO_PCI_COMMON_Q_SELECT"),
         ("COMMON.QUEUE_SIZE", "VIRTIO_PCI_COMMON_Q_SIZE"),
         ("COMMON.QUEUE_MSIX_VECTOR", "VIRTIO_PCI_COMMON_Q_MSIX"),
@@ -292,15 +389,29 @@ fn virtio() {
 
 #[test]
 fn sd_host_controllers() {
-    let Some(constants) = constants(&["drivers/mmc/host/sdhci.h"]) else { return };
-    check("sdhci", &constants, &borrowed(&prefixed("sdhci", &constants, "SDHCI_")), 25);
+    let Some(constants) = constants(&["drivers/mmc/host/sdhci.h"]) else {
+        return;
+    };
+    check(
+        "sdhci",
+        &constants,
+        &borrowed(&prefixed("sdhci", &constants, "SDHCI_")),
+        25,
+    );
 }
 
 #[test]
 fn msix() {
-    let Some(constants) = constants(&["include/uapi/linux/pci_regs.h"]) else { return };
+    let Some(constants) = constants(&["include/uapi/linux/pci_regs.h"]) else {
+        return;
+    };
     let map = map("e1000e");
-    for (ours, theirs) in [("ADDRESS", "LOWER_ADDR"), ("ADDRESS_HIGH", "UPPER_ADDR"), ("DATA", "DATA"), ("CONTROL", "VECTOR_CTRL")] {
+    for (ours, theirs) in [
+        ("ADDRESS", "LOWER_ADDR"),
+        ("ADDRESS_HIGH", "UPPER_ADDR"),
+        ("DATA", "DATA"),
+        ("CONTROL", "VECTOR_CTRL"),
+    ] {
         let at = map.find(&format!("BAR3.MSIX[2].{ours}"))[0].at;
         let expected = constants[&format!("PCI_MSIX_ENTRY_{theirs}")].clone();
         assert_eq!(HeaderValue::Number(at - 2 * 16), expected, "{ours}");

@@ -24,8 +24,11 @@ pub struct Device {
     pub name: String,
     /// The memory ranges: start and length in bytes; BAR 0 to 5 and the expansion ROM.
     pub bars: [Option<(u64, u64)>; 7],
-    /// Whether the ranges come from a `PCIDEV` line or the user: nothing overrides those.
+    /// Whether the ranges come from a `PCIDEV` line: `lspci` lines, whose numbers are guesses, do
+    /// not change them.
     certain: bool,
+    /// The ranges that the user gave: nothing changes those.
+    given: [bool; 7],
 }
 
 impl Device {
@@ -38,6 +41,7 @@ impl Device {
             name: String::new(),
             bars: [None; 7],
             certain: false,
+            given: [false; 7],
         }
     }
 }
@@ -108,7 +112,8 @@ impl Devices {
         if !driver.is_empty() {
             driver.clone_into(&mut device.driver);
         }
-        for (to, bar) in device.bars.iter_mut().zip(&pci.bars) {
+        let ranges = device.bars.iter_mut().zip(device.given).zip(&pci.bars);
+        for ((to, _), bar) in ranges.filter(|((_, given), _)| !given) {
             *to = bar.is_memory().then_some((bar.start().0, bar.len));
         }
         device.certain = true;
@@ -144,10 +149,11 @@ impl Devices {
             } => {
                 let id = self.current?;
                 let device = self.devices.get_mut(id.0 as usize)?;
+                let certain = device.certain || device.given.get(usize::from(bar)) == Some(&true);
                 let to = device
                     .bars
                     .get_mut(usize::from(bar))
-                    .filter(|_| memory && !device.certain)?;
+                    .filter(|_| memory && !certain)?;
                 start.checked_add(len)?;
                 *to = Some((start, len));
                 Some(id)
@@ -168,7 +174,7 @@ impl Devices {
         let device = self.devices.get_mut(id.0 as usize)?;
         device.ids = spec.ids.or(device.ids);
         *device.bars.get_mut(usize::from(spec.bar))? = Some((spec.start, spec.len));
-        device.certain = true;
+        *device.given.get_mut(usize::from(spec.bar))? = true;
         Some(id)
     }
 

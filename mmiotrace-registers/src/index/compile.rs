@@ -451,7 +451,7 @@ impl Check<'_> {
                 );
             };
             at = match &space.place {
-                Place::Inside { space, .. } => *space,
+                Place::Inside(inside) => inside.space,
                 Place::Behind(indirect) => match &**indirect {
                     Indirect::Window(window) => window.outer,
                     Indirect::Command(command) => command.register.space,
@@ -495,15 +495,18 @@ impl Check<'_> {
 
     fn place(&self, space: &Space, subject: Subject) -> Result<ResolvedPlace> {
         Ok(match &space.place {
-            Place::Inside { space, base, spread, len } => {
+            Place::Inside(inside) => {
                 let optional = |number: &Option<Dynamic>| {
-                    number.as_ref().map(|number| self.dynamic(number, subject)).transpose()
+                    number
+                        .as_ref()
+                        .map(|number| self.dynamic(number, subject))
+                        .transpose()
                 };
                 ResolvedPlace::Inside {
-                    space: *space,
-                    base: self.dynamic(base, subject)?,
-                    spread: optional(spread)?,
-                    len: optional(len)?,
+                    space: inside.space,
+                    base: self.dynamic(&inside.base, subject)?,
+                    spread: optional(&inside.spread)?,
+                    len: optional(&inside.len)?,
                 }
             }
             Place::Behind(indirect) => match &**indirect {

@@ -106,6 +106,15 @@ impl Loader {
                     .unwrap_or_default();
                 rnndb::load(name, &mut Folder::around(path)?, &self.options)
             }
+            Format::CHeader => {
+                // AMD's offsets and bits are in two files that are of no use without each other.
+                let masks = sibling(path)
+                    .and_then(|path| read_text(&path, MAX_TEXT_BYTES - text.len()).ok());
+                self.text(
+                    format,
+                    &masks.map_or(text.clone(), |masks| format!("{text}\n{masks}")),
+                )
+            }
             format => self.text(format, &text),
         };
         let mut loaded = loaded.map_err(|error| error.in_file(path))?;
@@ -135,7 +144,13 @@ impl Loader {
                 rnndb::load("root.xml", &mut files, &self.options)
             }
             Format::CHeader => super::header::load(text, "", self.options.bar.unwrap_or(0)),
-            Format::Svd => Err(LoadError::new(LoadErrorKind::Format, "not yet")),
+            #[cfg(feature = "svd")]
+            Format::Svd => super::svd::load(text, self.options.bar),
+            #[cfg(not(feature = "svd"))]
+            Format::Svd => Err(LoadError::new(
+                LoadErrorKind::Format,
+                "built without the feature `svd`",
+            )),
         }
     }
 
@@ -150,4 +165,14 @@ impl Loader {
     ) -> Result<Loaded, LoadError> {
         rnndb::load(root, &mut files.clone(), &self.options)
     }
+}
+
+/// The file with the bits for a file of AMD's with offsets.
+fn sibling(path: &Path) -> Option<std::path::PathBuf> {
+    let stem = path.file_name()?.to_str()?;
+    let block = stem
+        .strip_suffix("_offset.h")
+        .or_else(|| stem.strip_suffix("_d.h"))?;
+    let sibling = path.with_file_name(format!("{block}_sh_mask.h"));
+    sibling.is_file().then_some(sibling)
 }

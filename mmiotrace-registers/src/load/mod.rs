@@ -5,8 +5,10 @@ mod header;
 mod limits;
 mod loader;
 mod rnndb;
+#[cfg(feature = "svd")]
+mod svd;
 mod toml;
 
-pub(crate) use limits::MAX_TEXT_BYTES;
 pub use header::{HeaderConstant, HeaderValue, header_constants};
+pub(crate) use limits::MAX_TEXT_BYTES;
 pub use loader::{Format, Loaded, Loader};

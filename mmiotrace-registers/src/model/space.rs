@@ -51,20 +51,38 @@ pub enum Place {
     /// At a physical address, whatever device that is (a system on a chip).
     Physical(u64),
     /// Inside another space, at a place that may depend on a register's value.
-    Inside {
-        /// The space it lies in.
-        space: SpaceId,
-        /// The offset there, in bytes.
-        base: Dynamic,
-        /// From one of its cells to the next, in bytes, where that is more than the cell's size
-        /// (the doorbells of NVMe are `4 << CAP.DSTRD` bytes apart).
-        spread: Option<Dynamic>,
-        /// How many bytes it has there, where that is not `size`.
-        len: Option<Dynamic>,
-    },
+    Inside(Box<Inside>),
     /// Behind registers of another space.
     Behind(Box<Indirect>),
     /// Nowhere that accesses could reach: structures in memory, methods of a command stream.
     /// Only [`lookup`](crate::CompiledMap::lookup) sees it.
     Elsewhere,
+}
+
+/// A place inside another space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inside {
+    /// The space it lies in.
+    pub space: SpaceId,
+    /// The offset there, in bytes.
+    pub base: Dynamic,
+    /// From one of its cells to the next, in bytes, where that is more than the cell's size (the
+    /// doorbells of NVMe are `4 << CAP.DSTRD` bytes apart).
+    pub spread: Option<Dynamic>,
+    /// How many bytes it has there, where that is not `size`.
+    pub len: Option<Dynamic>,
+}
+
+impl Inside {
+    /// A place in a space.
+    #[must_use]
+    pub const fn new(space: SpaceId, base: Dynamic) -> Self {
+        Self {
+            space,
+            base,
+            spread: None,
+            len: None,
+        }
+    }
 }

@@ -128,7 +128,7 @@ impl Unit {
                 .checked_add(at.checked_sub(data_at)?)
         };
         let (at, inference) = match self.seen(&select) {
-            Seen::Seen(select) => (place(select), Inference::NONE),
+            Seen::Now(select) => (place(select), Inference::NONE),
             Seen::Stale(select) => (place(select), Inference::STALE),
             Seen::Never => (None, Inference::UNSEEN),
         };

@@ -46,7 +46,7 @@ pub(super) enum Seen {
     /// They were never seen whole.
     Never,
     /// They were seen.
-    Seen(u64),
+    Now(u64),
     /// They were seen, but accesses may be missing since.
     Stale(u64),
 }
@@ -95,7 +95,7 @@ impl Knowledge {
         if self.stale {
             Seen::Stale(value)
         } else {
-            Seen::Seen(value)
+            Seen::Now(value)
         }
     }
 

@@ -72,6 +72,9 @@ pub struct Binding {
     pub variants: Vec<(String, String)>,
 }
 
+/// A register of a device, by name, or an offset that has none.
+type HotKey<'n> = (Option<DeviceId>, &'n str, Option<u64>);
+
 /// The first slot number that is no place in the table.
 const TRANSIENT: u32 = u32::MAX - 1;
 
@@ -621,8 +624,7 @@ impl Core {
     }
 
     fn hot_registers(&self, count: usize) -> Vec<HotRegister> {
-        let mut by_name: HashMap<(Option<DeviceId>, &str, Option<u64>), (u64, u64)> =
-            HashMap::new();
+        let mut by_name: HashMap<HotKey<'_>, (u64, u64)> = HashMap::new();
         for slot in &self.table.slots {
             let offset = if slot.name.is_empty() {
                 slot.offset

@@ -54,7 +54,9 @@ pub(super) enum Root {
 impl View {
     /// The byte in the space for a byte of the root, or `None` where it is not in the view.
     pub(super) fn inner(&self, at: u64) -> Option<u64> {
-        let distance = at.checked_sub(self.base).filter(|distance| *distance < self.len)?;
+        let distance = at
+            .checked_sub(self.base)
+            .filter(|distance| *distance < self.len)?;
         if self.spread == self.cell {
             return Some(distance);
         }
@@ -88,11 +90,21 @@ impl Unit {
         for (number, _) in map.map().spaces.iter().enumerate() {
             let id = SpaceId(number as u32);
             match map.place(id) {
-                Some(ResolvedPlace::Inside { base, spread, len, .. }) => {
-                    let from = |number: &Option<ResolvedDynamic>| number.as_ref().and_then(|number| number.from);
-                    base.from.iter().for_each(|bits| self.add_use(bits, Use::Base(id, *bits)));
-                    from(spread).iter().for_each(|bits| self.add_use(bits, Use::Spread(id, *bits)));
-                    from(len).iter().for_each(|bits| self.add_use(bits, Use::Len(id, *bits)));
+                Some(ResolvedPlace::Inside {
+                    base, spread, len, ..
+                }) => {
+                    let from = |number: &Option<ResolvedDynamic>| {
+                        number.as_ref().and_then(|number| number.from)
+                    };
+                    base.from
+                        .iter()
+                        .for_each(|bits| self.add_use(bits, Use::Base(id, *bits)));
+                    from(spread)
+                        .iter()
+                        .for_each(|bits| self.add_use(bits, Use::Spread(id, *bits)));
+                    from(len)
+                        .iter()
+                        .for_each(|bits| self.add_use(bits, Use::Len(id, *bits)));
                 }
                 Some(ResolvedPlace::Window { select }) => {
                     self.add_use(select, Use::Select(id, *select))
@@ -138,7 +150,7 @@ impl Unit {
             .as_ref()
             .map_or(Seen::Never, |bits| self.seen(bits));
         match told {
-            Seen::Seen(value) | Seen::Stale(value) => {
+            Seen::Now(value) | Seen::Stale(value) => {
                 // A capability does not change behind our back: one look is enough.
                 if let Some(number) = dynamic.scale.apply(value) {
                     return (number, Inference::NONE);
@@ -171,7 +183,9 @@ impl Unit {
     fn view(&self, id: SpaceId, depth: u32) -> Option<View> {
         let space = self.map.map().space(id)?;
         let cell = u64::from(space.cell.max(1));
-        let size = space.size.map_or(u64::MAX, |size| size.saturating_mul(cell));
+        let size = space
+            .size
+            .map_or(u64::MAX, |size| size.saturating_mul(cell));
         let fixed = |root| View {
             root,
             space: id,
@@ -185,11 +199,21 @@ impl Unit {
         match &space.place {
             Place::Bar(bar) => Some(fixed(Root::Bar(*bar))),
             Place::Physical(_) => Some(fixed(Root::Physical(id))),
-            Place::Inside { .. } => {
-                let ResolvedPlace::Inside { space: outer, base, spread, len } = self.map.place(id)? else {
+            Place::Inside(_) => {
+                let ResolvedPlace::Inside {
+                    space: outer,
+                    base,
+                    spread,
+                    len,
+                } = self.map.place(id)?
+                else {
                     return None;
                 };
-                let around = if depth > 32 { None } else { self.view(*outer, depth + 1) }?;
+                let around = if depth > 32 {
+                    None
+                } else {
+                    self.view(*outer, depth + 1)
+                }?;
                 // Inside a space whose cells are apart nothing can lie that is not cells.
                 if around.spread != around.cell {
                     return None;
@@ -266,7 +290,7 @@ impl Unit {
             match used {
                 Use::Base(..) | Use::Spread(..) | Use::Len(..) => places = true,
                 Use::Variant(varset, bits) => {
-                    if let Seen::Seen(value) = self.seen(&bits) {
+                    if let Seen::Now(value) = self.seen(&bits) {
                         let map = Arc::clone(&self.map);
                         changed |= map.detect(&mut self.selection, varset, value);
                     }

@@ -7,29 +7,29 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Where the traces are.
-pub fn traces() -> PathBuf {
+pub(crate) fn traces() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/traces")
 }
 
 /// The bytes of a trace, decompressed.
-pub fn bytes(path: &Path) -> Vec<u8> {
+pub(crate) fn bytes(path: &Path) -> Vec<u8> {
     let file =
         std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
     if path.extension().is_some_and(|extension| extension == "xz") {
         liblzma::read::XzDecoder::new_multi_decoder(file)
             .read_to_end(&mut bytes)
-            .unwrap();
+            .expect("a readable trace");
     } else {
         std::io::BufReader::new(file)
             .read_to_end(&mut bytes)
-            .unwrap();
+            .expect("a readable trace");
     }
     bytes
 }
 
 /// Gives a trace to a namer: headers and losses directly, events through `each`.
-pub fn feed(trace: &[u8], namer: &mut Namer, mut each: impl FnMut(&mut Namer, &Event)) {
+pub(crate) fn feed(trace: &[u8], namer: &mut Namer, mut each: impl FnMut(&mut Namer, &Event)) {
     let mut reader = Reader::new(trace);
     loop {
         let record = match reader.next_record() {

@@ -11,24 +11,45 @@ use crate::model::AccessMode;
 use std::collections::HashMap;
 
 fn register_name(name: &str) -> Option<&str> {
-    let rest = ["reg", "mm", "ix"].iter().find_map(|prefix| name.strip_prefix(prefix))?;
-    rest.starts_with(|first: char| first.is_ascii_uppercase()).then_some(rest)
+    let rest = ["reg", "mm", "ix"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))?;
+    rest.starts_with(|first: char| first.is_ascii_uppercase())
+        .then_some(rest)
 }
 
 pub(super) fn is_asic_header(source: &Source<'_>) -> bool {
-    let offsets = source.defines.iter().filter(|define| register_name(define.name).is_some()).count();
-    let masks = source.defines.iter().filter(|define| define.name.contains("__") && define.name.ends_with("_MASK"));
+    let offsets = source
+        .defines
+        .iter()
+        .filter(|define| register_name(define.name).is_some())
+        .count();
+    let masks = source
+        .defines
+        .iter()
+        .filter(|define| define.name.contains("__") && define.name.ends_with("_MASK"));
     let defines = source.defines.len();
     (offsets * 10 > defines * 4 || masks.count() * 10 > defines * 3) && defines > 1
 }
 
 pub(super) fn registers(source: &Source<'_>) -> Found {
-    let mut found = Found { cell: 4, ..Found::default() };
+    let mut found = Found {
+        cell: 4,
+        ..Found::default()
+    };
     let mut evaluator = Evaluator::new(source);
     let mut by_name: HashMap<&str, usize> = HashMap::new();
-    for define in source.defines.iter().filter(|define| !define.name.ends_with("_BASE_IDX")) {
-        let Some(name) = register_name(define.name) else { continue };
-        let Some(at) = evaluator.value(define.name, &[]) else { continue };
+    for define in source
+        .defines
+        .iter()
+        .filter(|define| !define.name.ends_with("_BASE_IDX"))
+    {
+        let Some(name) = register_name(define.name) else {
+            continue;
+        };
+        let Some(at) = evaluator.value(define.name, &[]) else {
+            continue;
+        };
         by_name.insert(name, found.registers.len());
         found.registers.push(FoundRegister {
             name: name.to_owned(),
@@ -41,11 +62,27 @@ pub(super) fn registers(source: &Source<'_>) -> Found {
         });
     }
     for define in &source.defines {
-        let Some((register, rest)) = define.name.split_once("__") else { continue };
-        let Some(field) = rest.strip_suffix("_MASK") else { continue };
-        let Some(owner) = by_name.get(register) else { continue };
-        let Some((low, high)) = evaluator.value(define.name, &[]).and_then(bit_range) else { continue };
-        found.fields.push((*owner, FoundField { name: field.to_owned(), low, high, doc: String::new() }));
+        let Some((register, rest)) = define.name.split_once("__") else {
+            continue;
+        };
+        let Some(field) = rest.strip_suffix("_MASK") else {
+            continue;
+        };
+        let Some(owner) = by_name.get(register) else {
+            continue;
+        };
+        let Some((low, high)) = evaluator.value(define.name, &[]).and_then(bit_range) else {
+            continue;
+        };
+        found.fields.push((
+            *owner,
+            FoundField {
+                name: field.to_owned(),
+                low,
+                high,
+                doc: String::new(),
+            },
+        ));
     }
     found
 }

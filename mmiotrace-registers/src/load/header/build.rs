@@ -4,7 +4,9 @@ use super::classify::{Found, FoundRegister};
 use super::source::Source;
 use crate::error::Warning;
 use crate::load::Loaded;
-use crate::model::{Block, EnumValue, Field, Form, Item, ListId, Place, Register, RegisterMap, Space};
+use crate::model::{
+    Block, EnumValue, Field, Form, Item, ListId, Place, Register, RegisterMap, Space,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long an array is taken to be that ends nowhere and that nothing follows.
@@ -23,7 +25,10 @@ pub(super) fn map(found: Found, source: &Source<'_>, name: &str, bar: u8) -> Loa
             // Several names of one register are common; the first is the one to show.
             if let Some(first) = taken.get(&key) {
                 if warnings.len() < 1000 {
-                    warnings.push(Warning::new(format!("{} is where {first} is; it is left out", register.name)));
+                    warnings.push(Warning::new(format!(
+                        "{} is where {first} is; it is left out",
+                        register.name
+                    )));
                 }
                 continue;
             }
@@ -39,14 +44,27 @@ pub(super) fn map(found: Found, source: &Source<'_>, name: &str, bar: u8) -> Loa
             None => ("REGISTERS".to_owned(), Place::Bar(bar)),
             Some(segment) => (format!("SEGMENT{segment}"), Place::Elsewhere),
         };
-        map.add_space(Space { cell: found.cell, ..Space::new(name, place, list) });
+        map.add_space(Space {
+            cell: found.cell,
+            ..Space::new(name, place, list)
+        });
     }
     structures(&mut map, source);
     Loaded { map, warnings }
 }
 
-fn item(map: &mut RegisterMap, found: &FoundRegister, form: Form, starts: &BTreeSet<u64>, cell: u8) -> Item {
-    let width = if found.width == 0 { width_at(found, starts) } else { found.width };
+fn item(
+    map: &mut RegisterMap,
+    found: &FoundRegister,
+    form: Form,
+    starts: &BTreeSet<u64>,
+    cell: u8,
+) -> Item {
+    let width = if found.width == 0 {
+        width_at(found, starts)
+    } else {
+        found.width
+    };
     let register = Register {
         value_type: form.into(),
         access: found.access,
@@ -57,33 +75,69 @@ fn item(map: &mut RegisterMap, found: &FoundRegister, form: Form, starts: &BTree
         [] => Item::Register(register),
         [(stride, length)] => {
             let count = length_of(found.at, stride, length, starts);
-            Item::Register(Register { count, stride: stride / u64::from(cell.max(1)), ..register })
+            Item::Register(Register {
+                count,
+                stride: stride / u64::from(cell.max(1)),
+                ..register
+            })
         }
         [(outer, outer_length), (inner, inner_length), ..] => {
             // The inner array ends where the next element of the outer begins, or the other way.
             let (count, inner_count) = if outer > inner {
-                (outer_length, if inner_length == 0 { outer / inner } else { inner_length })
+                (
+                    outer_length,
+                    if inner_length == 0 {
+                        outer / inner
+                    } else {
+                        inner_length
+                    },
+                )
             } else {
-                (if outer_length == 0 { inner / outer } else { outer_length }, inner_length)
+                (
+                    if outer_length == 0 {
+                        inner / outer
+                    } else {
+                        outer_length
+                    },
+                    inner_length,
+                )
             };
             let count = if count == 0 { UNKNOWN_LENGTH } else { count };
-            let inner_count = if inner_count == 0 { UNKNOWN_LENGTH } else { inner_count };
+            let inner_count = if inner_count == 0 {
+                UNKNOWN_LENGTH
+            } else {
+                inner_count
+            };
             let list: ListId = map.add_list(vec![Item::Register(Register {
                 at: 0,
                 count: inner_count,
                 stride: inner,
                 ..register
             })]);
-            Item::Block(Block { count, stride: outer, ..Block::new(None, found.at, list) })
+            Item::Block(Block {
+                count,
+                stride: outer,
+                ..Block::new(None, found.at, list)
+            })
         }
     }
 }
 
 /// As wide as there is room to the next register, a power of two and at most four.
 fn width_at(found: &FoundRegister, starts: &BTreeSet<u64>) -> u8 {
-    let next = starts.range(found.at + 1..).next().map_or(4, |next| next - found.at);
-    let next = found.arrays.iter().fold(next, |next, (stride, _)| next.min(*stride));
-    let aligned = if found.at == 0 { 4 } else { 1 << found.at.trailing_zeros().min(2) };
+    let next = starts
+        .range(found.at + 1..)
+        .next()
+        .map_or(4, |next| next - found.at);
+    let next = found
+        .arrays
+        .iter()
+        .fold(next, |next, (stride, _)| next.min(*stride));
+    let aligned = if found.at == 0 {
+        4
+    } else {
+        1 << found.at.trailing_zeros().min(2)
+    };
     match next.min(aligned) {
         0 | 1 => 1,
         2 | 3 => 2,
@@ -98,8 +152,11 @@ fn length_of(at: u64, stride: u64, said: u64, starts: &BTreeSet<u64>) -> u64 {
         return said;
     }
     let end = at.saturating_add(stride.saturating_mul(UNKNOWN_LENGTH));
-    let next = starts.range(at + 1..end).find(|next| (*next - at) % stride == 0);
-    next.map_or(UNKNOWN_LENGTH, |next| (next - at) / stride).max(2)
+    let next = starts
+        .range(at + 1..end)
+        .find(|next| (*next - at) % stride == 0);
+    next.map_or(UNKNOWN_LENGTH, |next| (next - at) / stride)
+        .max(2)
 }
 
 /// The fields of each register, with the values they may have.
@@ -108,24 +165,46 @@ fn value_types(found: &Found) -> BTreeMap<usize, Form> {
     for (owner, field) in &found.fields {
         let list = fields.entry(*owner).or_default();
         let same = |known: &Field| (known.low, known.high) == (field.low, field.high);
-        if !list.iter().any(|known| same(known) || known.name == field.name) {
+        if !list
+            .iter()
+            .any(|known| same(known) || known.name == field.name)
+        {
             let doc = field.doc.clone();
-            list.push(Field { doc, ..Field::new(field.name.as_str(), field.low, field.high) });
+            list.push(Field {
+                doc,
+                ..Field::new(field.name.as_str(), field.low, field.high)
+            });
         }
     }
     for (owner, name, value) in &found.values {
-        let Some(list) = fields.get_mut(owner) else { continue };
+        let Some(list) = fields.get_mut(owner) else {
+            continue;
+        };
         // The longest field name that begins the value's name is the field it is of.
-        let begins = |field: &&mut Field| name.starts_with(field.name.as_str()) && value & !field.mask() == 0;
-        let Some(field) = list.iter_mut().filter(begins).max_by_key(|field| field.name.len()) else { continue };
+        let begins = |field: &&mut Field| {
+            name.starts_with(field.name.as_str()) && value & !field.mask() == 0
+        };
+        let Some(field) = list
+            .iter_mut()
+            .filter(begins)
+            .max_by_key(|field| field.name.len())
+        else {
+            continue;
+        };
         let short = name[field.name.len()..].trim_start_matches('_');
-        let value = EnumValue::new(if short.is_empty() { name } else { short }, value >> field.low);
+        let value = EnumValue::new(
+            if short.is_empty() { name } else { short },
+            value >> field.low,
+        );
         match &mut field.value_type.form {
             Form::Enum(values) => values.push(value),
             form => *form = Form::Enum(vec![value]),
         }
     }
-    fields.into_iter().map(|(owner, fields)| (owner, Form::Bitset(fields))).collect()
+    fields
+        .into_iter()
+        .map(|(owner, fields)| (owner, Form::Bitset(fields)))
+        .collect()
 }
 
 /// Structures of registers: each a space of its own, which nothing says the place of.

@@ -73,11 +73,22 @@ struct Classifier<'s, 't> {
 
 impl<'s, 't> Classifier<'s, 't> {
     fn new(source: &'s Source<'t>) -> Self {
-        let macros = source.defines.iter().filter(|define| define.kind == Kind::Macro && !define.body.text().is_empty());
-        let base_indent = macros.clone().map(|define| define.indent).min().unwrap_or(1);
+        let macros = source
+            .defines
+            .iter()
+            .filter(|define| define.kind == Kind::Macro && !define.body.text().is_empty());
+        let base_indent = macros
+            .clone()
+            .map(|define| define.indent)
+            .min()
+            .unwrap_or(1);
         // Where short and full-width numbers are told apart by their digits, the latter are bits.
         let mut digits = [0usize; 17];
-        for count in source.defines.iter().filter_map(|define| hex_digits(define.body.text())) {
+        for count in source
+            .defines
+            .iter()
+            .filter_map(|define| hex_digits(define.body.text()))
+        {
             digits[count.min(16)] += 1;
         }
         // The most digits that a good part of the numbers has: fewer are for smaller things.
@@ -86,7 +97,10 @@ impl<'s, 't> Classifier<'s, 't> {
         Self {
             source,
             evaluator: Evaluator::new(source),
-            found: Found { cell: 1, ..Found::default() },
+            found: Found {
+                cell: 1,
+                ..Found::default()
+            },
             by_name: HashMap::new(),
             base_indent,
             usual_digits: usual,
@@ -115,7 +129,10 @@ impl<'s, 't> Classifier<'s, 't> {
     fn role(&self, define: &Define<'_>) -> Role {
         let body = define.body.text();
         let name = define.name;
-        if ["_SHIFT", "_SHFT", "_LSB", "_OFF_SHIFT"].iter().any(|end| name.ends_with(end)) {
+        if ["_SHIFT", "_SHFT", "_LSB", "_OFF_SHIFT"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
             return Role::Shift;
         }
         if ["_MASK", "_MSK"].iter().any(|end| name.ends_with(end)) {
@@ -124,9 +141,15 @@ impl<'s, 't> Classifier<'s, 't> {
         if define.arguments.is_some() {
             // A macro of an index has an offset in it; one that moves a value into place shifts.
             let shifts = body.contains("<<") || body.contains(">>") || body.contains('&');
-            return if shifts || !body.contains('+') { Role::Nothing } else { Role::Register };
+            return if shifts || !body.contains('+') {
+                Role::Nothing
+            } else {
+                Role::Register
+            };
         }
-        let shifted = ["<<", "BIT(", "GENMASK", "BIT_ULL(", "~"].iter().any(|part| body.contains(part));
+        let shifted = ["<<", "BIT(", "GENMASK", "BIT_ULL(", "~"]
+            .iter()
+            .any(|part| body.contains(part));
         if shifted || body.contains('|') {
             return Role::Bits;
         }
@@ -134,13 +157,23 @@ impl<'s, 't> Classifier<'s, 't> {
             return Role::Bits;
         }
         match hex_digits(body) {
-            Some(8..) if self.usual_digits.is_some() => Role::Bits,
+            Some(digits) if digits >= 8 && self.usual_digits.is_some() => Role::Bits,
             // Offsets of one header are written with one number of digits, where that is many.
-            Some(digits) if self.usual_digits.is_some_and(|usual| usual >= 5 && digits < usual) => Role::Bits,
+            Some(digits)
+                if self
+                    .usual_digits
+                    .is_some_and(|usual| usual >= 5 && digits < usual) =>
+            {
+                Role::Bits
+            }
             Some(1..=8) => Role::Register,
             Some(_) => Role::Nothing,
             // `HOST_CTL + 4` of other registers; decimal numbers are counts.
-            None if body.contains('+') && body.contains(|c: char| c.is_ascii_alphabetic() && c != 'x') => Role::Register,
+            None if body.contains('+')
+                && body.contains(|c: char| c.is_ascii_alphabetic() && c != 'x') =>
+            {
+                Role::Register
+            }
             None => Role::Nothing,
         }
     }
@@ -163,7 +196,11 @@ impl<'s, 't> Classifier<'s, 't> {
             width: 0,
             arrays,
             access: access_of(define.comment),
-            doc: define.comment.split_whitespace().collect::<Vec<_>>().join(" "),
+            doc: define
+                .comment
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
             segment: None,
         };
         self.found.registers.push(register);
@@ -175,7 +212,11 @@ impl<'s, 't> Classifier<'s, 't> {
     /// The start, and the stride with the length as far as it is the same.
     fn array(&mut self, name: &str) -> Option<(u64, Vec<(u64, u64)>)> {
         let first = self.evaluator.value(name, &[0])?;
-        let stride = self.evaluator.value(name, &[1])?.checked_sub(first).filter(|stride| *stride > 0)?;
+        let stride = self
+            .evaluator
+            .value(name, &[1])?
+            .checked_sub(first)
+            .filter(|stride| *stride > 0)?;
         let length = (2..256).find(|index| {
             let expected = first.checked_add(index * stride);
             self.evaluator.value(name, &[*index]) != expected
@@ -186,7 +227,10 @@ impl<'s, 't> Classifier<'s, 't> {
     fn nested_array(&mut self, name: &str) -> Option<(u64, Vec<(u64, u64)>)> {
         let first = self.evaluator.value(name, &[0, 0])?;
         let mut stride = |arguments: [u64; 2]| {
-            self.evaluator.value(name, &arguments)?.checked_sub(first).filter(|stride| *stride > 0)
+            self.evaluator
+                .value(name, &arguments)?
+                .checked_sub(first)
+                .filter(|stride| *stride > 0)
         };
         let outer = stride([1, 0])?;
         let inner = stride([0, 1])?;
@@ -195,19 +239,33 @@ impl<'s, 't> Classifier<'s, 't> {
 
     /// A mask, shift or bit: whose is it?
     fn part(&mut self, define: &Define<'_>, role: Role, last: Option<usize>) {
-        let Some(value) = self.evaluator.value(define.name, &[]) else { return };
+        let Some(value) = self.evaluator.value(define.name, &[]) else {
+            return;
+        };
         let indented = define.indent > self.base_indent;
         let by_name = self.owner(define.name);
-        let Some(owner) = by_name.or(if indented { last } else { None }) else { return };
-        let doc = define.comment.split_whitespace().collect::<Vec<_>>().join(" ");
+        let Some(owner) = by_name.or(if indented { last } else { None }) else {
+            return;
+        };
+        let doc = define
+            .comment
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         let name = define.name.to_owned();
         match role {
             Role::Shift => {
-                let base = name.rsplit_once('_').map_or(name.as_str(), |(base, _)| base).to_owned();
+                let base = name
+                    .rsplit_once('_')
+                    .map_or(name.as_str(), |(base, _)| base)
+                    .to_owned();
                 self.shifts.insert(base, value);
             }
             Role::Mask => {
-                let base = name.rsplit_once('_').map_or(name.as_str(), |(base, _)| base).to_owned();
+                let base = name
+                    .rsplit_once('_')
+                    .map_or(name.as_str(), |(base, _)| base)
+                    .to_owned();
                 self.masks.push((owner, base, value, doc));
             }
             _ => self.bits.push((owner, name, value, doc)),
@@ -237,32 +295,63 @@ impl<'s, 't> Classifier<'s, 't> {
         for (owner, base, mask, doc) in core::mem::take(&mut self.masks) {
             let shift = self.shifts.get(&base).copied().unwrap_or(0);
             // Some headers give the mask as it stands in the register, some before the shift.
-            let mask = if shift > 0 && shift < 64 && mask & 1 << shift == 0 { mask << shift } else { mask };
+            let mask = if shift > 0 && shift < 64 && mask & 1 << shift == 0 {
+                mask << shift
+            } else {
+                mask
+            };
             if let Some((low, high)) = bit_range(mask) {
                 let name = self.field_name(owner, &base);
-                self.found.fields.push((owner, FoundField { name, low, high, doc }));
+                self.found.fields.push((
+                    owner,
+                    FoundField {
+                        name,
+                        low,
+                        high,
+                        doc,
+                    },
+                ));
                 ranges.entry(owner).or_default().push((mask, base));
             }
         }
         for (owner, name, value, doc) in core::mem::take(&mut self.bits) {
             let within = ranges.get(&owner).and_then(|ranges| {
-                ranges.iter().find(|(mask, base)| name.starts_with(base.as_str()) && value & !mask == 0)
+                ranges
+                    .iter()
+                    .find(|(mask, base)| name.starts_with(base.as_str()) && value & !mask == 0)
             });
             let field = self.field_name(owner, &name);
             if within.is_some() {
                 self.found.values.push((owner, field, value));
             } else if let Some((low, high)) = bit_range(value) {
-                self.found.fields.push((owner, FoundField { name: field, low, high, doc }));
+                self.found.fields.push((
+                    owner,
+                    FoundField {
+                        name: field,
+                        low,
+                        high,
+                        doc,
+                    },
+                ));
             }
         }
     }
 
     /// The name without what it shares with the register's.
     fn field_name(&self, owner: usize, name: &str) -> String {
-        let register = self.found.registers.get(owner).map_or("", |register| register.name.as_str());
+        let register = self
+            .found
+            .registers
+            .get(owner)
+            .map_or("", |register| register.name.as_str());
         let short = register.replacen("_REG_", "_", 1);
-        let rest = name.strip_prefix(register).or_else(|| name.strip_prefix(&short));
-        match rest.and_then(|rest| rest.strip_prefix('_')).filter(|rest| !rest.is_empty()) {
+        let rest = name
+            .strip_prefix(register)
+            .or_else(|| name.strip_prefix(&short));
+        match rest
+            .and_then(|rest| rest.strip_prefix('_'))
+            .filter(|rest| !rest.is_empty())
+        {
             Some(rest) => rest.to_owned(),
             None => name.to_owned(),
         }

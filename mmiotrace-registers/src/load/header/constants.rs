@@ -32,12 +32,17 @@ pub(super) fn all(source: &Source<'_>) -> Vec<HeaderConstant> {
         let value = match define.arguments.as_ref().map(Vec::len) {
             None => evaluator.value(define.name, &[]).map(HeaderValue::Number),
             Some(1) => {
-                let values: Vec<_> = (0..16).map_while(|index| evaluator.value(define.name, &[index])).collect();
+                let values: Vec<_> = (0..16)
+                    .map_while(|index| evaluator.value(define.name, &[index]))
+                    .collect();
                 (!values.is_empty()).then_some(HeaderValue::Indexed(values))
             }
             Some(_) => None,
         };
-        constants.extend(value.map(|value| HeaderConstant { name: define.name.to_owned(), value }));
+        constants.extend(value.map(|value| HeaderConstant {
+            name: define.name.to_owned(),
+            value,
+        }));
     }
     for found in &source.structs {
         constants.extend(found.members.iter().map(|member| HeaderConstant {

@@ -19,7 +19,10 @@ type Bound<'b> = &'b [(&'b str, u64)];
 
 impl<'s, 't> Evaluator<'s, 't> {
     pub(super) const fn new(source: &'s Source<'t>) -> Self {
-        Self { source, steps: MAX_STEPS }
+        Self {
+            source,
+            steps: MAX_STEPS,
+        }
     }
 
     /// The value of a constant, or of a macro for these arguments.
@@ -33,7 +36,9 @@ impl<'s, 't> Evaluator<'s, 't> {
         if depth > MAX_DEPTH {
             return None;
         }
-        let Some(define) = self.source.get(name) else { return builtin(name, arguments) };
+        let Some(define) = self.source.get(name) else {
+            return builtin(name, arguments);
+        };
         if let Body::After(before, steps) = &define.body {
             let start = match before {
                 Some(before) => self.name(before, &[], depth + 1)?,
@@ -45,12 +50,20 @@ impl<'s, 't> Evaluator<'s, 't> {
         if names.len() != arguments.len() {
             return None;
         }
-        let bound: Vec<_> = names.iter().copied().zip(arguments.iter().copied()).collect();
+        let bound: Vec<_> = names
+            .iter()
+            .copied()
+            .zip(arguments.iter().copied())
+            .collect();
         let body = define.body.text();
         if body.is_empty() {
             return None;
         }
-        let mut parse = Parse { text: body, bound: &bound, depth: depth + 1 };
+        let mut parse = Parse {
+            text: body,
+            bound: &bound,
+            depth: depth + 1,
+        };
         let value = parse.conditional(self)?;
         parse.text.trim().is_empty().then_some(value)
     }
@@ -59,11 +72,16 @@ impl<'s, 't> Evaluator<'s, 't> {
 /// What the kernel's headers define for all.
 fn builtin(name: &str, arguments: &[u64]) -> Option<u64> {
     match (name, arguments) {
-        ("BIT" | "BIT_ULL" | "_BITUL" | "_BITULL" | "REG_BIT" | "BIT_MASK", [bit @ 0..=63]) => Some(1 << bit),
+        ("BIT" | "BIT_ULL" | "_BITUL" | "_BITULL" | "REG_BIT" | "BIT_MASK", [bit @ 0..=63]) => {
+            Some(1 << bit)
+        }
         ("GENMASK" | "GENMASK_ULL" | "REG_GENMASK", [high @ 0..=63, low]) if low <= high => {
             Some(crate::model::low_mask((high - low + 1) as u32) << low)
         }
-        ("_MMIO" | "cpu_to_le32" | "__constant_cpu_to_le32" | "_AC" | "_UL" | "_ULL", [value, ..]) => Some(*value),
+        (
+            "_MMIO" | "cpu_to_le32" | "__constant_cpu_to_le32" | "_AC" | "_UL" | "_ULL",
+            [value, ..],
+        ) => Some(*value),
         _ => None,
     }
 }
@@ -120,7 +138,9 @@ impl<'p> Parse<'p> {
             &["+", "-"],
             &["*", "/", "%"],
         ];
-        let Some(signs) = LEVELS.get(level) else { return self.unary(evaluator) };
+        let Some(signs) = LEVELS.get(level) else {
+            return self.unary(evaluator);
+        };
         let mut left = self.binary(evaluator, level + 1)?;
         while let Some(Token::Sign(sign)) = self.peek() {
             if !signs.contains(&sign) {
@@ -156,7 +176,10 @@ impl<'p> Parse<'p> {
 
     /// A bracket, or a cast: `(u32)`, `(unsigned long)`, `(__force __le32)`.
     fn bracket(&mut self, evaluator: &mut Evaluator<'_, '_>) -> Option<u64> {
-        let inside = self.text.split_once(')').map(|(inside, after)| (inside.trim(), after));
+        let inside = self
+            .text
+            .split_once(')')
+            .map(|(inside, after)| (inside.trim(), after));
         if let Some((inside, after)) = inside {
             if !inside.is_empty() && inside.split_whitespace().all(is_type) {
                 self.text = after;
@@ -190,8 +213,25 @@ impl<'p> Parse<'p> {
 fn is_type(word: &str) -> bool {
     matches!(
         word,
-        "u8" | "u16" | "u32" | "u64" | "__u8" | "__u16" | "__u32" | "__u64" | "__le16" | "__le32" | "__le64"
-            | "__force" | "unsigned" | "int" | "long" | "uint8_t" | "uint16_t" | "uint32_t" | "uint64_t" | "char"
+        "u8" | "u16"
+            | "u32"
+            | "u64"
+            | "__u8"
+            | "__u16"
+            | "__u32"
+            | "__u64"
+            | "__le16"
+            | "__le32"
+            | "__le64"
+            | "__force"
+            | "unsigned"
+            | "int"
+            | "long"
+            | "uint8_t"
+            | "uint16_t"
+            | "uint32_t"
+            | "uint64_t"
+            | "char"
     )
 }
 
@@ -247,9 +287,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_evaluated_ends() {
-        let mut text = String::from("#define A A\n#define B C\n#define C B\n#define D(x) D(D(x))\n#define P 1/0\n");
+        let mut text = String::from(
+            "#define A A\n#define B C\n#define C B\n#define D(x) D(D(x))\n#define P 1/0\n",
+        );
         for level in 0..64 {
-            text.push_str(&format!("#define L{level} (L{} + L{})\n", level + 1, level + 1));
+            text.push_str(&format!(
+                "#define L{level} (L{} + L{})\n",
+                level + 1,
+                level + 1
+            ));
         }
         text.push_str("#define L64 1\n#define N ");
         text.push_str(&"(".repeat(100_000));
@@ -263,7 +309,15 @@ mod tests {
     #[test]
     fn enums_count_on() {
         let text = "enum {\n A, /* first */\n B,\n C = 0x10, D,\n /* note */ E = BIT(3),\n F = (1 << 2) | 1,\n};\nenum x { G = C + 4 };\n";
-        for (name, expected) in [("A", 0), ("B", 1), ("C", 0x10), ("D", 0x11), ("E", 8), ("F", 5), ("G", 0x14)] {
+        for (name, expected) in [
+            ("A", 0),
+            ("B", 1),
+            ("C", 0x10),
+            ("D", 0x11),
+            ("E", 8),
+            ("F", 5),
+            ("G", 0x14),
+        ] {
             assert_eq!(value(text, name, &[]), Some(expected), "{name}");
         }
     }

@@ -24,7 +24,9 @@ pub(super) fn next(text: &str) -> Option<(Token<'_>, &str)> {
             return Some((Token::Sign(sign), rest));
         }
     }
-    "+-*/%&|^~!()?:<>,".contains(first).then(|| (Token::Sign(&text[..1]), &text[1..]))
+    "+-*/%&|^~!()?:<>,"
+        .contains(first)
+        .then(|| (Token::Sign(&text[..1]), &text[1..]))
 }
 
 fn number(text: &str) -> Option<(Token<'_>, &str)> {
@@ -32,10 +34,17 @@ fn number(text: &str) -> Option<(Token<'_>, &str)> {
         Some("0x" | "0X") => (&text[2..], 16),
         _ => (text, 10),
     };
-    let len = digits.bytes().take_while(|byte| char::from(*byte).is_digit(radix)).count();
+    let len = digits
+        .bytes()
+        .take_while(|byte| char::from(*byte).is_digit(radix))
+        .count();
     let rest = digits[len..].trim_start_matches(['u', 'U', 'l', 'L']);
     // A leading zero means octal.
-    let radix = if radix == 10 && len > 1 && digits.starts_with('0') { 8 } else { radix };
+    let radix = if radix == 10 && len > 1 && digits.starts_with('0') {
+        8
+    } else {
+        radix
+    };
     let number = u64::from_str_radix(&digits[..len], radix).ok()?;
     Some((Token::Number(number), rest))
 }
@@ -43,6 +52,10 @@ fn number(text: &str) -> Option<(Token<'_>, &str)> {
 /// How many digits a body has that is one hexadecimal number, with `0x` or without.
 pub(super) fn hex_digits(body: &str) -> Option<usize> {
     let body = body.trim().trim_matches(['(', ')']).trim();
-    let digits = body.strip_prefix("0x").or_else(|| body.strip_prefix("0X"))?.trim_end_matches(['u', 'U', 'l', 'L']);
-    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits.len())
+    let digits = body
+        .strip_prefix("0x")
+        .or_else(|| body.strip_prefix("0X"))?
+        .trim_end_matches(['u', 'U', 'l', 'L']);
+    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then_some(digits.len())
 }

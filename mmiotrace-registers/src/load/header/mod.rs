@@ -29,7 +29,10 @@ pub(super) fn load(text: &str, name: &str, bar: u8) -> Result<Loaded, LoadError>
         classify::registers(&source)
     };
     if found.registers.is_empty() && source.structs.is_empty() {
-        return Err(LoadError::new(LoadErrorKind::Missing, "no constant here looks like a register"));
+        return Err(LoadError::new(
+            LoadErrorKind::Missing,
+            "no constant here looks like a register",
+        ));
     }
     Ok(build::map(found, &source, name, bar))
 }

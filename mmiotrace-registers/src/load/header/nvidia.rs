@@ -14,7 +14,11 @@ use std::collections::HashMap;
 fn mark(comment: &str) -> Option<(char, u8, AccessMode)> {
     let mark = comment.trim();
     let marks = mark.as_bytes();
-    if marks.len() != 5 || !mark.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+    if marks.len() != 5
+        || !mark
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
         return None;
     }
     let kind = char::from(marks[4]);
@@ -32,17 +36,26 @@ fn mark(comment: &str) -> Option<(char, u8, AccessMode)> {
 }
 
 pub(super) fn is_manual(source: &Source<'_>) -> bool {
-    let marked = source.defines.iter().filter(|define| mark(define.comment).is_some()).count();
+    let marked = source
+        .defines
+        .iter()
+        .filter(|define| mark(define.comment).is_some())
+        .count();
     marked > 0 && marked * 2 > source.defines.len()
 }
 
 pub(super) fn registers(source: &Source<'_>) -> Found {
-    let mut found = Found { cell: 1, ..Found::default() };
+    let mut found = Found {
+        cell: 1,
+        ..Found::default()
+    };
     let mut evaluator = Evaluator::new(source);
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     let mut fields: HashMap<&str, (usize, u8, u8)> = HashMap::new();
     for define in &source.defines {
-        let Some((kind, width, access)) = mark(define.comment) else { continue };
+        let Some((kind, width, access)) = mark(define.comment) else {
+            continue;
+        };
         match kind {
             'R' | 'A' => {
                 if let Some(register) = register(source, &mut evaluator, define, width, access) {
@@ -51,19 +64,42 @@ pub(super) fn registers(source: &Source<'_>) -> Found {
                 }
             }
             'F' => {
-                let Some((low, high)) = bits(define.body.text()) else { continue };
-                let Some((register, owner)) = longest(define.name, &by_name) else { continue };
-                let name = define.name[register.len()..].trim_start_matches('_').to_owned();
+                let Some((low, high)) = bits(define.body.text()) else {
+                    continue;
+                };
+                let Some((register, owner)) = longest(define.name, &by_name) else {
+                    continue;
+                };
+                let name = define.name[register.len()..]
+                    .trim_start_matches('_')
+                    .to_owned();
                 fields.insert(define.name, (owner, low, high));
-                found.fields.push((owner, FoundField { name, low, high, doc: String::new() }));
+                found.fields.push((
+                    owner,
+                    FoundField {
+                        name,
+                        low,
+                        high,
+                        doc: String::new(),
+                    },
+                ));
             }
             'V' => {
-                let Some((field, (owner, low, _))) = longest(define.name, &fields) else { continue };
-                let Some(value) = evaluator.value(define.name, &[]) else { continue };
+                let Some((field, (owner, low, _))) = longest(define.name, &fields) else {
+                    continue;
+                };
+                let Some(value) = evaluator.value(define.name, &[]) else {
+                    continue;
+                };
                 let name = define.name[field.len()..].trim_start_matches('_');
-                let register = found.registers.get(owner).map_or(0, |register| register.name.len());
+                let register = found
+                    .registers
+                    .get(owner)
+                    .map_or(0, |register| register.name.len());
                 let full = format!("{}_{name}", field.get(register + 1..).unwrap_or(""));
-                found.values.push((owner, full, value.checked_shl(low.into()).unwrap_or(0)));
+                found
+                    .values
+                    .push((owner, full, value.checked_shl(low.into()).unwrap_or(0)));
             }
             _ => {}
         }
@@ -81,7 +117,10 @@ fn register(
     let name = define.name;
     let mut size = |number: u32| {
         let size = format!("{name}__SIZE_{number}");
-        source.get(&size).and_then(|_| evaluator.value(&size, &[])).unwrap_or(0)
+        source
+            .get(&size)
+            .and_then(|_| evaluator.value(&size, &[]))
+            .unwrap_or(0)
     };
     let sizes = [size(1), size(2)];
     let (at, arrays) = match define.arguments.as_ref().map(Vec::len) {
@@ -102,14 +141,29 @@ fn register(
     if arrays.iter().any(|(stride, _)| *stride == 0) {
         return None;
     }
-    let width = if matches!(width, 1 | 2 | 4 | 8) { width } else { 4 };
-    Some(FoundRegister { name: name.to_owned(), at, width, arrays, access, doc: String::new(), segment: None })
+    let width = if matches!(width, 1 | 2 | 4 | 8) {
+        width
+    } else {
+        4
+    };
+    Some(FoundRegister {
+        name: name.to_owned(),
+        at,
+        width,
+        arrays,
+        access,
+        doc: String::new(),
+        segment: None,
+    })
 }
 
 /// `31:16`, high first.
 fn bits(body: &str) -> Option<(u8, u8)> {
     let (high, low) = body.trim().split_once(':')?;
-    let (high, low) = (high.trim().parse::<u8>().ok()?, low.trim().parse::<u8>().ok()?);
+    let (high, low) = (
+        high.trim().parse::<u8>().ok()?,
+        low.trim().parse::<u8>().ok()?,
+    );
     (low <= high && high < 64).then_some((low, high))
 }
 

@@ -27,7 +27,6 @@ pub(super) struct Define<'t> {
     /// How many blanks stand between `#define` and the name.
     pub(super) indent: usize,
     pub(super) kind: Kind,
-    pub(super) line: usize,
 }
 
 /// What a name stands for.
@@ -66,10 +65,13 @@ impl<'t> Source<'t> {
 
     fn read_part(text: &'t str, depth: usize, budget: &mut usize) -> Result<Self, LoadError> {
         if text.len() > MAX_TEXT_BYTES {
-            return Err(LoadError::new(LoadErrorKind::TooLarge, "the text is too large for a header"));
+            return Err(LoadError::new(
+                LoadErrorKind::TooLarge,
+                "the text is too large for a header",
+            ));
         }
         let mut source = Self::default();
-        let mut lines = Lines { rest: text, number: 0 };
+        let mut lines = Lines { rest: text };
         // `#if 0` and what it holds is not there; of other conditions all branches are.
         let mut off: Vec<bool> = Vec::new();
         while let Some((line, joined)) = lines.next() {
@@ -77,7 +79,7 @@ impl<'t> Source<'t> {
             let Some(directive) = trimmed.strip_prefix('#') else {
                 if depth < MAX_NESTED && starts_block(trimmed) {
                     let here = offset_in(text, trimmed);
-                    let consumed = source.block(&text[here..], lines.number, depth, budget)?;
+                    let consumed = source.block(&text[here..], depth, budget)?;
                     lines.skip_to(text, here + consumed);
                 }
                 continue;
@@ -93,32 +95,49 @@ impl<'t> Source<'t> {
                 off.pop();
             } else if let Some(rest) = directive.strip_prefix("define") {
                 if !off.contains(&true) {
-                    source.define(rest, joined, lines.number);
+                    source.define(rest, joined);
                 }
             }
             if source.defines.len() > MAX_ITEMS {
-                return Err(LoadError::new(LoadErrorKind::TooLarge, "the header has too many definitions"));
+                return Err(LoadError::new(
+                    LoadErrorKind::TooLarge,
+                    "the header has too many definitions",
+                ));
             }
         }
         Ok(source)
     }
 
-    fn define(&mut self, rest: &'t str, joined: Option<String>, line: usize) {
+    fn define(&mut self, rest: &'t str, joined: Option<String>) {
         let name_at = rest.trim_start();
         let indent = rest.len() - name_at.len();
         let Some(len) = name_len(name_at) else { return };
         let (name, after) = name_at.split_at(len);
-        let (arguments, after) = match after.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-            Some((arguments, after)) => (Some(arguments.split(',').map(str::trim).collect()), after),
+        let (arguments, after) = match after
+            .strip_prefix('(')
+            .and_then(|inner| inner.split_once(')'))
+        {
+            Some((arguments, after)) => {
+                (Some(arguments.split(',').map(str::trim).collect()), after)
+            }
             None => (None, after),
         };
         let (body, comment) = strip_comment(after);
         let body = match joined {
             // The joined text begins with the same words; only what is behind counts.
-            Some(joined) => Body::Lines(joined_body(&joined, arguments.is_some()).unwrap_or_default()),
+            Some(joined) => {
+                Body::Lines(joined_body(&joined, arguments.is_some()).unwrap_or_default())
+            }
             None => Body::Line(body),
         };
-        self.add(Define { name, arguments, body, comment, indent, kind: Kind::Macro, line });
+        self.add(Define {
+            name,
+            arguments,
+            body,
+            comment,
+            indent,
+            kind: Kind::Macro,
+        });
     }
 
     pub(super) fn add(&mut self, define: Define<'t>) {
@@ -135,31 +154,48 @@ impl<'t> Source<'t> {
     }
 
     /// An enum or structure that begins at the start of `text`. Gives its length.
-    fn block(&mut self, text: &'t str, line: usize, depth: usize, budget: &mut usize) -> Result<usize, LoadError> {
-        let head_end = text.char_indices().nth(200).map_or(text.len(), |(at, _)| at);
-        let Some(open) = text[..head_end].find('{') else { return Ok(text.len().min(1)) };
+    fn block(
+        &mut self,
+        text: &'t str,
+        depth: usize,
+        budget: &mut usize,
+    ) -> Result<usize, LoadError> {
+        let head_end = text
+            .char_indices()
+            .nth(200)
+            .map_or(text.len(), |(at, _)| at);
+        let Some(open) = text[..head_end].find('{') else {
+            return Ok(text.len().min(1));
+        };
         let head = &text[..open];
         if head.contains(';') || head.contains(')') {
             return Ok(open.min(1));
         }
-        let Some(close) = matching_brace(&text[open..], budget) else { return Ok(open + 1) };
+        let Some(close) = matching_brace(&text[open..], budget) else {
+            return Ok(open + 1);
+        };
         let inner = &text[open + 1..open + close];
         let mut words = head.split_whitespace().filter(|word| *word != "typedef");
         match words.next() {
-            Some("enum") => self.enum_constants(inner, line),
+            Some("enum") => self.enum_constants(inner),
             Some("struct") => {
                 let name = words.next().unwrap_or("");
                 // Definitions stand between members; those are read as if they stood outside.
                 let nested = Source::read_part(inner, depth + 1, budget)?;
-                nested.defines.into_iter().for_each(|define| self.add(define));
-                super::structs::parse(name, inner).into_iter().for_each(|found| self.structs.push(found));
+                nested
+                    .defines
+                    .into_iter()
+                    .for_each(|define| self.add(define));
+                super::structs::parse(name, inner)
+                    .into_iter()
+                    .for_each(|found| self.structs.push(found));
             }
             _ => {}
         }
         Ok(open + close + 1)
     }
 
-    fn enum_constants(&mut self, inner: &'t str, line: usize) {
+    fn enum_constants(&mut self, inner: &'t str) {
         let mut last: Option<&'t str> = None;
         let mut steps = 0;
         let mut rest = inner;
@@ -180,7 +216,14 @@ impl<'t> Source<'t> {
                     body
                 }
             };
-            let define = Define { name, arguments: None, body, comment, indent: 1, kind: Kind::Enum, line };
+            let define = Define {
+                name,
+                arguments: None,
+                body,
+                comment,
+                indent: 1,
+                kind: Kind::Enum,
+            };
             self.add(define);
         }
     }
@@ -189,7 +232,6 @@ impl<'t> Source<'t> {
 /// Lines, with those that end in a backslash joined.
 struct Lines<'t> {
     rest: &'t str,
-    number: usize,
 }
 
 impl<'t> Lines<'t> {
@@ -199,7 +241,9 @@ impl<'t> Lines<'t> {
             return None;
         }
         let first = self.take();
-        let Some(mut joined) = first.strip_suffix('\\').map(str::to_owned) else { return Some((first, None)) };
+        let Some(mut joined) = first.strip_suffix('\\').map(str::to_owned) else {
+            return Some((first, None));
+        };
         while !self.rest.is_empty() {
             let line = self.take();
             joined.push(' ');
@@ -217,7 +261,6 @@ impl<'t> Lines<'t> {
     fn take(&mut self) -> &'t str {
         let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
         self.rest = rest;
-        self.number += 1;
         line.trim_end()
     }
 
@@ -228,7 +271,6 @@ impl<'t> Lines<'t> {
         }
         let here = offset_in(text, self.rest);
         if at > here {
-            self.number += text[here..at].bytes().filter(|byte| *byte == b'\n').count();
             self.rest = &text[at..];
         }
     }
@@ -237,19 +279,25 @@ impl<'t> Lines<'t> {
 /// Where a part of a text begins in it.
 fn offset_in(text: &str, part: &str) -> usize {
     // Both are slices of one text; a part from elsewhere would only give a useless place.
-    (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize).min(text.len())
+    (part.as_ptr() as usize)
+        .saturating_sub(text.as_ptr() as usize)
+        .min(text.len())
 }
 
 fn starts_block(line: &str) -> bool {
     let line = line.strip_prefix("typedef").map_or(line, str::trim_start);
     ["enum", "struct"].iter().any(|word| {
-        line.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '{']))
+        line.strip_prefix(word)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '{']))
     })
 }
 
 /// The length of the name at the start, or `None` where there is none.
 pub(super) fn name_len(text: &str) -> Option<usize> {
-    let len = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    let len = text
+        .bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        .count();
     (len > 0 && !text.starts_with(|first: char| first.is_ascii_digit())).then_some(len)
 }
 
@@ -260,7 +308,10 @@ fn strip_comment(text: &str) -> (&str, &str) {
     match (block, line) {
         (Some(block), line) if line.is_none_or(|line| block < line) => {
             let comment = &text[block + 2..];
-            (text[..block].trim(), comment.split("*/").next().unwrap_or("").trim())
+            (
+                text[..block].trim(),
+                comment.split("*/").next().unwrap_or("").trim(),
+            )
         }
         (_, Some(line)) => (text[..line].trim(), text[line + 2..].trim()),
         _ => (text.trim(), ""),
@@ -269,9 +320,18 @@ fn strip_comment(text: &str) -> (&str, &str) {
 
 /// The body of a definition on several lines: behind the name and its arguments.
 fn joined_body(joined: &str, has_arguments: bool) -> Option<String> {
-    let after = joined.trim_start().strip_prefix('#')?.trim_start().strip_prefix("define")?.trim_start();
+    let after = joined
+        .trim_start()
+        .strip_prefix('#')?
+        .trim_start()
+        .strip_prefix("define")?
+        .trim_start();
     let after = &after[name_len(after)?..];
-    let after = if has_arguments { after.split_once(')')?.1 } else { after };
+    let after = if has_arguments {
+        after.split_once(')')?.1
+    } else {
+        after
+    };
     let mut body = String::new();
     let mut rest = after;
     while let Some((before, comment)) = rest.split_once("/*") {
@@ -334,8 +394,15 @@ fn enum_entry(text: &str) -> Option<(&str, &str, &str)> {
     let entry = &text[..end];
     let rest = text[end..].strip_prefix(',').unwrap_or(&text[end..]);
     let trimmed = rest.trim_start_matches([' ', '\t', ',']);
-    match trimmed.strip_prefix("/*").and_then(|comment| comment.split_once("*/")) {
-        Some((comment, after)) => Some((entry, comment.trim(), after.trim_start().strip_prefix(',').unwrap_or(after))),
+    match trimmed
+        .strip_prefix("/*")
+        .and_then(|comment| comment.split_once("*/"))
+    {
+        Some((comment, after)) => Some((
+            entry,
+            comment.trim(),
+            after.trim_start().strip_prefix(',').unwrap_or(after),
+        )),
         None => Some((entry, "", rest)),
     }
 }

@@ -22,17 +22,37 @@ pub(super) fn parse<'t>(name: &'t str, body: &'t str) -> Option<Struct<'t>> {
     let mut members = Vec::new();
     let mut at = 0u64;
     for declaration in Declarations(body) {
-        let mut words = declaration.split_whitespace().filter(|word| !matches!(*word, "volatile" | "const" | "__iomem"));
-        let Some(width) = words.next().and_then(width_of) else { break };
+        let mut words = declaration
+            .split_whitespace()
+            .filter(|word| !matches!(*word, "volatile" | "const" | "__iomem"));
+        let Some(width) = words.next().and_then(width_of) else {
+            break;
+        };
         let rest = words.collect::<Vec<_>>().join(" ");
-        let Some(len) = super::source::name_len(&rest) else { break };
+        let Some(len) = super::source::name_len(&rest) else {
+            break;
+        };
         // The text of the declaration outlives the joined words.
         let member = &rest[..len];
-        let Some(start) = declaration.find(member) else { break };
-        let Some(count) = count_of(&rest[len..]) else { break };
+        let Some(start) = declaration.find(member) else {
+            break;
+        };
+        let Some(count) = count_of(&rest[len..]) else {
+            break;
+        };
         at = at.next_multiple_of(u64::from(width));
-        members.push(Member { name: &declaration[start..start + len], at, width, count });
-        let Some(next) = count.checked_mul(u64::from(width)).and_then(|bytes| at.checked_add(bytes)) else { break };
+        members.push(Member {
+            name: &declaration[start..start + len],
+            at,
+            width,
+            count,
+        });
+        let Some(next) = count
+            .checked_mul(u64::from(width))
+            .and_then(|bytes| at.checked_add(bytes))
+        else {
+            break;
+        };
         at = next;
     }
     (!members.is_empty() && !name.is_empty()).then_some(Struct { name, members })
@@ -102,7 +122,19 @@ mod tests {
     fn members_are_aligned_and_the_first_unknown_ends_it() {
         let body = "\n\t__le32 a; /* x; */\n#define A (1<<2)\n\tu8 b;\n\t__le64\tc[2];\n\tu32 d[3];\n\tstruct x e;\n\tu32 f;\n";
         let found = parse("s", body).unwrap();
-        let members: Vec<_> = found.members.iter().map(|m| (m.name, m.at, m.width, m.count)).collect();
-        assert_eq!(members, [("a", 0, 4, 1), ("b", 4, 1, 1), ("c", 8, 8, 2), ("d", 24, 4, 3)]);
+        let members: Vec<_> = found
+            .members
+            .iter()
+            .map(|m| (m.name, m.at, m.width, m.count))
+            .collect();
+        assert_eq!(
+            members,
+            [
+                ("a", 0, 4, 1),
+                ("b", 4, 1, 1),
+                ("c", 8, 8, 2),
+                ("d", 24, 4, 3)
+            ]
+        );
     }
 }

@@ -5,8 +5,8 @@ use super::reference;
 use super::table::{Result, Table, Value};
 use crate::error::LoadErrorKind;
 use crate::model::{
-    Command, Dynamic, FieldRef, Indirect, ListId, MappingHint, Place, RegisterRef, Scale, Space,
-    SpaceId, Window,
+    Command, Dynamic, FieldRef, Indirect, Inside, ListId, MappingHint, Place, RegisterRef, Scale,
+    Space, SpaceId, Window,
 };
 
 impl Reader<'_> {
@@ -78,8 +78,16 @@ impl Reader<'_> {
                 .take("spread")
                 .map(|value| self.dynamic(&value, space))
                 .transpose()?;
-            let len = table.take("len").map(|value| self.dynamic(&value, space)).transpose()?;
-            return Ok(Place::Inside { space, base, spread, len });
+            let len = table
+                .take("len")
+                .map(|value| self.dynamic(&value, space))
+                .transpose()?;
+            let inside = Inside {
+                spread,
+                len,
+                ..Inside::new(space, base)
+            };
+            return Ok(Place::Inside(Box::new(inside)));
         }
         if let Some(window) = window {
             let window = self.window(&window.table()?)?;

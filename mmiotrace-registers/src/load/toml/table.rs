@@ -163,10 +163,6 @@ impl<'t> Table<'t> {
         self.source.error(&self.span, kind, text)
     }
 
-    pub(super) fn span(&self) -> Range<usize> {
-        self.span.clone()
-    }
-
     /// The value of a key, which counts as known from now on.
     pub(super) fn take(&self, name: &'static str) -> Option<Value<'t>> {
         self.asked.borrow_mut().push(name);

@@ -76,7 +76,9 @@ impl Writer<'_> {
         let mut table = Inline::new();
         table.raw("at", &hex(register.at));
         table.text("name", &register.name);
-        table.number_unless("width", register.width.into(), DEFAULT_WIDTH.into());
+        if register.width != DEFAULT_WIDTH {
+            table.raw("width", &register.width.to_string());
+        }
         if register.count != 1 {
             table.raw("count", &register.count.to_string());
         }

@@ -160,11 +160,13 @@ impl<'m> Writer<'m> {
         match place {
             Place::Bar(bar) => line(out, "bar", &bar.to_string()),
             Place::Physical(at) => line(out, "physical", &hex(*at)),
-            Place::Inside { space, base, spread, len } => {
-                line(out, "inside", &quoted(self.space_name(*space)));
-                line(out, "base", &self.dynamic(base));
-                for (key, number) in [("spread", spread), ("len", len)] {
-                    number.iter().for_each(|number| line(out, key, &self.dynamic(number)));
+            Place::Inside(inside) => {
+                line(out, "inside", &quoted(self.space_name(inside.space)));
+                line(out, "base", &self.dynamic(&inside.base));
+                for (key, number) in [("spread", &inside.spread), ("len", &inside.len)] {
+                    number
+                        .iter()
+                        .for_each(|number| line(out, key, &self.dynamic(number)));
                 }
             }
             Place::Behind(indirect) => self.indirect(indirect, out),
