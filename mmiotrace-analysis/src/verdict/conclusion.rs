@@ -67,13 +67,15 @@ impl Checker {
             found.push((Cause::NoVersion, whole));
         }
         found.extend(self.no_maps());
-        found.extend(self.cut.take().map(|cause| (cause, end)));
+        let cut = self.cut.take();
+        let ends_whole = cut.is_none();
+        found.extend(cut.map(|cause| (cause, end)));
         if let (Some(line), count @ 1..) = (self.entries.line, self.entries.missing) {
             found.push((Cause::MissingEntries, Tally { line, count }));
         }
         if capture == Capture::Kernel {
             let live = self.accesses.alive();
-            if live > 0 && self.tail.is_burst() {
+            if ends_whole && live > 0 && self.tail.is_burst() {
                 found.push((Cause::EndsInBurst { live }, end));
             }
             for (cause, tally) in core::mem::take(&mut self.accesses.untraced).finish() {
@@ -88,12 +90,8 @@ impl Checker {
         if self.counts.get(LineKind::Map) > 0 {
             return None;
         }
-        let unmapped =
-            |cause: &Cause| matches!(cause, Cause::NotMapped { .. } | Cause::UnmapUnlisted { .. });
-        let taken = self.groups.take(unmapped);
-        let line = taken.iter().map(|(_, tally)| tally.line).min()?;
-        let count = taken.iter().map(|(_, tally)| tally.count).sum();
-        Some((Cause::NoMaps, Tally { line, count }))
+        let tally = self.groups.take(FindingKind::UnmappedAccess)?;
+        Some((Cause::NoMaps, tally))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Findings grouped by their cause.
 
 use super::cause::Cause;
-use std::collections::HashMap;
+use super::finding::FindingKind;
+use std::collections::{BTreeMap, HashMap};
 
 /// At most so many groups are told one by one.
 pub(super) const MAX_GROUPS: usize = 1000;
@@ -21,14 +22,19 @@ pub(super) struct Groups {
     index: HashMap<Cause, usize>,
     /// The group of the last finding: causes come in runs.
     last: usize,
-    more: Option<Tally>,
-    /// Whether a cause that makes a trace incomplete came up, listed or not.
-    incomplete: bool,
+    /// What is beyond the limit, by kind.
+    hidden: BTreeMap<FindingKind, Tally>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.line = self.line.min(other.line);
+        self.count = self.count.saturating_add(other.count);
+    }
 }
 
 impl Groups {
     pub(super) fn add(&mut self, cause: Cause, line: u64, count: u64) {
-        self.incomplete |= cause.kind().makes_incomplete();
         let at = match self.list.get(self.last) {
             Some((last, _)) if *last == cause => Some(self.last),
             _ => self.index.get(&cause).copied(),
@@ -41,35 +47,41 @@ impl Groups {
             self.index.insert(cause.clone(), self.list.len());
             self.list.push((cause, Tally { line, count }));
         } else {
-            count_more(&mut self.more, line, count);
+            self.hide(cause.kind(), Tally { line, count });
         }
     }
 
-    /// Takes out the groups whose cause `matches`; of what is not listed nothing can be taken.
-    pub(super) fn take(&mut self, matches: impl Fn(&Cause) -> bool) -> Vec<(Cause, Tally)> {
-        let (taken, kept) = core::mem::take(&mut self.list)
-            .into_iter()
-            .partition(|(cause, _)| matches(cause));
-        self.list = kept;
-        self.index = self
-            .list
-            .iter()
-            .enumerate()
-            .map(|(at, (cause, _))| (cause.clone(), at))
-            .collect();
+    fn hide(&mut self, kind: FindingKind, tally: Tally) {
+        self.hidden
+            .entry(kind)
+            .and_modify(|hidden| hidden.add(tally))
+            .or_insert(tally);
+    }
+
+    /// Takes out everything of a kind, as one.
+    pub(super) fn take(&mut self, kind: FindingKind) -> Option<Tally> {
+        let mut taken = self.hidden.remove(&kind);
+        self.list.retain(|(cause, tally)| {
+            if cause.kind() != kind {
+                return true;
+            }
+            match &mut taken {
+                Some(taken) => taken.add(*tally),
+                None => taken = Some(*tally),
+            }
+            false
+        });
+        let listed = self.list.iter().enumerate();
+        self.index = listed.map(|(at, (cause, _))| (cause.clone(), at)).collect();
         self.last = 0;
-        if self.more.is_none() {
-            self.incomplete = self
-                .list
-                .iter()
-                .any(|(cause, _)| cause.kind().makes_incomplete());
-        }
         taken
     }
 
-    /// Whether no cause came up that makes a trace incomplete.
-    pub(super) const fn are_harmless(&self) -> bool {
-        !self.incomplete
+    /// Whether nothing came up that makes a trace incomplete.
+    pub(super) fn are_harmless(&self) -> bool {
+        let mut kinds = self.list.iter().map(|(cause, _)| cause.kind());
+        let mut hidden = self.hidden.keys();
+        !kinds.any(FindingKind::makes_incomplete) && !hidden.any(|kind| kind.makes_incomplete())
     }
 
     /// All groups in the order of their first lines, at most [`MAX_GROUPS`], and what is beyond.
@@ -78,19 +90,19 @@ impl Groups {
         mut self,
         singular: Vec<(Cause, Tally)>,
     ) -> (Vec<(Cause, Tally)>, Option<Tally>) {
-        let room = MAX_GROUPS.saturating_sub(singular.len());
-        for (_, tally) in self.list.drain(room.min(self.list.len())..) {
-            count_more(&mut self.more, tally.line, tally.count);
+        let room = MAX_GROUPS
+            .saturating_sub(singular.len())
+            .min(self.list.len());
+        for (cause, tally) in self.list.split_off(room) {
+            self.hide(cause.kind(), tally);
         }
         let mut all = self.list;
         all.extend(singular);
         all.sort_by_key(|(cause, tally)| (tally.line, cause.kind()));
-        (all, self.more)
+        let more = self.hidden.into_values().reduce(|mut all, tally| {
+            all.add(tally);
+            all
+        });
+        (all, more)
     }
-}
-
-fn count_more(more: &mut Option<Tally>, line: u64, count: u64) {
-    let tally = more.get_or_insert(Tally { line, count: 0 });
-    tally.line = tally.line.min(line);
-    tally.count = tally.count.saturating_add(count);
 }

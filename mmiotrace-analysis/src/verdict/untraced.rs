@@ -18,9 +18,9 @@ const GIANT: u64 = 1 << 30;
 pub(super) struct Candidates {
     list: Vec<(Candidate, Tally)>,
     /// The ranges of mappings that are alive, by their id.
-    alive: HashMap<MapId, Candidate>,
+    alive: HashMap<MapId, Missed>,
     disproved: Vec<Untraced>,
-    last: Option<(MapId, Option<Candidate>)>,
+    last: Option<(MapId, Option<Missed>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,55 +30,59 @@ struct Candidate {
     end: u64,
 }
 
-/// What the tracer misses of a mapping, if anything.
-fn missed(mapping: &Mapping) -> Option<Candidate> {
+/// What the tracer misses of a mapping: at most a first page, and a tail.
+type Missed = [Option<Candidate>; 2];
+
+fn missed(mapping: &Mapping) -> Missed {
     let (start, end) = (mapping.phys.0, mapping.phys_end().0);
-    let congruent = |size: u64| {
-        mapping.phys.0 / PAGE * PAGE % size == 0 && mapping.virt.0 / PAGE * PAGE % size == 0
+    // The kernel maps whole pages, whatever it was asked for.
+    let (page, virt_page) = (start / PAGE * PAGE, mapping.virt.0 / PAGE * PAGE);
+    let pages = end.saturating_sub(page).div_ceil(PAGE).saturating_mul(PAGE);
+    let begins_with = |size: u64| page % size == 0 && virt_page % size == 0 && pages >= size;
+    let range =
+        |reason, start: u64, end: u64| (start < end).then_some(Candidate { reason, start, end });
+    if begins_with(GIANT) {
+        return [range(Untraced::GiantPages, start, end), None];
+    }
+    let first_page = match start - page {
+        0 => None,
+        _ => range(
+            Untraced::UnalignedStart,
+            start,
+            end.min(page.saturating_add(PAGE)),
+        ),
     };
-    let fits = |size: u64| congruent(size) && mapping.len >= size;
-    let unaligned = start % PAGE != 0;
-    if fits(GIANT) {
-        return Some(Candidate {
-            reason: Untraced::GiantPages,
-            start,
-            end,
-        });
-    }
-    if unaligned {
-        let page_end = (start / PAGE + 1).saturating_mul(PAGE);
-        return Some(Candidate {
-            reason: Untraced::UnalignedStart,
-            start,
-            end: end.min(page_end),
-        });
-    }
-    if !fits(HUGE) {
-        return None;
-    }
-    let first_of_tail = start.saturating_add(mapping.len / HUGE * HUGE);
-    let start = first_of_tail.saturating_add(PAGE);
-    (start < end).then_some(Candidate {
-        reason: Untraced::SmallTail,
-        start,
-        end,
-    })
+    let tail = match begins_with(HUGE) {
+        true => {
+            let behind_huge_pages = page.saturating_add(pages / HUGE * HUGE);
+            range(
+                Untraced::SmallTail,
+                behind_huge_pages.saturating_add(PAGE),
+                end,
+            )
+        }
+        false => None,
+    };
+    [first_page, tail]
 }
 
 impl Candidates {
     pub(super) fn map(&mut self, line: u64, mapping: &Mapping) {
         self.last = None;
         self.alive.remove(&mapping.id);
-        let Some(candidate) = missed(mapping) else {
+        let missed = missed(mapping);
+        if missed == [None, None] {
             return;
-        };
-        if self.alive.len() < MAX_GROUPS {
-            self.alive.insert(mapping.id, candidate);
         }
-        if let Some((_, tally)) = self.list.iter_mut().find(|(known, _)| *known == candidate) {
-            tally.count += 1;
-        } else if self.list.len() < MAX_GROUPS {
-            self.list.push((candidate, Tally { line, count: 1 }));
+        if self.alive.len() < MAX_GROUPS {
+            self.alive.insert(mapping.id, missed);
+        }
+        for candidate in missed.into_iter().flatten() {
+            if let Some((_, tally)) = self.list.iter_mut().find(|(known, _)| *known == candidate) {
+                tally.count += 1;
+            } else if self.list.len() < MAX_GROUPS {
+                self.list.push((candidate, Tally { line, count: 1 }));
+            }
         }
     }
 
@@ -104,7 +108,7 @@ impl Candidates {
                 range
             }
         };
-        if let Some(missed) = range {
+        for missed in range.into_iter().flatten().flatten() {
             let within = (missed.start..missed.end).contains(&phys.0);
             if within && !self.disproved.contains(&missed.reason) {
                 self.disproved.push(missed.reason);
@@ -137,14 +141,22 @@ mod tests {
     use super::*;
     use mmiotrace_core::VirtAddr;
 
-    fn missed_of(phys: u64, virt: u64, len: u64) -> Option<(Untraced, u64, u64)> {
+    fn all_missed(phys: u64, virt: u64, len: u64) -> Vec<(Untraced, u64, u64)> {
         let mapping = Mapping {
             id: MapId(1),
             phys: PhysAddr(phys),
             virt: VirtAddr(virt),
             len,
         };
-        missed(&mapping).map(|candidate| (candidate.reason, candidate.start, candidate.end))
+        let all = missed(&mapping).into_iter().flatten();
+        all.map(|missed| (missed.reason, missed.start, missed.end))
+            .collect()
+    }
+
+    fn missed_of(phys: u64, virt: u64, len: u64) -> Option<(Untraced, u64, u64)> {
+        let all = all_missed(phys, virt, len);
+        assert!(all.len() <= 1, "{all:?}");
+        all.first().copied()
     }
 
     #[test]
@@ -178,6 +190,24 @@ mod tests {
             missed_of(0xfe80_0000, 0xffa0_0000_0240_0000, 0x20_1000),
             None
         );
+    }
+
+    #[test]
+    fn a_first_page_and_a_tail() {
+        let expected = [
+            (Untraced::UnalignedStart, 0xfd00_0104, 0xfd00_1000),
+            (Untraced::SmallTail, 0xfd20_1000, 0xfd20_4104),
+        ];
+        assert_eq!(
+            all_missed(0xfd00_0104, 0xffa0_0000_0240_0104, 0x20_4000),
+            expected
+        );
+        let giant = [(Untraced::GiantPages, 0x40_0000_0000, 0x40_8000_0000)];
+        assert_eq!(
+            all_missed(0x40_0000_0000, 0xffa0_0000_4000_0000, 0x8000_0000),
+            giant
+        );
+        assert_eq!(all_missed(u64::MAX, u64::MAX, u64::MAX), []);
     }
 
     #[test]
