@@ -1,8 +1,10 @@
 //! Reading.
 #![allow(missing_docs)]
 
+// Not the one of criterion: that does not keep what a reference points to.
+use core::hint::black_box;
 use core::ops::ControlFlow;
-use criterion::{Criterion, Throughput, black_box, criterion_group};
+use criterion::{Criterion, Throughput, criterion_group};
 use memchr::memchr_iter;
 use mmiotrace_benches::ratio::Comparison;
 use mmiotrace_benches::{corpus, plain};

@@ -1,7 +1,8 @@
 //! Writing.
 #![allow(missing_docs)]
 
-use criterion::{Criterion, Throughput, black_box, criterion_group};
+use core::hint::black_box;
+use criterion::{Criterion, Throughput, criterion_group};
 use memchr::memchr_iter;
 use mmiotrace_benches::ratio::Comparison;
 use mmiotrace_benches::{corpus, plain};

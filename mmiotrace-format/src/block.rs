@@ -143,8 +143,21 @@ impl Records<'_> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, ParseError>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
+        if self.before.is_none() {
+            if let Some(fields) = self.parser.take_access(self.rest) {
+                self.rest = self.rest.get(fields.len..).unwrap_or_default();
+                return Some(Ok(Record::Event(fields.event())));
+            }
+        }
+        self.next_of_any_kind()
+    }
+}
+
+impl<'a> Records<'a> {
+    #[inline(never)]
+    fn next_of_any_kind(&mut self) -> Option<Result<Record<'a>, ParseError>> {
         if let Some(error) = self.before.take() {
             return Some(Err(error));
         }

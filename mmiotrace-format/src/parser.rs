@@ -6,9 +6,12 @@ use crate::{Line, ParseError, Position, Record};
 use mmiotrace_core::Event;
 
 /// What a push gave.
+///
+/// A record has 160 bytes. Where every nanosecond counts, match on a reference to the step: moving
+/// the record out of it costs a quarter of what parsing it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-#[allow(clippy::large_enum_variant)]
+#[allow(clippy::large_enum_variant, reason = "a record is the usual step")]
 pub enum Step<'i> {
     /// A record; [`Parser::record_position`] says where it stands.
     Record(Record<'i>),
@@ -104,7 +107,7 @@ impl Parser {
 
     /// The next record. `input` is moved past the bytes that are done with. `end` says that
     /// nothing follows `input`; without it a last line without newline waits for more.
-    #[inline]
+    #[inline(always)]
     pub fn push<'i>(&mut self, input: &mut &'i [u8], end: bool) -> Step<'i> {
         if let Some(fields) = self.take_access(input) {
             *input = input.get(fields.len..).unwrap_or_default();

@@ -6,8 +6,10 @@ use mmiotrace_core::{Event, Header, Loss, Marker};
 /// What a line says. Borrows the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-// The hot kind is the large one: a box would cost more than the bytes.
-#[allow(clippy::large_enum_variant)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the usual kind is the large one; a box costs more than its bytes"
+)]
 pub enum Record<'a> {
     /// `R`, `W`, `MAP`, `UNMAP`, `UNKNOWN`.
     Event(Event),

@@ -30,6 +30,7 @@ pub fn format_chunking(data: &[u8]) {
         assert_eq!(reader, whole, "read in pieces, growing: {growing}");
     }
     assert_eq!(owned(trace, limit, capacity, cuts.clone()), whole, "owned");
+    assert_eq!(blocks(trace, limit, capacity, cuts.clone()), whole, "blocks");
     assert_eq!(in_parallel(trace, limit, capacity, None), whole, "slices in parallel");
     assert_eq!(in_parallel(trace, limit, capacity, Some(cuts)), whole, "read in parallel");
 }
@@ -117,6 +118,21 @@ fn owned(trace: &[u8], limit: usize, capacity: usize, cuts: Cuts) -> Vec<Outcome
         outcomes.push(record.map(|record| (record.position(), format!("{:?}", record.as_record()))));
     }
     outcomes
+}
+
+fn blocks(trace: &[u8], limit: usize, capacity: usize, cuts: Cuts) -> Vec<Outcome> {
+    let source = Source { trace, cuts, pauses: false, paused: false };
+    let mut builder = Reader::<Source<'_>>::builder();
+    let mut reader = builder.buffer_capacity(capacity).max_line_len(limit).from_reader(source);
+    let mut all = Vec::new();
+    loop {
+        match reader.next_block() {
+            Ok(Some(block)) => all.extend(outcomes(block)),
+            Ok(None) => return all,
+            Err(Error::Parse(error)) => all.push(Err(error)),
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 fn in_parallel(trace: &[u8], limit: usize, block_len: usize, cuts: Option<Cuts>) -> Vec<Outcome> {

@@ -9,14 +9,14 @@
 
 /// The list of targets: name and body.
 macro_rules! targets {
-    ($($module:ident: $name:ident,)*) => {
+    ($($module:ident: $($name:ident)+,)*) => {
         $(
             mod $module;
-            pub use $module::$name;
+            pub use $module::{$($name),+};
         )*
 
         /// Every target's name and body.
-        pub const ALL: &[(&str, fn(&[u8]))] = &[$((stringify!($name), $name)),*];
+        pub const ALL: &[(&str, fn(&[u8]))] = &[$($((stringify!($name), $name)),+),*];
     };
 }
 
@@ -24,6 +24,7 @@ targets! {
     parse: format_parse,
     roundtrip: format_roundtrip,
     chunking: format_chunking,
+    registers: registers_toml registers_rnndb registers_svd registers_header,
 }
 
 #[path = "../../../mmiotrace-format/tests/items/mod.rs"]

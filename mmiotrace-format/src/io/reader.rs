@@ -168,7 +168,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// Where the source fails, or the line is over the limit or does not parse.
-    #[inline]
+    #[inline(always)]
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
         if let Some(fields) = self.parser.take_access(self.buffer.lines()) {
             self.buffer.consume(fields.len);

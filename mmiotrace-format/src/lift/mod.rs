@@ -67,6 +67,10 @@ impl Lifter {
             return;
         }
         match record {
+            // Most traces have neither numbers nor CPUs: no copy is made to fill them in.
+            Record::Event(event) if self.cpu.is_none() && self.next_seq.is_none() => {
+                sink.event(event);
+            }
             Record::Event(event) => sink.event(&self.numbered(*event)),
             Record::Marker(marker) => self.push_marker(marker, sink),
             Record::Lost(loss) => sink.lost(loss),
