@@ -136,16 +136,24 @@ impl Cause {
 }
 
 fn unknown_text(map_id: MapId, code: &Code, access: Option<(AccessKind, Width)>) -> String {
+    // All of it is known only where an annotation tells it; the kernel prints three bytes.
+    let begins = if access.is_some() {
+        ""
+    } else {
+        " that begins with"
+    };
+    let code = match code.is_empty() {
+        true => "an instruction".to_owned(),
+        false => format!("the instruction{begins} {code:x}"),
+    };
     match access {
         Some((kind, width)) => {
+            let width = bytes(width);
             format!(
-                "a {kind} of {} by the instruction {code:x} through mapping {map_id}, whose value was not learnt",
-                bytes(width)
+                "a {kind} of {width} by {code} through mapping {map_id}, whose value was not learnt"
             )
         }
-        None => format!(
-            "an access by the instruction {code:x} through mapping {map_id}, of unknown width and value"
-        ),
+        None => format!("an access by {code} through mapping {map_id}, of unknown width and value"),
     }
 }
 

@@ -1,0 +1,227 @@
+//! Input that cannot be read, output that cannot be written, and lines without end.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod command;
+
+use command::{command, fixture, run, run_on, spawn};
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+#[test]
+fn files_that_are_none() {
+    for verb in ["cat", "check", "stat"] {
+        run(&[verb, "/nonexistent/trace"]).assert_refused("/nonexistent/trace: ");
+        let refused = run(&[verb, "/tmp"]);
+        refused.assert_refused("/tmp: is a directory (");
+    }
+    let stdin = fs::File::open("/tmp").unwrap();
+    let output = command(&["cat"]).stdin(stdin).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("mmiotrace: standard input: "));
+}
+
+#[test]
+fn arguments_that_are_none() {
+    run(&["chekc"]).assert_refused("usage: ");
+    run(&["cat", "a", "b"]).assert_refused("usage: ");
+    run(&["cat", "--format", "xml"]).assert_refused("usage: ");
+    assert_eq!(run(&[]).status, 2);
+    let version = run(&["--version"]);
+    assert_eq!(
+        (version.status, version.text()),
+        (0, format!("mmiotrace {}\n", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    let help = run(&["--help"]);
+    assert_eq!(help.status, 0);
+    let text = help.text();
+    let verbs: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|verb| !verb.is_empty() && *verb != "help")
+        .collect();
+    assert!(
+        verbs.contains(&"check") && verbs.contains(&"cat") && verbs.contains(&"stat"),
+        "{text}"
+    );
+    for verb in verbs {
+        let help = run(&[verb, "--help"]);
+        assert_eq!(help.status, 0);
+        let text = help.text();
+        let examples = text.split("Examples:").nth(1).unwrap_or_default();
+        let example = examples
+            .lines()
+            .any(|line| line.contains(&format!("mmiotrace {verb}")));
+        assert!(example, "{text}");
+    }
+}
+
+#[test]
+fn a_full_disk() {
+    let trace = fixture("e1000-6.1.mmiotrace.xz");
+    let verbs: [&[&str]; 5] = [
+        &["cat"],
+        &["cat", "--kind", "write"],
+        &["cat", "--format", "jsonl"],
+        &["check"],
+        &["stat", "--json"],
+    ];
+    for verb in verbs {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = command(&[verb, &[trace.path()]].concat())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{verb:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(
+            stderr.starts_with("mmiotrace: standard output: No space left on device (make room"),
+            "{stderr}"
+        );
+    }
+}
+
+/// As `| head -1` does it.
+#[test]
+fn a_closed_pipe() {
+    let trace = fixture("e1000-6.1.mmiotrace.xz");
+    for verb in [
+        &["cat"][..],
+        &["cat", "--kind", "read"],
+        &["cat", "--format", "csv"],
+    ] {
+        let mut child = command(&[verb, &[trace.path()]].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::with_capacity(16, child.stdout.take().unwrap())
+            .read_line(&mut first)
+            .unwrap();
+        assert!(first.ends_with('\n'));
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{verb:?}");
+        assert!(
+            output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn compressed_data_that_end_early() {
+    let trace = fixture("e1000-6.1.mmiotrace.xz");
+    let stored = fs::read(&trace.path).unwrap();
+    let cut = &stored[..stored.len() / 2];
+    let cat = run_on(&["cat"], cut);
+    cat.assert_refused("standard input: the compressed data");
+    // Everything that could be decompressed has been written.
+    assert!(cat.stdout.len() > trace.bytes.len() / 4 && trace.bytes.starts_with(&cat.stdout));
+    let lines = run_on(&["cat", "--kind", "read,write,map,mark"], cut);
+    lines.assert_refused("standard input: the compressed data");
+    assert!(lines.stdout.len() > trace.bytes.len() / 4);
+    let check = run_on(&["check", "--json"], cut);
+    check.assert_refused("standard input: the compressed data");
+    let report = check.json();
+    let told: Vec<&str> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["kind"].as_str().unwrap())
+        .collect();
+    assert!(told.contains(&"truncated-end"), "{told:?}");
+    let mut damaged = stored.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0xff;
+    run_on(&["cat"], &damaged).assert_refused("standard input: the compressed data");
+}
+
+/// One line that does not end. Copied as it is; else told, and skipped in little memory.
+#[test]
+fn a_gigabyte_without_newline() {
+    const LEN: usize = 1 << 30;
+    let cases: [(&[&str], i32); 3] = [
+        (&["cat"], 0),
+        (&["check", "--json"], 1),
+        (&["cat", "--kind", "read"], 1),
+    ];
+    for (verb, status) in cases {
+        let mut child = spawn(verb);
+        let id = child.id();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let (mut len, mut head, mut block) = (0, Vec::new(), vec![0; 1 << 16]);
+            loop {
+                match stdout.read(&mut block).unwrap() {
+                    0 => return (len, head),
+                    got => {
+                        len += got;
+                        head.extend_from_slice(
+                            &block[..got.min(10_000_usize.saturating_sub(head.len()))],
+                        );
+                    }
+                }
+            }
+        });
+        let block = vec![b'x'; 1 << 20];
+        let mut peak = 0;
+        for _ in 0..LEN / block.len() {
+            stdin.write_all(&block).unwrap();
+            peak = peak.max(peak_kib(id));
+        }
+        stdin.write_all(b"\nMARK 1.000000 behind it\n").unwrap();
+        drop(stdin);
+        let (len, head) = reader.join().unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{verb:?}");
+        assert!(peak > 0 && peak <= 32 * 1024, "{peak} KiB");
+        match verb {
+            ["cat"] => assert_eq!(len, LEN + 25),
+            ["check", ..] => {
+                let report: serde_json::Value = serde_json::from_slice(&head).unwrap();
+                assert_eq!(
+                    report["findings"][0]["text"],
+                    "the trace holds not one access"
+                );
+                assert!(String::from_utf8_lossy(&head).contains("line longer than 1048576 bytes"));
+                assert_eq!(
+                    (&report["records"]["mark"], &report["records"]["other"]),
+                    (&1.into(), &1.into())
+                );
+            }
+            _ => {
+                let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(
+                    stderr
+                        .starts_with("mmiotrace: standard input:1: line longer than 1048576 bytes"),
+                    "{stderr}"
+                );
+            }
+        }
+    }
+}
+
+/// The most memory that a process has had, in KiB.
+fn peak_kib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| {
+        line.strip_prefix("VmHWM:")?
+            .trim()
+            .strip_suffix(" kB")?
+            .trim()
+            .parse()
+            .ok()
+    });
+    peak.unwrap_or(0)
+}
