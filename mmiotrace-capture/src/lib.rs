@@ -9,6 +9,8 @@
 //! print!("{}", PciInventory::read(&root).header_lines(&PciIds::read(&root)));
 //! ```
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod demo;
 pub mod doctor;
 pub mod kmod;
 pub mod machine;

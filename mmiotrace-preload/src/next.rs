@@ -43,9 +43,10 @@ impl Next {
 macro_rules! call_next {
     ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
         static NEXT: $crate::next::Next = $crate::next::Next::new($name);
+        type Function = unsafe extern "C" fn($($type),*) -> $result;
+        let found = NEXT.get();
         // SAFETY: the C library's function of this name has this type.
-        let function: unsafe extern "C" fn($($type),*) -> $result =
-            unsafe { core::mem::transmute(NEXT.get()) };
+        let function = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Function>(found) };
         // SAFETY: the arguments are those of a caller of this function, changed at most to others
         // that it takes.
         unsafe { function($($argument),*) }

@@ -47,7 +47,8 @@ pub(super) fn find(area: &Area<'_>) -> Result<Found, Error> {
 /// A second mapping.
 #[derive(Debug)]
 pub(super) struct Alias {
-    // INVARIANT: `len` bytes are mapped from here until this is dropped.
+    // INVARIANT: `len` bytes are mapped from here until this is dropped; or the address is that of
+    // a model, where nothing is, and `len` is 0.
     start: *mut libc::c_void,
     len: usize,
 }
@@ -95,6 +96,15 @@ impl Alias {
         Err(Error::NoAlias { start: area.virt() })
     }
 
+    /// That of a model.
+    pub(super) const fn of_model(start: u64) -> Self {
+        // INVARIANT: nothing is mapped.
+        Self {
+            start: start as *mut libc::c_void,
+            len: 0,
+        }
+    }
+
     pub(super) fn start(&self) -> u64 {
         self.start as u64
     }
@@ -102,6 +112,9 @@ impl Alias {
 
 impl Drop for Alias {
     fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
         // Not by the C library's function, which may be replaced by one that asks the engine.
         // SAFETY: by the invariant; the engine has detached the region before.
         unsafe { libc::syscall(libc::SYS_munmap, self.start, self.len) };

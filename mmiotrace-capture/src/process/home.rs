@@ -11,7 +11,7 @@ use super::frame::SignalFrame;
 use super::memory::ChannelMemory;
 use super::space::{ELEMENTS, UserSpace};
 use super::worker::Bell;
-use super::{Area, Error, current, life};
+use super::{Area, Error, Model, current, life, model};
 use core::ops::Range;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use mmiotrace_core::{MapId, Mapping, PhysAddr, VirtAddr};
@@ -190,11 +190,36 @@ impl Home {
     /// # Safety
     /// The contract of [`Tracer::attach`](super::Tracer::attach).
     pub(super) unsafe fn attach(&self, area: &Area<'_>) -> Result<RegionId, Error> {
-        let space = self.outside();
         let mut attached = self.lock();
         let found = alias::find(area)?;
         // SAFETY: the caller's promise.
         let alias = unsafe { Alias::make(area, &found)? };
+        self.take_in(&mut attached, area, &found, alias)
+    }
+
+    /// Begins to trace memory of our own, whose accesses are calls of a model.
+    pub(super) fn attach_model(
+        &self,
+        area: &Area<'_>,
+        model: &'static dyn Model,
+    ) -> Result<RegionId, Error> {
+        let mut attached = self.lock();
+        let found = alias::find(area)?;
+        let start = model::place(model).ok_or(Error::Region {
+            start: area.virt(),
+            source: mmiotrace_kmod::RegionError::Full.into(),
+        })?;
+        self.take_in(&mut attached, area, &found, Alias::of_model(start))
+    }
+
+    fn take_in(
+        &self,
+        attached: &mut Vec<Attached>,
+        area: &Area<'_>,
+        found: &alias::Found,
+        alias: Alias,
+    ) -> Result<RegionId, Error> {
+        let space = self.outside();
         let region = Region {
             start: VirtAddr(area.start()),
             len: area.len(),

@@ -7,7 +7,7 @@
 
 use super::frame::SignalFrame;
 use super::home::Home;
-use super::{life, thread};
+use super::{life, model, thread};
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
@@ -147,6 +147,9 @@ impl Platform for UserSpace {
     }
 
     fn read_device(&self, alias: u64, into: &mut [u8]) -> Result<(), BusFault> {
+        if model::is_model(alias) {
+            return model::read(alias, into);
+        }
         // SAFETY: the address lies in the alias of a region that is traced, which is mapped until
         // nobody is inside the engine; and a fault there is recovered by the handler.
         let done = unsafe { native::read(alias as *const u8, into) };
@@ -154,6 +157,9 @@ impl Platform for UserSpace {
     }
 
     fn write_device(&self, alias: u64, bytes: &[u8], hint: Hint) -> Result<(), BusFault> {
+        if model::is_model(alias) {
+            return model::write(alias, bytes);
+        }
         // SAFETY: as for a read; nobody has a reference to device memory (the contract of
         // `attach`).
         let done = unsafe { native::write(alias as *mut u8, bytes, hint) };
@@ -161,6 +167,9 @@ impl Platform for UserSpace {
     }
 
     fn locked(&self, alias: u64, width: u8, op: LockedOp) -> Result<Locked, BusFault> {
+        if model::is_model(alias) {
+            return model::locked(alias, width, op);
+        }
         // SAFETY: as for a write.
         let done = unsafe { native::locked(alias as *mut u8, width, op) };
         done.ok_or(fault(alias))
@@ -334,7 +343,9 @@ impl Bus for OnAlias<'_, '_, '_> {
 // contract of `attach` excludes references to the region. Faults are recovered by the handler.
 unsafe impl AliasBus for OnAlias<'_, '_, '_> {
     fn alias(&self, address: VirtAddr, len: usize) -> Option<*mut u8> {
-        Some(self.0.alias_of(address, len)? as *mut u8)
+        let alias = self.0.alias_of(address, len)?;
+        // An instruction cannot run on a model.
+        (!model::is_model(alias)).then_some(alias as *mut u8)
     }
 
     fn observed(&mut self, access: &DecodedAccess) {

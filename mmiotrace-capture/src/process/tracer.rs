@@ -4,8 +4,8 @@
 
 use super::home::Home;
 use super::memory::ChannelMemory;
-use super::{Area, Error, action, current, desk, fork, handler, thread, worker};
-use mmiotrace_core::{MapId, Marker, Timestamp};
+use super::{Area, Error, Model, action, current, desk, fork, handler, model, thread, worker};
+use mmiotrace_core::{MapId, Marker, PhysAddr, Timestamp};
 use mmiotrace_kmod::{Region, RegionId};
 use std::path::Path;
 use std::sync::Arc;
@@ -95,6 +95,28 @@ impl Tracer {
             home: Arc::clone(&self.home),
             id,
         })
+    }
+
+    /// Makes a device of code: `len` bytes of registers (whole pages), whose accesses are calls of
+    /// `model` and traced. Gives the first register's address, and the region. After the region is
+    /// detached there is plain memory.
+    ///
+    /// # Errors
+    /// Where there is no address space, or 256 models were made in this process.
+    pub fn attach_model(
+        &self,
+        len: usize,
+        phys: PhysAddr,
+        model: &'static dyn Model,
+    ) -> Result<(*mut u8, TracedRegion), Error> {
+        let start = model::reserve(len)?;
+        let area = Area::new(start, len).with_phys(phys);
+        let id = self.home.attach_model(&area, model)?;
+        let region = TracedRegion {
+            home: Arc::clone(&self.home),
+            id,
+        };
+        Ok((start, region))
     }
 
     /// Writes a marker, at its place in the order of events.
