@@ -3,9 +3,10 @@
 use crate::platform::Kernel;
 use crate::shim::{self, Locked};
 use crate::state::Live;
+use alloc::format;
 use alloc::vec::Vec;
 use mmiotrace_core::{MapId, Mapping, PhysAddr, VirtAddr};
-use mmiotrace_kmod::{PAGE, Region, RegionId};
+use mmiotrace_kmod::{AttachError, PAGE, Region, RegionError, RegionId};
 
 /// A mapping that is traced.
 #[derive(Debug)]
@@ -62,29 +63,46 @@ impl Mappings {
         }
     }
 
-    /// Begins to trace a mapping; `false` where that cannot be.
-    pub(crate) fn trace(&mut self, live: &Live, asked: &Asked, _lock: &Locked) -> bool {
-        let Some((start, len)) = asked.pages() else { return false };
+    /// Begins to trace a mapping; `false` where that cannot be, which the kernel's log then explains.
+    pub(crate) fn trace(&mut self, live: &Live, asked: &Asked, lock: &Locked) -> bool {
+        match self.try_trace(live, asked, lock) {
+            Ok(()) => true,
+            Err(why) => {
+                let Asked { phys, virt, len } = asked;
+                shim::log(&format!("not traced: {phys:#x} at {virt:#x}, {len:#x} bytes: {why}"));
+                false
+            }
+        }
+    }
+
+    fn try_trace(&mut self, live: &Live, asked: &Asked, _lock: &Locked) -> Result<(), &'static str> {
+        let (start, len) = asked.pages().ok_or("it is no whole mapping")?;
         let phys = asked.phys & !(PAGE - 1);
         if !shim::is_mapped(start, len, phys) {
-            return false;
+            return Err("the page tables do not say so");
         }
         let alias = shim::alias(start, phys, len);
         if alias == 0 {
-            return false;
+            return Err("it cannot be mapped a second time");
         }
         let map_id = live.engine.channel().next_map_id();
         let region = Region { start: VirtAddr(start), len, alias, phys: PhysAddr(phys), map_id, tag: 0 };
-        if shim::split(start, len) == 0 {
+        let error = if shim::split(start, len) == 0 {
             let mapping = mapping_of(asked, map_id);
-            if let Ok(id) = live.engine.attach(&live.task, &region, &mapping) {
-                self.traced.push(Traced { id, region });
-                return true;
+            match live.engine.attach(&live.task, &region, &mapping) {
+                Ok(id) => {
+                    self.traced.push(Traced { id, region });
+                    return Ok(());
+                }
+                Err(AttachError::Region(RegionError::Full)) => "too many mappings are traced",
+                Err(_) => "it is traced already",
             }
-        }
+        } else {
+            "its large pages cannot be split"
+        };
         shim::join(start, len);
         shim::unalias(alias);
-        false
+        Err(error)
     }
 
     /// A mapping is about to end.

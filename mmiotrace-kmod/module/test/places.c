@@ -175,6 +175,8 @@ static int maps(const char *argument)
 
 static void __iomem *hammered;
 
+static bool hammer_ends;
+
 struct span {
 	u64 end;
 	unsigned int pause;
@@ -186,13 +188,18 @@ static long hammer_until(unsigned int cpu, void *data)
 	u32 value = cpu << 24;
 	long made = 0;
 
-	while (ktime_get_ns() < span->end) {
+	while (ktime_get_ns() < span->end && !READ_ONCE(hammer_ends)) {
 		writel(++value, hammered + 4);
 		readl(hammered + 4);
 		made += 2;
-		if (span->pause)
-			udelay(span->pause);
-		cond_resched();
+		/*
+		 * It sleeps: the removal of a hook waits until every task has given up its CPU once
+		 * by itself, as ftrace always does.
+		 */
+		if (made % 32)
+			cond_resched();
+		else
+			usleep_range(span->pause, 2 * span->pause);
 	}
 	return made;
 }
@@ -212,12 +219,20 @@ static int hammer(const char *argument)
 	hammered = ioremap(pci_resource_start(device, 0), 0x1000);
 	if (!hammered)
 		return -ENOMEM;
+	WRITE_ONCE(hammer_ends, false);
 	span.end = ktime_get_ns() + (u64)milliseconds * NSEC_PER_MSEC;
 	span.pause = 50;
 	made = test_on_all_cpus(hammer_until, &span);
 	pr_info("hammered %ld accesses\n", made);
 	iounmap(hammered);
 	pci_dev_put(device);
+	return 0;
+}
+
+/* Ends it before its time. */
+static int hammer_end(const char *argument)
+{
+	WRITE_ONCE(hammer_ends, true);
 	return 0;
 }
 
@@ -283,7 +298,12 @@ static int nmi(const char *argument)
 	return error ? error : atomic_read(&nmis) ? 0 : -EIO;
 }
 
-/* What an access takes: one thread, the smallest mean of some rounds. */
+/*
+ * What an access takes: one thread, the smallest mean of many short rounds, each short enough to fall
+ * into a stretch in which nobody else has the CPU.
+ */
+#define COST_ROUND 50
+
 static int cost(const char *argument)
 {
 	struct pci_dev *device = edu_device();
@@ -296,16 +316,16 @@ static int cost(const char *argument)
 	memory = ioremap(pci_resource_start(device, 0), 0x1000);
 	if (!memory)
 		return -ENOMEM;
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < 200; round++) {
 		u64 began = ktime_get_ns(), middle;
 
-		for (i = 0; i < 500; i++)
+		for (i = 0; i < COST_ROUND; i++)
 			writel(i, memory + 4);
 		middle = ktime_get_ns();
-		for (i = 0; i < 500; i++)
+		for (i = 0; i < COST_ROUND; i++)
 			readl(memory + 4);
-		best[0] = min(best[0], (middle - began) / 500);
-		best[1] = min(best[1], (ktime_get_ns() - middle) / 500);
+		best[0] = min(best[0], (middle - began) / COST_ROUND);
+		best[1] = min(best[1], (ktime_get_ns() - middle) / COST_ROUND);
 		cond_resched();
 	}
 	pr_info("cost %s write %llu ns read %llu ns\n", argument, best[0], best[1]);
@@ -321,6 +341,7 @@ const struct test place_tests[] = {
 	{ "huge", huge },
 	{ "maps", maps },
 	{ "hammer", hammer },
+	{ "hammer-end", hammer_end },
 	{ "nmi", nmi },
 	{ "cost", cost },
 	{ }

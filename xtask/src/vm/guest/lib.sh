@@ -102,7 +102,8 @@ record_start() {
     kmod_record "$@" < /tmp/stop > /out/recorder.log 2>&1 &
     recorder=$!
     exec 3> /tmp/stop
-    wait_for 10 grep -q recording /out/recorder.log || fail "no recorder: $(cat /out/recorder.log)"
+    wait_for 10 grep -q recording /out/recorder.log ||
+        fail "no recorder: $(cat /out/recorder.log; dmesg | grep mmiotrace: | tail -3)"
 }
 
 # record_stop: ends the recording.
