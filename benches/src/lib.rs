@@ -6,5 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod corpus;
+pub mod instructions;
 pub mod plain;
 pub mod ratio;

@@ -70,8 +70,13 @@ impl Fallback {
 
 /// iced's view of the instruction at address 0.
 pub(crate) fn parse(code: &[u8]) -> Result<Instruction, DecodeError> {
+    parse_at(code, 0)
+}
+
+/// iced's view of the instruction at `rip`.
+pub(crate) fn parse_at(code: &[u8], rip: u64) -> Result<Instruction, DecodeError> {
     let window = code.get(..15).unwrap_or(code);
-    let mut decoder = Decoder::new(64, window, DecoderOptions::NONE);
+    let mut decoder = Decoder::with_ip(64, window, rip, DecoderOptions::NONE);
     let instruction = decoder.decode();
     match decoder.last_error() {
         DecoderError::None if !instruction.is_invalid() => Ok(instruction),
@@ -80,4 +85,10 @@ pub(crate) fn parse(code: &[u8]) -> Result<Instruction, DecodeError> {
         }
         _ => Err(DecodeError::Invalid),
     }
+}
+
+/// The instruction's name in lower case.
+#[cfg(feature = "text")]
+pub(crate) fn mnemonic(instruction: &Instruction) -> alloc::string::String {
+    alloc::format!("{:?}", instruction.mnemonic()).to_lowercase()
 }

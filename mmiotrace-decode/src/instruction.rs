@@ -212,6 +212,19 @@ impl DecodedInstruction {
         }
     }
 
+    /// Whether it is a string instruction: `movs`, `stos`, `lods`, `cmps`, `scas`, `ins`, `outs`.
+    #[must_use]
+    pub const fn is_string(&self) -> bool {
+        matches!(
+            self.shape,
+            Shape::StringLoad
+                | Shape::StringStore
+                | Shape::StringCopy
+                | Shape::StringCompare
+                | Shape::StringScan
+        )
+    }
+
     /// Whether read and write are one atomic access: a `lock` prefix, or `xchg` with memory.
     #[must_use]
     pub const fn is_locked(&self) -> bool {

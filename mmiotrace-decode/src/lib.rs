@@ -37,6 +37,7 @@
 //!   `alias`.
 //! - `process`: running what was re-encoded, in this process; implies both.
 //! - `text`: disassembly as text, and the report behind `mmiotrace decode`.
+//! - `elf`: a driver's code ([`CodeImage`]), to look up what an `UNKNOWN` record's instruction was.
 //! - `serde`: `Serialize` for that report.
 #![no_std]
 
@@ -52,7 +53,10 @@ mod emulate;
 mod error;
 mod gpr;
 mod iced;
+#[cfg(feature = "elf")]
+mod image;
 mod instruction;
+mod kernel_decoder;
 #[cfg(feature = "native")]
 pub mod native;
 mod operand;
@@ -65,6 +69,8 @@ mod reencode;
 mod registers;
 mod step;
 mod table;
+#[cfg(feature = "text")]
+mod text;
 mod way;
 mod xsave;
 
@@ -73,7 +79,10 @@ pub use bus::{Bus, BusFault, Hint, Locked, LockedOp, Place};
 pub use decoder::Decoder;
 pub use error::DecodeError;
 pub use gpr::{Gpr, GprPart};
+#[cfg(feature = "elf")]
+pub use image::{CodeImage, CodePlace, ImageError};
 pub use instruction::{Data, DecodedInstruction, Kind, Repeat};
+pub use kernel_decoder::{KernelMistake, KernelView};
 pub use operand::{Base, MemoryOperand, Segment};
 #[cfg(feature = "process")]
 pub use process::{AliasBus, Native};
@@ -82,5 +91,7 @@ pub use progress::{Exception, Progress, Stop};
 pub use reencode::{Reencoded, Reencoder};
 pub use registers::{RegisterFile, Registers};
 pub use step::Step;
+#[cfg(feature = "text")]
+pub use text::{AccessReport, DecodeReport, Explanation, ReasonReport, WayReport};
 pub use way::{Context, Reason, Way};
 pub use xsave::{CpuState, ExtendedState, XsaveLayout};

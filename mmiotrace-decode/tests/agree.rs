@@ -75,7 +75,9 @@ fn table_and_iced_agree() {
     let (mut answered, mut asked) = (0u64, 0u64);
     every_encoding(|bytes| {
         asked += 1;
-        let Some(ours) = Decoder::decode_by_table(bytes) else { return };
+        let Some(ours) = Decoder::decode_by_table(bytes) else {
+            return;
+        };
         answered += 1;
         match decoder.decode_by_iced(bytes) {
             Ok(theirs) => assert_eq!(ours, theirs, "{bytes:02x?}"),
@@ -83,7 +85,10 @@ fn table_and_iced_agree() {
         }
     });
     // Half of all opcodes with memory operands, and none of the register forms.
-    assert!(answered > asked / 10, "the table answers for {answered} of {asked}");
+    assert!(
+        answered > asked / 10,
+        "the table answers for {answered} of {asked}"
+    );
 }
 
 #[test]
@@ -95,10 +100,17 @@ fn the_end_of_the_bytes_is_seen() {
         if bytes[bytes.len() - 1] % 16 != 0 {
             return;
         }
-        let Some(whole) = Decoder::decode_by_table(bytes) else { return };
+        let Some(whole) = Decoder::decode_by_table(bytes) else {
+            return;
+        };
         let len = usize::from(whole.len());
         for have in 0..len {
-            assert_eq!(Decoder::decode_by_table(&bytes[..have]), None, "{:02x?}", &bytes[..have]);
+            assert_eq!(
+                Decoder::decode_by_table(&bytes[..have]),
+                None,
+                "{:02x?}",
+                &bytes[..have]
+            );
             assert_eq!(
                 decoder.decode_uncached(&bytes[..have]),
                 Err(DecodeError::Truncated { have }),

@@ -20,7 +20,10 @@ pub(super) fn ways(
     if decoded.operation != Operation::Native {
         return emulated(decoded.operation);
     }
-    [native(instruction, decoded), stepped(instruction, factory, decoded)]
+    [
+        native(instruction, decoded),
+        stepped(instruction, factory, decoded),
+    ]
 }
 
 /// What the executor computes. Where the CPU leaves flags behind that the SDM does not define, a
@@ -78,7 +81,11 @@ fn native(instruction: &Instruction, decoded: &DecodedInstruction) -> Way {
     let ordinary = decoded.flags & (flag::LOCKED | flag::NON_TEMPORAL | flag::CONDITIONAL) == 0;
     // How many bytes `movsxd r16, m` reads is for the CPU to say: 2 as documented, or 4 as measured.
     let known = instruction.mnemonic() != M::Movsxd;
-    if whole && width && ordinary && known { Way::Bounce } else { Way::Alias }
+    if whole && width && ordinary && known {
+        Way::Bounce
+    } else {
+        Way::Alias
+    }
 }
 
 /// In the kernel: a step, where moving the base register changes nothing but the address.

@@ -54,7 +54,7 @@ pub(super) enum Slot {
     Unknown,
     Known(Entry),
     /// ModRM.reg decides.
-    Group(&'static [Slot; 8]),
+    Group(&'static [Self; 8]),
 }
 
 impl Slot {
