@@ -8,7 +8,7 @@ use mmiotrace_analysis::{Filter, KindSet};
 use mmiotrace_benches::corpus;
 use mmiotrace_benches::ratio::{Comparison, children_time};
 use mmiotrace_core::{AccessKind, PhysAddr, Width};
-use mmiotrace_format::{LineKind, Reader, Record, Writer};
+use mmiotrace_format::{LineKind, Reader, Writer};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};

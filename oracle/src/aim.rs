@@ -242,12 +242,10 @@ pub(crate) fn make_sense(
         _ => {}
     }
     match iced.mnemonic() {
-        Mnemonic::Call if operand.is_none() => {
-            if iced.op0_kind() == OpKind::Register {
-                let gpr = Gpr::from_number(iced.op0_register().full_register().number() as u8);
-                if gpr != Gpr::Rsp {
-                    state.registers.set(gpr, LANDING);
-                }
+        Mnemonic::Call if operand.is_none() && iced.op0_kind() == OpKind::Register => {
+            let gpr = Gpr::from_number(iced.op0_register().full_register().number() as u8);
+            if gpr != Gpr::Rsp {
+                state.registers.set(gpr, LANDING);
             }
         }
         Mnemonic::Div | Mnemonic::Idiv if random.below(4) != 0 => {

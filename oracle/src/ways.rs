@@ -95,7 +95,8 @@ fn straddle(
         if matches!(way, Way::Emulate | Way::Bounce | Way::Alias) {
             let base = bench.place.a.base;
             // Protection works by pages, so that this time nothing is protected.
-            let carried = carry_out_unprotected(trial, bench, setup, way, context, vec![base..cut]);
+            let below = base..cut;
+            let carried = carry_out_unprotected(trial, bench, setup, way, context, vec![below]);
             judge(
                 trial,
                 bench,

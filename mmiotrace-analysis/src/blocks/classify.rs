@@ -82,7 +82,7 @@ impl Run {
             let Some((entry, seen)) = window.access(run.entries) else {
                 break;
             };
-            let step = seen.access.phys.0.wrapping_sub(last).cast_signed();
+            let step = i64::from_ne_bytes(seen.access.phys.0.wrapping_sub(last).to_ne_bytes());
             let fits = seen.number().is_some()
                 && seen.access.kind == first.access.kind
                 && seen.access.width == first.access.width
@@ -233,7 +233,7 @@ fn undecoded(window: &mut Window) -> Option<Block> {
         let Some(unknown) = of(window, count) else {
             break;
         };
-        let step = unknown.phys.0.wrapping_sub(last).cast_signed();
+        let step = i64::from_ne_bytes(unknown.phys.0.wrapping_sub(last).to_ne_bytes());
         if unknown.map_id != first.map_id
             || unknown.code != first.code
             || (count > 1 && step != stride)

@@ -156,7 +156,7 @@ fn a_bit_banged_word_is_a_repeat_of_repeats() {
     for word in 0..5u64 {
         accesses.push(('W', 0x18, word));
         for bit in 0..16u64 {
-            accesses.push(('W', 0x10, 0x1c2 | (word * 7 + bit) % 3));
+            accesses.push(('W', 0x10, 0x1c2 | ((word * 7 + bit) % 3)));
             accesses.push(('R', 0x8, 0x783));
         }
         accesses.push(('W', 0x20, 0));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../replay/fixtures.rs"]
+#[allow(dead_code, reason = "shared with the other tests")]
 mod fixtures;
 mod harness;
 mod programs;

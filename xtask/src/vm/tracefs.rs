@@ -2,7 +2,7 @@
 //! devices' log, by the kernel's own counters, and by a copy of the stream.
 
 use super::compare::{self, Range};
-use super::device_log::DeviceLog;
+use super::device_log::{DeviceAccess, DeviceLog};
 use super::devices::Device;
 use super::error::{AtPath, Error, Result};
 use super::initrd::Initrd;
@@ -106,10 +106,13 @@ const CAPTURES: [(&str, &str); 10] = [
     ("take-over", "e1000"),
 ];
 
+/// One of the judge's questions.
+type Check = fn(&Judge) -> Result<()>;
+
 impl Judge {
     fn all(&self) -> Result<()> {
         let mut failures = Vec::new();
-        let checks: [(&str, fn(&Self) -> Result<()>); 8] = [
+        let checks: [(&str, Check); 8] = [
             ("accesses", Self::accesses),
             ("counters", Self::counters),
             ("tee", Self::tee),
@@ -167,14 +170,20 @@ impl Judge {
             let (from, to) = Self::phases(name)?;
             let trace = self.trace(name)?;
             let windows = self.windows(device)?;
-            let report = compare::compare(
-                &self.log,
-                self.log.between(from, to),
-                &trace.accesses,
-                &windows,
-            );
+            let inside =
+                |access: &&DeviceAccess| windows.iter().any(|window| window.contains(&access.phys));
+            let seen: Vec<&DeviceAccess> = self.log.between(from, to).filter(inside).collect();
+            // The device is unbound before the tracer is on: what the driver does then comes first.
+            let unbinding = if name == "bind" {
+                seen.len().saturating_sub(trace.accesses.len())
+            } else {
+                0
+            };
+            let seen = seen.into_iter().skip(unbinding);
+            let report = compare::compare(&self.log, seen, &trace.accesses, &windows);
             println!("  {name}: {report}");
-            if !report.is_exact() || report.device == 0 || trace.unknown > 0 || trace.lost > 0 {
+            let exact = report.is_exact() && report.device > 0 && unbinding < 20;
+            if !exact || trace.unknown > 0 || trace.lost > 0 {
                 return Err(format!("{name}: the trace is not what the device saw").into());
             }
         }
