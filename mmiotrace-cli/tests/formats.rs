@@ -15,7 +15,7 @@ const COLUMNS: [&str; 16] = [
 fn expected(number: usize, line: &[u8]) -> Value {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let keyword = line.split(|byte| *byte == b' ').next().unwrap();
-    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+    let text = |bytes: &[u8]| match core::str::from_utf8(bytes) {
         Ok(text) => ("text", text.to_owned()),
         Err(_) => (
             "bytes",
@@ -54,7 +54,7 @@ fn expected(number: usize, line: &[u8]) -> Value {
         .splitn(columns.1.len() + 1, |byte| *byte == b' ')
         .collect();
     for (column, word) in columns.1.iter().zip(&words) {
-        let word = std::str::from_utf8(word).unwrap();
+        let word = core::str::from_utf8(word).unwrap();
         let value = match *column {
             "width" | "map_id" | "pid" => word.parse::<i64>().unwrap().into(),
             _ => word.into(),
@@ -136,10 +136,10 @@ fn parse_csv(bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
                 cell.push(b'"');
             }
             b'"' => quoted = !quoted,
-            b',' if !quoted => row.push(std::mem::take(&mut cell)),
+            b',' if !quoted => row.push(core::mem::take(&mut cell)),
             b'\n' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
+                row.push(core::mem::take(&mut cell));
+                rows.push(core::mem::take(&mut row));
             }
             byte => cell.push(byte),
         }

@@ -1,5 +1,7 @@
 //! `mmiotrace cat`: records, all or some.
 
+mod blocks;
+
 use crate::failure::{Outcome, Stop};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{InputArgs, Trouble};
@@ -7,6 +9,7 @@ use crate::output::{Format, Output, Rows};
 use core::ops::ControlFlow;
 use mmiotrace_analysis::{Selector, split_fused};
 use mmiotrace_format::{Line, ParseError};
+use std::path::PathBuf;
 
 /// Print records, all or some
 ///
@@ -17,7 +20,8 @@ Examples:
   mmiotrace cat trace.mmiotrace.xz > trace.mmiotrace
   mmiotrace cat --kind write --width 4 --phys 0xfebc0000..0xfebe0000 trace.mmiotrace
   mmiotrace cat --device 00:02.0:0 --from-mark 'load' --to-mark 'ready' --context trace.mmiotrace
-  mmiotrace cat --kind read --format jsonl trace.mmiotrace | jq -r .value")]
+  mmiotrace cat --kind read --format jsonl trace.mmiotrace | jq -r .value
+  mmiotrace cat --blocks --extract firmware/ trace.mmiotrace")]
 pub(crate) struct Args {
     #[command(flatten)]
     input: InputArgs,
@@ -26,11 +30,23 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
 
+    /// Print what the driver did instead of each access: waits with their condition, bits switched,
+    /// transfers, repetitions, pauses; each with its lines
+    #[arg(long, conflicts_with = "format")]
+    blocks: bool,
+
+    /// Write the bytes of uploads and downloads into files in this folder
+    #[arg(long, value_name = "FOLDER", requires = "blocks")]
+    extract: Option<PathBuf>,
+
     #[command(flatten)]
     filter: FilterArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    if args.blocks {
+        return blocks::run(args);
+    }
     let filter = args.filter.filter()?;
     let input = args.input.open_to_print()?;
     let mut output = Output::new()?;
@@ -44,9 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let walked = match args.format {
         Format::Text => input.lines().walk_blocks(|block, walked| {
             let keep = |line: &[u8]| output.write(line);
-            let wrong = |error: &ParseError| {
-                walked.wrong_line(error);
-            };
+            let wrong = |error: &ParseError| walked.wrong_line(error);
             selector.select_block(block, keep, wrong)?;
             Ok(until_done(&selector))
         }),

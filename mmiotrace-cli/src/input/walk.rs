@@ -51,18 +51,16 @@ impl Lines {
     ) -> Result<Walked, Stop> {
         let mut walked = Walked::new(self.name());
         loop {
-            let flow = match self.next() {
+            match self.next() {
                 Next::Given(line) => match show(&line) {
-                    Ok(flow) => flow,
+                    Ok(ControlFlow::Continue(())) => {}
+                    Ok(ControlFlow::Break(())) => return Ok(walked),
                     Err(Trouble::Line(error)) => walked.wrong_line(&error),
                     Err(Trouble::Stop(stop)) => return Err(stop),
                 },
                 Next::Invalid(error) => walked.wrong_line(&error),
                 Next::Failed(failure) => walked.fail(failure, &mut self),
-                Next::End => ControlFlow::Break(()),
-            };
-            if flow.is_break() {
-                return Ok(walked);
+                Next::End => return Ok(walked),
             }
         }
     }
@@ -74,14 +72,15 @@ impl Lines {
     ) -> Result<Walked, Stop> {
         let mut walked = Walked::new(self.name());
         loop {
-            let flow = match self.next_block() {
-                Next::Given(block) => show(&block, &mut walked)?,
+            match self.next_block() {
+                Next::Given(block) => {
+                    if show(&block, &mut walked)?.is_break() {
+                        return Ok(walked);
+                    }
+                }
                 Next::Invalid(error) => walked.wrong_line(&error),
                 Next::Failed(failure) => walked.fail(failure, &mut self),
-                Next::End => ControlFlow::Break(()),
-            };
-            if flow.is_break() {
-                return Ok(walked);
+                Next::End => return Ok(walked),
             }
         }
     }
@@ -96,20 +95,18 @@ impl Walked {
         }
     }
 
-    fn fail(&mut self, failure: Failure, lines: &mut Lines) -> ControlFlow<()> {
+    fn fail(&mut self, failure: Failure, lines: &mut Lines) {
         self.failure.get_or_insert(failure);
         lines.give_up();
-        ControlFlow::Continue(())
     }
 
     /// Tells what is wrong with a line; of many, of the first few.
     #[cold]
-    pub(crate) fn wrong_line(&mut self, error: &ParseError) -> ControlFlow<()> {
+    pub(crate) fn wrong_line(&mut self, error: &ParseError) {
         self.wrong_lines += 1;
         if self.wrong_lines <= MAX_TOLD {
             wrong_line(&self.name, error).print();
         }
-        ControlFlow::Continue(())
     }
 
     /// What the way was like, after the results are written.
