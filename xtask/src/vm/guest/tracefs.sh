@@ -56,7 +56,7 @@ begin() {
     recorder=$!
     wait_for 60 has_lines "/out/$name.trace"
 }
-has_lines() { [ "$(wc -l < "$1" 2>/dev/null || echo 0)" -gt 1000 ]; }
+has_lines() { [ -e "$1" ] && [ "$(wc -l < "$1")" -gt 1000 ]; }
 
 use_e1000='. /lib.sh; . /devices.sh; e1000_attach; e1000_work'
 use_nvme='. /lib.sh; . /devices.sh; nvme_attach; nvme_work'
@@ -103,15 +103,27 @@ ln -s $CPU $M/sys/devices/system/cpu
 for file in $T/*; do ln -s $file $M/sys/kernel/tracing/${file##*/}; done
 rm $M/sys/kernel/tracing/trace_pipe
 mkfifo $M/sys/kernel/tracing/trace_pipe
+mkfifo /tmp/tee
+empty() { ! grep -hq '^entries: [1-9]' $T/per_cpu/cpu*/stats; }
 (
     until grep -q mmiotrace $T/current_tracer; do usleep 1000; done
-    {
-        cat $T/trace_pipe | tee /out/tee.copy
-        cat $T/per_cpu/cpu*/stats > /out/tee.stats
-    } > $M/sys/kernel/tracing/trace_pipe
+    exec 4> $M/sys/kernel/tracing/trace_pipe
+    tee /out/tee.copy < /tmp/tee >&4 &
+    tee=$!
+    # Not cat: busybox's splices, and a spliced trace_pipe has no PCIDEV lines.
+    dd if=$T/trace_pipe of=/tmp/tee bs=64k 2>/dev/null 4>&- &
+    dd=$!
+    while grep -q 1 $T/tracing_on; do usleep 10000; done
+    # A reader that waits is not woken by the end of tracing on 6.12.
+    wait_for 60 empty
+    sleep 0.3
+    cat $T/per_cpu/cpu*/stats > /out/tee.stats
+    kill $dd
+    wait $tee
 ) &
+copier=$!
 capture tee --root $M --driver /m/e1000.ko -- sh -c "$use_e1000"
-wait
+wait $copier
 
 # A ring that is far too small, and then the size that was advised.
 capture lossy --buffer 8K --driver /m/e1000.ko -- sh -c "$use_e1000"
