@@ -45,6 +45,9 @@ pub(crate) struct Merge {
     /// The number that comes next.
     next: u64,
     waiting: BTreeMap<u64, Held>,
+    /// How many numbers went to what is no event: markers, blind intervals, accesses that were not
+    /// made. A trace numbers events only, so theirs are less by this.
+    unnumbered: u64,
     given: Given,
     time: Timestamp,
 }
@@ -153,7 +156,10 @@ impl Merge {
         sink.lost(&Loss {
             time: self.time,
             count,
-            seq: Some((self.next, end - 1)),
+            seq: Some((
+                self.next.wrapping_sub(self.unnumbered),
+                (end - 1).wrapping_sub(self.unnumbered),
+            )),
             cpu: None,
         });
         self.given.lost += count;
@@ -163,8 +169,10 @@ impl Merge {
 
     fn give(&mut self, held: Held, sink: &mut dyn EventSink) {
         self.given.records += 1;
+        self.unnumbered += u64::from(!matches!(held, Held::Event(_)));
         match held {
-            Held::Event(event) => {
+            Held::Event(mut event) => {
+                event.seq = event.seq.map(|seq| seq.wrapping_sub(self.unnumbered));
                 self.time = event.time;
                 self.given.events += 1;
                 sink.event(&event);

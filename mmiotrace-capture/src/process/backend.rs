@@ -110,6 +110,7 @@ impl CaptureBackend for Process {
 
     fn drain(&mut self, sink: &mut dyn EventSink) -> Result<Drained, Error> {
         if let Some(header) = self.header.take() {
+            sink.line(b"VERSION 20070824");
             header.lines().for_each(|line| sink.line(line.as_bytes()));
         }
         let Some(running) = &self.running else {

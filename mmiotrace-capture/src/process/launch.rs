@@ -4,12 +4,13 @@ use super::home::pid;
 use super::life;
 use super::memory::ChannelMemory;
 use super::program::Program;
+use super::registry::Listed;
 use super::tracer::check_marker;
 use super::{Error, Options, space, thread};
 use crate::machine::{PciIds, PciInventory, Root};
 use crate::merge::Merge;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
-use mmiotrace_kmod::EntryBuf;
+use mmiotrace_kmod::{Channel, EntryBuf};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ struct Running {
     buf: Box<EntryBuf>,
     child: Child,
     status: Option<ExitStatus>,
+    #[expect(dead_code, reason = "listed as long as this lives")]
+    listed: Option<Listed>,
 }
 
 impl Launch {
@@ -107,7 +110,7 @@ impl Launch {
             preload.push(":");
             preload.push(more);
         }
-        let channel = format!("/proc/{}/fd/{}", pid(), memory.file().as_raw_fd());
+        let channel = channel_path(memory);
         let mut command = Command::new(program.path());
         command
             .args(&self.arguments)
@@ -149,6 +152,7 @@ impl CaptureBackend for Launch {
             what: "run the command",
             source,
         })?;
+        let listed = Listed::new(pid().unsigned_abs(), &channel_path(&memory));
         self.stopped = false;
         self.running = Some(Running {
             memory,
@@ -156,12 +160,14 @@ impl CaptureBackend for Launch {
             buf: Box::default(),
             child,
             status: None,
+            listed,
         });
         Ok(())
     }
 
     fn drain(&mut self, sink: &mut dyn EventSink) -> Result<Drained, Error> {
         if let Some(header) = self.header.take() {
+            sink.line(b"VERSION 20070824");
             header.lines().for_each(|line| sink.line(line.as_bytes()));
         }
         let Some(running) = &mut self.running else {
@@ -198,14 +204,7 @@ impl CaptureBackend for Launch {
         check_marker(text)?;
         let running = self.running.as_ref().ok_or(Error::NotRunning)?;
         let channel = running.memory.channel()?;
-        let owner = u64::from(pid().unsigned_abs()) << 32 | u64::from(thread::id().unsigned_abs());
-        for _ in 0..1000 {
-            if channel.mark(owner, space::now(), thread::id(), text) {
-                return Ok(());
-            }
-            std::thread::yield_now();
-        }
-        Err(Error::Marker("come while the rings are full (drain them)"))
+        write_marker(&channel, text)
     }
 
     fn stop(&mut self) -> Result<Summary, Error> {
@@ -221,6 +220,23 @@ impl CaptureBackend for Launch {
         summary.markers = given.markers + held.markers;
         Ok(summary)
     }
+}
+
+/// By which other processes open the channel.
+fn channel_path(memory: &ChannelMemory) -> String {
+    format!("/proc/{}/fd/{}", pid(), memory.file().as_raw_fd())
+}
+
+/// Writes a marker, for a process that traces nothing itself.
+pub(super) fn write_marker(channel: &Channel<'_>, text: &[u8]) -> Result<(), Error> {
+    let owner = u64::from(pid().unsigned_abs()) << 32 | u64::from(thread::id().unsigned_abs());
+    for _ in 0..1000 {
+        if channel.mark(owner, space::now(), thread::id(), text) {
+            return Ok(());
+        }
+        std::thread::sleep(core::time::Duration::from_millis(1));
+    }
+    Err(Error::Marker("come while the rings are full (try again)"))
 }
 
 impl Drop for Launch {

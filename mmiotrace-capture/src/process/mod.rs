@@ -72,6 +72,7 @@ mod memory;
 mod model;
 mod options;
 mod program;
+mod registry;
 mod shared;
 mod space;
 mod stack;
@@ -85,6 +86,7 @@ pub use error::Error;
 pub use launch::{CHANNEL_VARIABLE, Launch, MATCH_VARIABLE};
 pub use model::Model;
 pub use options::{OnFull, Options, Order};
+pub use registry::{RunningCapture, running_captures};
 pub use shared::{SharedMapping, map_shared};
 pub use tracer::{TracedRegion, Tracer};
 

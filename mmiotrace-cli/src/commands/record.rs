@@ -1,16 +1,26 @@
 //! `mmiotrace record`: a capture. Each backend has a file below.
 
+mod process;
 mod tracefs;
 mod verdict;
 
-use crate::failure::{Outcome, Stop};
+use crate::failure::{Failure, Outcome, Stop, plain};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
 
 /// Capture, and say at the end whether the trace is whole
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  mmiotrace record --demo -o demo.mmiotrace
+  mmiotrace record -o driver.mmiotrace -- ./user-space-driver --card 0
+  mmiotrace record --match '/tmp/registers*' -o tool.mmiotrace -- ./tool
   sudo mmiotrace record --backend tracefs --driver e1000 -o e1000.mmiotrace -- ./use-the-card.sh
   sudo mmiotrace record --backend tracefs --device 00:03.0 --reload --stop-after 30s
   sudo mmiotrace record --backend tracefs --driver nouveau --buffer 256M --stop-on-loss
@@ -20,7 +30,7 @@ signal, where one ended it); else 0 for a complete trace, 1 for one that is not;
 not be done.")]
 pub(crate) struct Args {
     /// What captures
-    #[arg(long, value_enum, default_value_t = Backend::Tracefs)]
+    #[arg(long, value_enum, default_value_t = Backend::Process)]
     backend: Backend,
 
     /// The trace's file; `-` is standard output [default: trace.mmiotrace]
@@ -32,6 +42,9 @@ pub(crate) struct Args {
     mark: Vec<String>,
 
     #[command(flatten)]
+    process: process::ProcessArgs,
+
+    #[command(flatten)]
     tracefs: tracefs::TracefsArgs,
 
     /// The program to run; the capture ends with it
@@ -41,12 +54,52 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Backend {
+    /// A program's own accesses, in user space: needs no rights
+    Process,
     /// The kernel's own tracer: as root, no module needed, one CPU
     Tracefs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     match args.backend {
+        Backend::Process => process::run(args),
         Backend::Tracefs => tracefs::run(args),
+    }
+}
+
+const PLACE: &str = "record";
+
+/// Counts the signals by which a person ends a capture. SIGPIPE is no signal for a Rust program.
+fn catch_signals() -> Result<Arc<AtomicUsize>, Failure> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
+        .map_err(|error| Failure::new(PLACE, plain(&error)))?;
+    let counter = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    Ok(count)
+}
+
+/// The status of the command that was traced, where it is not 0: 128 and the signal, where one
+/// ended it.
+fn status_of(status: ExitStatus) -> Option<u8> {
+    let code = status.code().or_else(|| Some(128 + status.signal()?))?;
+    u8::try_from(code).ok().filter(|code| *code != 0)
+}
+
+fn tell(text: impl core::fmt::Display) {
+    // Nobody is left to be told that standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "mmiotrace: {text}");
+}
+
+fn unwritable(output: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new(output.display().to_string(), plain(error));
+    match error.kind() {
+        io::ErrorKind::StorageFull => failure.advise("make room, or give -o a place with more"),
+        io::ErrorKind::PermissionDenied => failure.advise("give -o a place that you may write to"),
+        _ => failure,
     }
 }

@@ -1,9 +1,9 @@
 //! `mmiotrace record --backend tracefs`: the kernel's own tracer.
 
-use super::{Args, verdict};
-use crate::failure::{Failure, Outcome, Stop, plain};
+use super::{Args, catch_signals, status_of, tell, unwritable, verdict};
+use crate::failure::{Failure, Outcome, Stop};
 use crate::units;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use mmiotrace_capture::machine::{PciAddress, Root};
 use mmiotrace_capture::tracefs::{
@@ -11,13 +11,9 @@ use mmiotrace_capture::tracefs::{
     TraceFile, Tracefs, restore_leftover,
 };
 use mmiotrace_core::CaptureBackend;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-use std::sync::Arc;
 
 /// What only this backend takes.
 #[derive(Debug, clap::Args)]
@@ -183,20 +179,6 @@ fn plan(args: &Args, driver: Option<Driver>) -> Plan {
     plan
 }
 
-/// Counts the signals by which a person ends a capture. SIGPIPE is no signal for a Rust program.
-fn catch_signals() -> Result<Arc<AtomicUsize>, Failure> {
-    let count = Arc::new(AtomicUsize::new(0));
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
-        .map_err(|error| Failure::new(PLACE, plain(&error)))?;
-    let counter = Arc::clone(&count);
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    Ok(count)
-}
-
 /// Tells how it went, and gives the exit status. `closed`: what closing the file said.
 fn end(
     report: &Report,
@@ -261,13 +243,6 @@ fn cut_short(
     Stop::Told
 }
 
-/// The status of the command that was traced, where it is not 0: 128 and the signal, where one
-/// ended it.
-fn status_of(status: ExitStatus) -> Option<u8> {
-    let code = status.code().or_else(|| Some(128 + status.signal()?))?;
-    u8::try_from(code).ok().filter(|code| *code != 0)
-}
-
 fn summary(report: &Report, output: &Path) -> String {
     let why = match report.stop {
         StopReason::CommandEnded => "the command has ended",
@@ -296,20 +271,6 @@ fn summary(report: &Report, output: &Path) -> String {
     )
 }
 
-fn tell(text: impl core::fmt::Display) {
-    // Nobody is left to be told that standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "mmiotrace: {text}");
-}
-
 fn failure(error: Error) -> Failure {
     Failure::new(PLACE, error)
-}
-
-fn unwritable(output: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::new(output.display().to_string(), plain(error));
-    match error.kind() {
-        io::ErrorKind::StorageFull => failure.advise("make room, or give -o a place with more"),
-        io::ErrorKind::PermissionDenied => failure.advise("give -o a place that you may write to"),
-        _ => failure,
-    }
 }

@@ -1,0 +1,205 @@
+//! `mmiotrace record`: a program's own MMIO, in user space.
+
+use super::{Args, catch_signals, status_of, tell, unwritable, verdict};
+use crate::failure::{Failure, Outcome, Stop, plain};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use mmiotrace_capture::demo;
+use mmiotrace_capture::process::{Error, Launch, OnFull, Options, Order};
+use mmiotrace_core::{CaptureBackend, DrainState, Summary};
+use mmiotrace_format::Writer;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What only this backend takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Backend process")]
+pub(crate) struct ProcessArgs {
+    /// Capture a bundled device and its driver: needs nothing
+    #[arg(long)]
+    demo: bool,
+
+    /// Trace also what is mapped from paths like this (`*`, `?`, `[a-z]`); may be given more than
+    /// once. UIO, VFIO, PCI resource files and /dev/mem are traced in any case
+    #[arg(long = "match", value_name = "GLOB")]
+    patterns: Vec<String>,
+
+    /// What happens when records come faster than they are written
+    #[arg(long, value_enum, default_value_t = Full::Block)]
+    on_full: Full,
+
+    /// How accesses of several threads are put in order
+    #[arg(long, value_enum, default_value_t = OrderArg::Total)]
+    order: OrderArg,
+
+    /// Leave the addresses of instructions out of the trace
+    #[arg(long)]
+    no_pc: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Full {
+    /// Drop accesses, and count them
+    Drop,
+    /// Let the program wait
+    Block,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum OrderArg {
+    /// One access after the other, as the device sees them
+    Total,
+    /// Threads do not wait for one another
+    Interval,
+}
+
+const PLACE: &str = "record";
+
+pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    let own = &args.process;
+    let output = args
+        .output
+        .as_deref()
+        .unwrap_or_else(|| Path::new("trace.mmiotrace"));
+    if own.demo {
+        return demonstrate(own, output);
+    }
+    let Some((program, arguments)) = args.command.split_first() else {
+        let failure = Failure::new(PLACE, "nothing to record");
+        let advice = "give a command after --, or --demo, or another --backend";
+        return Err(failure.advise(advice).into());
+    };
+    let mut launch = Launch::new(options(own), program, library()?).with_arguments(arguments);
+    for pattern in &own.patterns {
+        launch = launch.with_match(pattern);
+    }
+    let interrupts = catch_signals()?;
+    launch.start().map_err(failure)?;
+    for text in &args.mark {
+        launch.marker(text.as_bytes()).map_err(failure)?;
+    }
+    let mut writer = create(output)?;
+    let began = Instant::now();
+    let (summary, written) = record(&mut launch, &mut writer, &interrupts)?;
+    tell(summary_line(output, &summary, began.elapsed()));
+    if let Err(error) = written {
+        unwritable(output, &error).print();
+        return Err(Stop::Told);
+    }
+    let outcome = verdict::tell(output)?;
+    let status = launch.status().and_then(status_of);
+    Ok(status.map_or(outcome, Outcome::Status))
+}
+
+/// Writes what comes until the command has ended, or a person ends the capture.
+fn record(
+    launch: &mut Launch,
+    writer: &mut Writer<File>,
+    interrupts: &AtomicUsize,
+) -> Result<(Summary, std::io::Result<()>), Stop> {
+    let mut stopped = false;
+    loop {
+        let drained = launch.drain(writer).map_err(failure)?;
+        // What happened is on disk as soon as nothing more is at hand.
+        let full = writer.error().is_some();
+        if drained.records > 0 && drained.state != DrainState::Pending && !full {
+            let _ = writer.flush();
+        }
+        if drained.state == DrainState::Ended {
+            break;
+        }
+        if !stopped && (full || interrupts.load(Ordering::Relaxed) > 0) {
+            let _ = launch.stop().map_err(failure)?;
+            stopped = true;
+        }
+        if drained.records == 0 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    let summary = launch.stop().map_err(failure)?;
+    Ok((summary, writer.flush()))
+}
+
+fn demonstrate(own: &ProcessArgs, output: &Path) -> Result<Outcome, Stop> {
+    let mut writer = create(output)?;
+    let began = Instant::now();
+    let outcome = demo::run(options(own), &mut writer).map_err(failure)?;
+    writer.flush().map_err(|error| unwritable(output, &error))?;
+    tell(summary_line(output, &outcome.summary, began.elapsed()));
+    tell(format_args!(
+        "the device has logged {} accesses itself; {} of them are missing in the trace, {} in the trace were not made",
+        outcome.accesses, outcome.missing, outcome.invented
+    ));
+    let verdict = verdict::tell(output)?;
+    Ok(if outcome.is_exact() {
+        verdict
+    } else {
+        Outcome::Found
+    })
+}
+
+fn create(output: &Path) -> Result<Writer<File>, Stop> {
+    let file = File::create(output).map_err(|error| unwritable(output, &error))?;
+    Ok(Writer::new(file))
+}
+
+fn options(own: &ProcessArgs) -> Options {
+    let options = Options::new()
+        .with_header()
+        .with_on_full(match own.on_full {
+            Full::Drop => OnFull::Drop,
+            Full::Block => OnFull::Block,
+        })
+        .with_order(match own.order {
+            OrderArg::Total => Order::Total,
+            OrderArg::Interval => Order::Interval,
+        });
+    if own.no_pc {
+        options.without_pc()
+    } else {
+        options
+    }
+}
+
+/// The library to preload: beside the command, where cargo puts it, or under `../lib/mmiotrace`.
+fn library() -> Result<PathBuf, Stop> {
+    const NAME: &str = "libmmiotrace_preload.so";
+    let failed = |error: std::io::Error| Failure::new(PLACE, plain(&error));
+    let command = std::env::current_exe().map_err(failed)?;
+    let folder = command.parent().unwrap_or_else(|| Path::new("/"));
+    let places = [
+        folder.join(NAME),
+        folder.join("deps").join(NAME),
+        folder.join("../lib/mmiotrace").join(NAME),
+    ];
+    let found = places.into_iter().find(|place| place.is_file());
+    found.ok_or_else(|| {
+        let failure = Failure::new(PLACE, format_args!("{NAME} is not beside the command"));
+        let advice = format!(
+            "in the source: cargo build --release -p mmiotrace-preload && cp target/release/{NAME} {}",
+            folder.display()
+        );
+        failure.advise(advice).into()
+    })
+}
+
+fn summary_line(output: &Path, summary: &Summary, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    let rate = if seconds > 0.0 {
+        summary.events as f64 / seconds
+    } else {
+        0.0
+    };
+    format!(
+        "{}: {} events in {seconds:.1} s ({rate:.0} a second), {} lost, {} blind intervals",
+        output.display(),
+        summary.events,
+        summary.lost,
+        summary.blind_intervals
+    )
+}
+
+fn failure(error: Error) -> Failure {
+    Failure::new(PLACE, error)
+}
