@@ -23,13 +23,22 @@ fn ours(instruction: &DecodedInstruction, registers: &Registers) -> Answer {
         _ => 3,
     };
     let width = instruction.width().map_or(0, |width| width.bytes());
-    (kind, width, instruction.address(registers).map_or(0, |address| address.0))
+    (
+        kind,
+        width,
+        instruction
+            .address(registers)
+            .map_or(0, |address| address.0),
+    )
 }
 
 fn registers() -> Registers {
     let mut registers = Registers::default();
     for gpr in Gpr::ALL {
-        registers.set(gpr, 0xffff_c900_0000_0000 + 0x1000 * u64::from(gpr.number()));
+        registers.set(
+            gpr,
+            0xffff_c900_0000_0000 + 0x1000 * u64::from(gpr.number()),
+        );
     }
     registers
 }
@@ -77,7 +86,9 @@ fn iced_with_info(sites: &[Site], factory: &mut InstructionInfoFactory, register
         let mut decoder = IcedDecoder::with_ip(64, &site.code, site.pc, DecoderOptions::NONE);
         decoder.decode_out(&mut instruction);
         let info = factory.info(&instruction);
-        let Some(memory) = info.used_memory().first() else { continue };
+        let Some(memory) = info.used_memory().first() else {
+            continue;
+        };
         let kind = match memory.access() {
             OpAccess::Read | OpAccess::CondRead => 1,
             OpAccess::Write | OpAccess::CondWrite => 2,
@@ -88,9 +99,17 @@ fn iced_with_info(sites: &[Site], factory: &mut InstructionInfoFactory, register
                 return Some(0);
             }
             let full = register.full_register();
-            Some(if full == Register::RIP { instruction.next_ip() } else { registers.gpr[full.number() & 15] })
+            Some(if full == Register::RIP {
+                instruction.next_ip()
+            } else {
+                registers.gpr[full.number() & 15]
+            })
         });
-        let answer: Answer = (kind, memory.memory_size().size() as u8, address.unwrap_or(0));
+        let answer: Answer = (
+            kind,
+            memory.memory_size().size() as u8,
+            address.unwrap_or(0),
+        );
         black_box(answer);
     }
 }
@@ -126,8 +145,13 @@ impl AccessVisitor for Visitor<'_> {
 
 fn yaxpeax_with_accesses(sites: &[Site], decoder: &InstDecoder, registers: &Registers) {
     for site in sites {
-        let Ok(instruction) = decoder.decode_slice(&site.code) else { continue };
-        let mut visitor = Visitor { registers, answer: (0, 0, 0) };
+        let Ok(instruction) = decoder.decode_slice(&site.code) else {
+            continue;
+        };
+        let mut visitor = Visitor {
+            registers,
+            answer: (0, 0, 0),
+        };
         let _ = instruction.behavior().visit_accesses(&mut visitor);
         black_box(visitor.answer);
     }
@@ -137,8 +161,12 @@ fn compare() {
     let all = mix();
     let registers = registers();
     let bytes: usize = all.iter().map(|site| site.len).sum();
-    let (mut one, mut two, mut three, mut four) =
-        (Decoder::new(), Decoder::new(), Decoder::new(), Decoder::new());
+    let (mut one, mut two, mut three, mut four) = (
+        Decoder::new(),
+        Decoder::new(),
+        Decoder::new(),
+        Decoder::new(),
+    );
     one.warm_up_with(0);
     two.warm_up();
     three.warm_up();
@@ -149,15 +177,25 @@ fn compare() {
     let known = by_table(&all, &registers);
     println!("the table knows {known} of {}", all.len());
     let mut comparison = Comparison::new("driver mix", all.len() as u64, bytes as u64);
-    comparison.yardstick("iced + info + address", || iced_with_info(&all, &mut factory, &registers));
+    comparison.yardstick("iced + info + address", || {
+        iced_with_info(&all, &mut factory, &registers)
+    });
     comparison.case("iced alone", || iced(&all));
     comparison.case("yaxpeax alone", || yaxpeax(&all, &peer));
-    comparison.case("yaxpeax + accesses", || yaxpeax_with_accesses(&all, &peer, &registers));
+    comparison.case("yaxpeax + accesses", || {
+        yaxpeax_with_accesses(&all, &peer, &registers)
+    });
     comparison.case("table", || by_table(&all, &registers));
     comparison.case("table, then iced", || uncached(&all, &mut one, &registers));
-    comparison.case("cache hit, 256 sites", || cached(&few, &mut two, &registers));
-    comparison.case("cache miss, 1024 entries", || cached(&all, &mut three, &registers));
-    comparison.case("cache of 16384, all sites", || cached(&all, &mut four, &registers));
+    comparison.case("cache hit, 256 sites", || {
+        cached(&few, &mut two, &registers)
+    });
+    comparison.case("cache miss, 1024 entries", || {
+        cached(&all, &mut three, &registers)
+    });
+    comparison.case("cache of 16384, all sites", || {
+        cached(&all, &mut four, &registers)
+    });
     comparison.run(21);
 }
 
@@ -173,10 +211,18 @@ fn decode(criterion: &mut Criterion) {
     let few = accesses(&all, 256, all.len());
     let mut factory = InstructionInfoFactory::new();
     let peer = InstDecoder::default();
-    group.bench_function("table", |bencher| bencher.iter(|| by_table(&all, &registers)));
-    group.bench_function("table-then-iced", |bencher| bencher.iter(|| uncached(&all, &mut cold, &registers)));
-    group.bench_function("cache-hit", |bencher| bencher.iter(|| cached(&few, &mut warm, &registers)));
-    group.bench_function("cache-miss", |bencher| bencher.iter(|| cached(&all, &mut warm, &registers)));
+    group.bench_function("table", |bencher| {
+        bencher.iter(|| by_table(&all, &registers))
+    });
+    group.bench_function("table-then-iced", |bencher| {
+        bencher.iter(|| uncached(&all, &mut cold, &registers))
+    });
+    group.bench_function("cache-hit", |bencher| {
+        bencher.iter(|| cached(&few, &mut warm, &registers))
+    });
+    group.bench_function("cache-miss", |bencher| {
+        bencher.iter(|| cached(&all, &mut warm, &registers))
+    });
     group.bench_function("iced", |bencher| bencher.iter(|| iced(&all)));
     group.bench_function("iced-info", |bencher| {
         bencher.iter(|| iced_with_info(&all, &mut factory, &registers));

@@ -20,13 +20,20 @@ pub struct Site {
 pub fn mix() -> Vec<Site> {
     let mut sites = Vec::new();
     for line in LIST.lines().filter(|line| !line.starts_with('#')) {
-        let Some((hex, count)) = line.split_once(' ') else { continue };
-        let bytes: Vec<u8> =
-            (0..hex.len() / 2).filter_map(|n| u8::from_str_radix(hex.get(2 * n..2 * n + 2)?, 16).ok()).collect();
+        let Some((hex, count)) = line.split_once(' ') else {
+            continue;
+        };
+        let bytes: Vec<u8> = (0..hex.len() / 2)
+            .filter_map(|n| u8::from_str_radix(hex.get(2 * n..2 * n + 2)?, 16).ok())
+            .collect();
         let mut code = [0x90; 16];
         code[..bytes.len()].copy_from_slice(&bytes);
         for _ in 0..count.parse().unwrap_or(0) {
-            sites.push(Site { pc: 0, code, len: bytes.len() });
+            sites.push(Site {
+                pc: 0,
+                code,
+                len: bytes.len(),
+            });
         }
     }
     shuffle(&mut sites);
@@ -43,7 +50,12 @@ pub fn mix() -> Vec<Site> {
 #[must_use]
 pub fn accesses(mix: &[Site], sites: usize, len: usize) -> Vec<Site> {
     let mut random = 1;
-    (0..len).filter_map(|_| mix.get((next(&mut random) % sites.max(1) as u64) as usize).copied()).collect()
+    (0..len)
+        .filter_map(|_| {
+            mix.get((next(&mut random) % sites.max(1) as u64) as usize)
+                .copied()
+        })
+        .collect()
 }
 
 fn shuffle(sites: &mut [Site]) {

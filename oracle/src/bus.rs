@@ -6,11 +6,11 @@
 )]
 
 use crate::place::Place as Map;
+use core::ops::Range;
 use mmiotrace_core::{AccessKind, Value, VirtAddr};
 use mmiotrace_decode::{
     AliasBus, Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, Place, native,
 };
-use core::ops::Range;
 
 /// One access of device memory, as an engine would record it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

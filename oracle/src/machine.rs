@@ -8,8 +8,8 @@
 
 use crate::state::{AREA_LEN, State};
 use core::cell::UnsafeCell;
-use std::io;
 use core::sync::atomic::{AtomicU32, Ordering};
+use std::io;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What was found out about one encoding, and its way from the child process to the parent.
 
+use core::fmt::Write as _;
 use mmiotrace_decode::{Context, Reason};
 use std::collections::BTreeMap;
-use core::fmt::Write as _;
 
 /// What kind of disagreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,10 +2,10 @@
 
 use crate::encodings::Encoding;
 use crate::report::{Category, Report, Status};
+use core::fmt;
 use iced_x86::Code;
 use mmiotrace_decode::{Context, Decoder};
 use std::collections::{BTreeMap, HashSet};
-use core::fmt;
 
 /// What a run over many encodings has shown.
 #[derive(Clone, Debug, Default)]

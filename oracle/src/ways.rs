@@ -7,10 +7,10 @@ use crate::place::{Protection, REGION_LEN};
 use crate::report::{Category, Report};
 use crate::state::{Memory, State};
 use crate::trial::{Bench, Outcome, Setup, Trial};
+use core::ops::Range;
 use iced_x86::RflagsBits;
 use mmiotrace_core::AccessKind;
 use mmiotrace_decode::{Context, DecodedAccess, Progress, Stop, Way};
-use core::ops::Range;
 
 /// How many elements of a string instruction are done at once: few, so that it has to go on.
 const CHUNK: u32 = 3;
