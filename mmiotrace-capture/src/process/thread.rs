@@ -14,6 +14,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 // a shared library.
 global_asm!(
     ".pushsection .tbss.mmiotrace_thread, \"awT\", @nobits",
+    // Seen by the crate's other objects, and by nobody outside the program or library.
+    ".globl mmiotrace_thread",
     ".hidden mmiotrace_thread",
     ".type mmiotrace_thread, @object",
     ".size mmiotrace_thread, 4",
