@@ -82,8 +82,22 @@ pub(crate) fn is_alive(thread: i32) -> bool {
     sent == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }
 
+/// How often the masks are looked at, 5 ms apart, before a blocked signal is believed.
+const LOOKS: u32 = 20;
+
 /// Fails where a thread of this process blocks SIGSEGV.
 pub(super) fn check_masks() -> Result<(), Error> {
+    // The C library blocks all signals in a thread that is just being made: that passes.
+    for _ in 1..LOOKS {
+        if look_at_masks().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(core::time::Duration::from_millis(5));
+    }
+    look_at_masks()
+}
+
+fn look_at_masks() -> Result<(), Error> {
     let system = |what| move |source| Error::System { what, source };
     let mut blocked: Vec<i32> = Vec::new();
     let tasks = std::fs::read_dir("/proc/self/task").map_err(system("list threads"))?;

@@ -92,7 +92,7 @@ pub unsafe fn write(to: *mut u8, bytes: &[u8], hint: Hint) -> bool {
 /// Makes sure that the byte at `at` can be written, without changing it. False where it cannot.
 ///
 /// # Safety
-/// As for [`write`]. Other threads may write the byte at the same time.
+/// As for [`write()`]. Other threads may write the byte at the same time.
 #[must_use]
 pub unsafe fn touch(at: *mut u8) -> bool {
     // SAFETY: The caller vouches for writing this byte; a locked `or` with 0 changes nothing.
