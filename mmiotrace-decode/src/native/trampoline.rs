@@ -5,7 +5,7 @@
 )]
 
 use crate::XsaveLayout;
-use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use core::arch::x86_64::{__cpuid_count, _xgetbv};
 use core::mem::offset_of;
 
 /// What the trampoline loads before and stores after.
@@ -212,7 +212,7 @@ impl Slots {
         }
         // Code written through another address is seen for sure after a serialising instruction
         // only (Intel SDM volume 3, section 11.6).
-        let _ = __cpuid(0);
+        let _ = cpuid(0, 0);
         true
     }
 
@@ -266,7 +266,7 @@ pub(crate) fn usable(area: &[u8], layout: &XsaveLayout) -> bool {
 /// Where this CPU's `xsave` puts the components that are enabled, or `None` where it has no `xsave`.
 pub(crate) fn cpu_layout() -> Option<XsaveLayout> {
     const OSXSAVE: u32 = 1 << 27;
-    if __cpuid(0).eax < 0xd || __cpuid(1).ecx & OSXSAVE == 0 {
+    if cpuid(0, 0).eax < 0xd || cpuid(1, 0).ecx & OSXSAVE == 0 {
         return None;
     }
     // SAFETY: OSXSAVE says that `xgetbv` is enabled.
@@ -274,13 +274,23 @@ pub(crate) fn cpu_layout() -> Option<XsaveLayout> {
     let mut components = [(0, 0); 19];
     for (bit, component) in (0u32..).zip(&mut components).skip(2) {
         if features >> bit & 1 == 1 {
-            let leaf = __cpuid_count(0xd, bit);
+            let leaf = cpuid(0xd, bit);
             *component = (leaf.ebx, leaf.eax);
         }
     }
     Some(XsaveLayout {
         features,
         components,
-        len: __cpuid_count(0xd, 0).ebx,
+        len: cpuid(0xd, 0).ebx,
     })
+}
+
+/// What the CPU says of itself.
+fn cpuid(leaf: u32, subleaf: u32) -> core::arch::x86_64::CpuidResult {
+    // Older compilers hold the call for unsafe.
+    #[allow(unused_unsafe)]
+    // SAFETY: every x86-64 CPU has the instruction, and it changes nothing but its results.
+    unsafe {
+        __cpuid_count(leaf, subleaf)
+    }
 }
