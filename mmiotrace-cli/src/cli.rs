@@ -1,6 +1,8 @@
 //! The arguments of the command. Each verb's own are in its file.
 
-use crate::commands::{bundle, cat, check, diff, doctor, export, mark, record, report, stat};
+use crate::commands::{
+    bundle, cat, check, diff, doctor, export, mark, record, replay, report, stat,
+};
 
 /// Captures, checks, filters and names traces of memory-mapped I/O.
 ///
@@ -34,5 +36,6 @@ pub(crate) enum Command {
     Diff(diff::Args),
     Export(export::Args),
     Report(report::Args),
+    Replay(replay::Args),
     Bundle(bundle::Args),
 }

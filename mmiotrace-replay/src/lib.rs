@@ -63,7 +63,7 @@ pub use plan::{
     Plan, PlanError, Points, Poll, Read, Region, RegionId, Section, SideFiles, Skip, Step,
     Transfer, Unknowable, UnknowableKind, UnknownPacing, Write,
 };
-pub use print::{NoNames, PlaceNames, step as print_step};
+pub use print::{NoNames, PlaceNames, PlanNames, step as print_step};
 pub use run::{
     Bisect, BisectState, Breadcrumbs, Decision, Divergence, Ending, LastCrumb, Observer,
     OnMismatch, Outcome, RegisterReport, Report, RunOptions, RunVerdict, Runner, Silent,

@@ -21,6 +21,16 @@ impl PlaceNames for NoNames {
     }
 }
 
+/// The names that the plan itself has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlanNames;
+
+impl PlaceNames for PlanNames {
+    fn name(&self, plan: &Plan, place: Place, _: Width) -> Option<String> {
+        plan.names.get(&place).cloned()
+    }
+}
+
 impl<N: PlaceNames + ?Sized> PlaceNames for &N {
     fn name(&self, plan: &Plan, place: Place, width: Width) -> Option<String> {
         (**self).name(plan, place, width)

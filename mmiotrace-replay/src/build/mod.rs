@@ -10,8 +10,10 @@ mod unknowable;
 use crate::plan::{Pacing, Plan, SideFiles};
 use core::time::Duration;
 use mmiotrace_analysis::blocks::{Block, LineFolder};
+use mmiotrace_core::PhysAddr;
 use mmiotrace_format::{Error, Line, ParseError, Reader};
 use regions::RegionFinder;
+use std::collections::BTreeMap;
 use std::io::Read;
 use steps::StepMaker;
 
@@ -82,6 +84,7 @@ pub struct PlanBuilder {
     options: PlanOptions,
     folder: LineFolder,
     blocks: Vec<Block>,
+    names: BTreeMap<PhysAddr, String>,
 }
 
 impl PlanBuilder {
@@ -92,7 +95,13 @@ impl PlanBuilder {
             options,
             folder: LineFolder::new(),
             blocks: Vec::new(),
+            names: BTreeMap::new(),
         }
+    }
+
+    /// Gives the register at a recorded address a name. The first one counts.
+    pub fn name(&mut self, phys: PhysAddr, name: impl Into<String>) {
+        self.names.entry(phys).or_insert_with(|| name.into());
     }
 
     /// Takes the next line. Lines may be left out; the plan is then of what remains.
@@ -125,6 +134,10 @@ impl PlanBuilder {
             sections,
             ..Plan::default()
         };
+        let named = self.names.into_iter();
+        plan.names = named
+            .filter_map(|(phys, name)| Some((regions.place(phys)?, name)))
+            .collect();
         plan.unknowable = unknowable::list(found, &regions);
         plan.preconditions =
             preconditions::find(&mut plan.sections, &regions, self.folder.registers());

@@ -122,6 +122,10 @@ impl Loader<'_> {
             devices: raw.device,
             ..Plan::default()
         };
+        for (place, name) in raw.names {
+            let place = self.at(name.span(), self.place(&place))?;
+            plan.names.insert(place, name.into_inner());
+        }
         for step in raw.precondition {
             let span = step.span();
             let read = match self.step(step)?.action {

@@ -21,6 +21,8 @@ pub(crate) use step::all_ones;
 pub use step::{Action, Expect, Fill, Points, Poll, Read, Skip, Step, Transfer, Write};
 pub use unknowable::{Evidence, Unknowable, UnknowableKind};
 
+use std::collections::BTreeMap;
+
 /// The version of the plan format that this crate reads and writes.
 pub const PLAN_VERSION: u32 = 1;
 
@@ -37,6 +39,8 @@ pub struct Plan {
     pub devices: Vec<Device>,
     /// The memory in which it acts. [`RegionId`] numbers these.
     pub regions: Vec<Region>,
+    /// Names of registers, by where they begin.
+    pub names: BTreeMap<Place, String>,
     /// Reads that must hold before anything is done: identity and state of the device.
     pub preconditions: Vec<Read>,
     /// Ranges that are never accessed, whatever the steps say.

@@ -3,6 +3,7 @@
 use super::number::Number;
 use super::{Device, Region, UnknowableKind};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
@@ -15,6 +16,8 @@ pub(super) struct RawPlan {
     pub(super) device: Vec<Device>,
     #[serde(default)]
     pub(super) region: Vec<Spanned<Region>>,
+    #[serde(default)]
+    pub(super) names: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub(super) precondition: Vec<Spanned<RawStep>>,
     #[serde(default)]

@@ -105,6 +105,13 @@ impl Saver<'_> {
                 Hex(region.len)
             )?;
         }
+        if !plan.names.is_empty() {
+            out.write_str("\n[names]\n")?;
+        }
+        for (place, name) in &plan.names {
+            let place = place.named(&plan.regions).to_string();
+            writeln!(out, "{} = {}", Quoted(&place), Quoted(name))?;
+        }
         self.unknowable(out)?;
         for forbidden in &plan.forbidden {
             let place = forbidden.place.named(&plan.regions).to_string();
@@ -181,7 +188,14 @@ impl Saver<'_> {
                 write!(out, "after_us = {}, ", Micros(step.after))?;
             }
             self.action(&step.action, out)?;
-            out.write_str(" },\n")?;
+            out.write_str(" },")?;
+            let name = step
+                .place()
+                .and_then(|(place, _)| self.plan.names.get(&place));
+            if let Some(name) = name {
+                write!(out, " # {}", name.escape_default())?;
+            }
+            out.write_char('\n')?;
         }
         Ok(())
     }

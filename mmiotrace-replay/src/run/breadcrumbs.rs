@@ -60,7 +60,7 @@ impl Breadcrumbs {
         }
         let mut line = format!("step {index} line {} ", step.line);
         // Writing into a string does not fail.
-        let _ = crate::print::step(step, plan, &crate::print::NoNames, &mut line);
+        let _ = crate::print::step(step, plan, &crate::print::PlanNames, &mut line);
         self.note(line)
     }
 

@@ -131,12 +131,14 @@ impl Report {
         self.ending.is_good() && self.mismatched == 0 && self.timed_out == 0
     }
 
-    /// The place and width of a divergence with the region's name: `bar0+0x10 (4 bytes)`.
+    /// A divergence in words, with the register's name where the plan has one.
     #[must_use]
     pub fn describe(&self, plan: &Plan, divergence: &Divergence) -> String {
         let place = divergence.place.named(&plan.regions);
+        let name = plan.names.get(&divergence.place);
+        let name = name.map(|name| format!("{name} at ")).unwrap_or_default();
         format!(
-            "line {}: {place} ({} bytes) read {}, recorded {} (bits that count: {})",
+            "line {}: {name}{place} ({} bytes) read {}, recorded {} (bits that count: {})",
             divergence.line,
             divergence.width,
             divergence.actual,

@@ -57,6 +57,16 @@ impl<T: Target, W: Write> Recorder<T, W> {
     /// The first error of writing the trace. The run went on without it.
     pub fn into_parts(mut self) -> Result<(T, W), io::Error> {
         self.head();
+        let ids: Vec<MapId> = self
+            .regions
+            .iter()
+            .map(|opened| map_id(opened.id))
+            .collect();
+        for id in ids {
+            let event = Event::new(self.now(), EventKind::Unmap(id));
+            let result = self.out.write_event(&event);
+            self.keep(result);
+        }
         match self.error.take() {
             Some(error) => Err(error),
             None => Ok((self.inner, self.out.into_inner()?)),

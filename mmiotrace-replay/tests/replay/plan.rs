@@ -173,7 +173,7 @@ fn faults_in_a_plan_have_their_place() {
 
 #[test]
 fn wide_values_and_large_numbers_survive() {
-    let text = "plan = 1\n[[region]]\nname = \"m\"\nrecorded_base = \"0xfffffffffd000000\"\nlen = 0x1000\n\
+    let text = "plan = 1\nnames.\"m+0x8\" = \"ctl # \\\"1\\\"\"\n[[region]]\nname = \"m\"\nrecorded_base = \"0xfffffffffd000000\"\nlen = 0x1000\n\
         [[section]]\nname = \"a\\tb \\\"c\\\"\"\nsteps = [\n\
         { write = \"m+0x0\", value = \"0x0102030405060708090a0b0c0d0e0f10\", width = 16 },\n\
         { write = \"m+0x8\", value = \"0xffffffffffffffff\", width = 8 },\n\
