@@ -149,6 +149,18 @@ fn broken_4_tracer_busy() {
 }
 
 #[test]
+fn our_own_module_is_in_the_way() {
+    let machine = Machine::new();
+    machine.put("/sys/module/mmiotrace/initstate", "live\n");
+    assert_mends(
+        &tracefs(&machine, "free"),
+        Status::Missing,
+        "own module",
+        "rmmod mmiotrace",
+    );
+}
+
+#[test]
 fn broken_5_lockdown() {
     let machine = Machine::new();
     let file = "/sys/kernel/security/lockdown";

@@ -461,6 +461,10 @@ fn losses_are_seen_while_it_runs_and_the_next_ring_is_larger() {
 #[test]
 fn no_tracefs_and_no_tracer() {
     let machine = Machine::new();
+    machine.put("/sys/module/mmiotrace/initstate", "live\n");
+    let error = Tracefs::new(options(&machine)).start().unwrap_err();
+    assert!(error.to_string().contains("rmmod mmiotrace"), "{error}");
+    machine.remove("/sys/module/mmiotrace");
     machine.put("/sys/kernel/tracing/available_tracers", "function nop\n");
     let error = Tracefs::new(options(&machine)).start().unwrap_err();
     assert!(error.to_string().contains("CONFIG_MMIOTRACE=y"), "{error}");

@@ -133,6 +133,13 @@ fn in_use(root: &Root, dir: Option<&TraceDir>, checks: &mut Checks) {
             format!("{RECORD} --restore"),
         );
     }
+    if module_state(root, "mmiotrace") == ModuleState::Loaded {
+        return checks.missing(
+            "free",
+            "our own module is loaded, and both take the same faults",
+            "rmmod mmiotrace",
+        );
+    }
     let Some(dir) = dir else {
         return checks.unknown(
             "free",

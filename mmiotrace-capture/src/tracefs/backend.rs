@@ -140,7 +140,7 @@ impl Tracefs {
             return false;
         };
         if running.is_fifo {
-            return matches!(state, End::EndOfFile);
+            return matches!(state, End::EndOfFile) || since.elapsed() > 10 * PATIENCE;
         }
         let left = running.stats().entries;
         if left > 0 && since.elapsed() > PATIENCE {

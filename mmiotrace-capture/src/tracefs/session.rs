@@ -339,9 +339,17 @@ impl Session<'_> {
 
     fn end(mut self, command: Option<ExitStatus>) -> Report {
         let elapsed = self.began.elapsed();
-        self.failures.extend(self.backend.stop().err());
-        while self.drain() != DrainState::Ended {
-            std::thread::sleep(Duration::from_millis(1));
+        match self.backend.stop() {
+            Ok(_) => {
+                while self.drain() != DrainState::Ended {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            // Then there is no end to wait for. Dropping the backend puts everything back.
+            Err(error) => {
+                self.failures.push(error);
+                self.drain();
+            }
         }
         if self.output_error.is_none() {
             self.output_error = self.output.flush().err();

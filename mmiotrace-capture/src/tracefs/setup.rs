@@ -4,10 +4,15 @@ use super::buffer::{KERNEL_DEFAULT_KIB, automatic_kib, parse_kib};
 use super::control::TraceDir;
 use super::state::{StateFile, Step};
 use super::{Buffer, Error, Options};
-use crate::machine::{CpuSet, Lockdown, available_kib, command_line, is_hot_pluggable};
+use crate::machine::{
+    CpuSet, Lockdown, ModuleState, available_kib, command_line, is_hot_pluggable, module_state,
+};
 
 /// The name of the tracer.
 pub(super) const TRACER: &str = "mmiotrace";
+
+/// The module of our own, by which the kmod backend captures.
+const KMOD: &str = "mmiotrace";
 
 /// The folder of control files, mounted if it must be.
 pub(super) fn open(options: &Options, file: &mut StateFile) -> Result<TraceDir, Error> {
@@ -37,6 +42,11 @@ impl Before {
     pub(super) fn read(dir: &TraceDir, options: &Options) -> Result<Self, Error> {
         if Lockdown::read(&options.root) == Some(Lockdown::Confidentiality) {
             return Err(Error::LockedDown);
+        }
+        if module_state(&options.root, KMOD) == ModuleState::Loaded {
+            let what =
+                format!("the module {KMOD} is loaded and takes the same faults (rmmod {KMOD})");
+            return Err(Error::Busy { what });
         }
         let available = dir.read("available_tracers")?;
         if !available.split_whitespace().any(|name| name == TRACER) {

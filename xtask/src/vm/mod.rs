@@ -47,7 +47,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let rest = arguments.get(1..).unwrap_or(&[]);
     match arguments.first().map(String::as_str) {
         Some("fetch") => kernel::fetch_all(Options::parse(rest)?.refresh),
-        Some("test") => test::run(&Options::parse(rest)?),
+        Some("test") => {
+            let options = Options::parse(rest)?;
+            let result = test::run(&options);
+            // One boot of its own for each kernel: not in the short run.
+            if options.all && options.scenarios.is_empty() {
+                tracefs::run(&options)?;
+            }
+            result
+        }
         Some("record") => record::run(&Options::parse(rest)?),
         Some("tracefs") => tracefs::run(&Options::parse(rest)?),
         Some("shell") => shell::run(&Options::parse(rest)?),
