@@ -10,7 +10,7 @@ use mmiotrace_benches::ratio::{Comparison, children_time};
 use mmiotrace_core::{AccessKind, PhysAddr, Width};
 use mmiotrace_format::{LineKind, Reader, Writer};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Some registers of the device that are written now and then.
@@ -91,6 +91,44 @@ fn gawk(trace: &Path) -> Duration {
     children_time().saturating_sub(before)
 }
 
+/// The command, built as people build it; nothing where that fails.
+fn built_command() -> Option<PathBuf> {
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "mmiotrace-cli",
+        ])
+        .status();
+    // target/release/deps/filter-…
+    let benchmark = std::env::current_exe().ok()?;
+    let command = benchmark.parent()?.parent()?.join("mmiotrace");
+    (built.is_ok_and(|status| status.success()) && command.exists()).then_some(command)
+}
+
+/// So often does the command run for one sample: children's times come in hundredths of a second.
+const RUNS: u32 = 8;
+
+/// CPU time of the command: starting, reading, filtering, writing.
+fn command(command: &Path, trace: &Path) -> Duration {
+    let range = format!("{}..{}", PhysAddr(RANGE.start), PhysAddr(RANGE.end));
+    let before = children_time();
+    for _ in 0..RUNS {
+        let done = Command::new(command)
+            .args(["cat", "--kind", "write", "--width", "4", "--phys", &range])
+            .arg(trace)
+            .stdout(Stdio::null())
+            .status();
+        assert!(
+            done.is_ok_and(|status| status.success()),
+            "mmiotrace failed"
+        );
+    }
+    children_time().saturating_sub(before) / RUNS
+}
+
 fn ratios() -> io::Result<()> {
     let trace = corpus::repeated("e1000-6.1.mmiotrace.xz", corpus::large_len());
     let Some(filter) = filter() else {
@@ -100,13 +138,13 @@ fn ratios() -> io::Result<()> {
     let lines = memchr_iter(b'\n', &trace).count() as u64;
     let mut comparison = Comparison::new("filter e1000-6.1, repeated", lines, trace.len() as u64);
     comparison.yardstick("newline count", || memchr_iter(b'\n', &trace).count());
+    std::fs::write(&file, &trace)?;
     if Command::new("gawk")
         .arg("--version")
         .stdout(Stdio::null())
         .status()
         .is_ok()
     {
-        std::fs::write(&file, &trace)?;
         comparison.measured_yardstick("gawk (CPU time)", || gawk(&file));
     } else {
         eprintln!("SKIPPED: filter: no gawk to compare with");
@@ -115,6 +153,13 @@ fn ratios() -> io::Result<()> {
         .case("lines and columns", || by_columns(&trace))
         .case("records", || by_records(&trace))
         .case("filter, as the command", || by_filter(&trace, &filter));
+    match built_command() {
+        Some(path) => {
+            let file = file.clone();
+            comparison.measured_case("mmiotrace cat (CPU time)", move || command(&path, &file));
+        }
+        None => eprintln!("SKIPPED: filter: the command cannot be built"),
+    }
     comparison.run(3);
     drop(std::fs::remove_file(&file));
     Ok(())

@@ -63,6 +63,16 @@ fn reader_lines(trace: &[u8]) -> u64 {
     lines
 }
 
+fn reader_parsed_lines(trace: &[u8]) -> u64 {
+    let mut reader = Reader::new(trace);
+    let mut lines = 0;
+    while let Ok(Some(line)) = reader.next_line() {
+        black_box(&line.parse());
+        lines += 1;
+    }
+    lines
+}
+
 fn reader(trace: &[u8]) -> u64 {
     let mut reader = Reader::new(trace);
     let mut records = 0;
@@ -121,6 +131,7 @@ fn ratios() {
         .case("push, a sum over fields", || push_sum(&trace))
         .case("records of a slice", || records(Block::new(&trace)))
         .case("reader, lines", || reader_lines(&trace))
+        .case("reader, lines, each parsed", || reader_parsed_lines(&trace))
         .case("reader, records", || reader(&trace))
         .case("reader, owned records", || owned(&trace))
         .wall_case("parallel, slice (wall clock)", || parallel(&trace, false))

@@ -5,13 +5,13 @@
 use core::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mmiotrace_core::AccessKind;
-use mmiotrace_format::{Error, Reader, RecordBuf};
+use mmiotrace_format::{Error, ReaderBuilder, RecordBuf};
 use std::fs::File;
 use std::thread;
 
 /// Sends every record, owned: it shares the reader's memory and copies nothing.
 fn follow(trace: File, records: &Sender<RecordBuf>) -> Result<(), Error> {
-    let mut reader = Reader::<File>::builder().growing(true).from_reader(trace);
+    let mut reader = ReaderBuilder::new().growing(true).from_reader(trace);
     let (mut record, mut silent) = (RecordBuf::default(), 0);
     while silent < 10 {
         match reader.read_record(&mut record) {

@@ -33,7 +33,7 @@ impl ParseError {
     pub const fn line_start(&self) -> Position {
         Position::new(
             self.position.line(),
-            self.position.byte() - self.column as u64,
+            self.position.byte().wrapping_sub(self.column as u64),
         )
     }
 

@@ -211,10 +211,10 @@ impl Parser {
                 start,
                 end,
                 position,
-            } => LineStep::Line(Line::new(
-                bytes.get(start..end).unwrap_or_default(),
-                position,
-            )),
+            } => {
+                let memory = bytes.get(start..).unwrap_or_default();
+                LineStep::Line(Line::of_memory(memory, end - start, position))
+            }
             Frame::TooLong { error, .. } => LineStep::TooLong(error),
             Frame::NeedInput { .. } => LineStep::NeedInput,
             Frame::End { .. } => LineStep::End,

@@ -1,9 +1,8 @@
 //! What a filter asks of a record, whether it is parsed or not.
 
 use super::AddressRange;
-use core::cell::Cell;
 use mmiotrace_core::{AccessKind, Event, EventKind, MapId, Timestamp, VirtAddr, Width};
-use mmiotrace_format::{Columns, Layout, LineKind};
+use mmiotrace_format::{Columns, LineKind};
 
 /// The columns of a record. `None` where one is missing or not readable; asked only of records
 /// whose kind has it.
@@ -53,50 +52,6 @@ impl Fields for Columns<'_> {
             }
             LineKind::Map => Some(range.overlaps(self.phys()?.0, self.len()?)),
             _ => Some(false),
-        }
-    }
-}
-
-/// The columns of one of many lines.
-pub(super) struct OneOfMany<'a> {
-    pub(super) columns: Columns<'a>,
-    pub(super) layout: &'a Cell<Layout>,
-}
-
-impl Fields for OneOfMany<'_> {
-    #[inline]
-    fn kind(&self) -> LineKind {
-        self.columns.kind()
-    }
-    #[inline]
-    fn width(&self) -> Option<Width> {
-        self.columns.width()
-    }
-    fn map_id(&self) -> Option<MapId> {
-        self.columns.map_id()
-    }
-    fn time(&self) -> Option<Timestamp> {
-        self.columns.time()
-    }
-    fn pc(&self) -> Option<VirtAddr> {
-        self.columns.pc()
-    }
-    fn pid(&self) -> Option<i32> {
-        self.columns.pid()
-    }
-    fn value(&self) -> Option<Option<u64>> {
-        Fields::value(&self.columns)
-    }
-    #[inline]
-    fn in_range(&self, range: &AddressRange) -> Option<bool> {
-        match self.columns.kind() {
-            LineKind::Read | LineKind::Write => {
-                let mut layout = self.layout.get();
-                let phys = self.columns.phys_as_before(&mut layout);
-                self.layout.set(layout);
-                Some(range.contains(phys?.0))
-            }
-            _ => self.columns.in_range(range),
         }
     }
 }

@@ -230,7 +230,7 @@ impl Filter {
     }
 
     #[inline]
-    const fn has_rare_criteria(&self) -> bool {
+    pub(super) const fn has_rare_criteria(&self) -> bool {
         self.map_id.is_some()
             || self.pc.is_some()
             || self.pid.is_some()

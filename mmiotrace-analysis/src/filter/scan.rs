@@ -1,10 +1,10 @@
 //! Many lines at once.
 
 use super::Selector;
-use super::fields::OneOfMany;
+use super::{AddressRange, Filter};
 use crate::KindSet;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
-use mmiotrace_format::{Block, Columns, Line, LineKind, ParseError, Position};
+use mmiotrace_format::{Block, Columns, Layout, Line, LineKind, ParseError, Position};
 
 /// The kinds that are one line each and have columns.
 const PLAIN: [LineKind; 6] = [
@@ -60,6 +60,51 @@ impl FirstBytes {
             2 => memchr2(a, b, bytes),
             _ => memchr3(a, b, c, bytes),
         }
+    }
+}
+
+/// A filter for accesses of one kind to a range of addresses: all that it asks stands at the
+/// beginning of the line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quick {
+    /// `W 4 ` or `W `, and which of these bytes it is.
+    head: u32,
+    mask: u32,
+    range: AddressRange,
+}
+
+impl Quick {
+    pub(super) fn of(filter: &Filter) -> Option<Self> {
+        let mut kinds = filter.kinds?.iter();
+        let (kind, range) = (kinds.next()?, filter.phys?);
+        let plain = matches!(kind, LineKind::Read | LineKind::Write);
+        if !plain || kinds.next().is_some() || filter.has_rare_criteria() {
+            return None;
+        }
+        let keyword = *kind.keyword().as_bytes().first()?;
+        let (head, mask) = match filter.width {
+            Some(width) if width.bytes() < 10 => {
+                ([keyword, b' ', b'0' + width.bytes(), b' '], [0xff; 4])
+            }
+            Some(_) => return None,
+            None => ([keyword, b' ', 0, b' '], [0xff, 0xff, 0, 0xff]),
+        };
+        Some(Self {
+            head: u32::from_le_bytes(head),
+            mask: u32::from_le_bytes(mask),
+            range,
+        })
+    }
+
+    /// Whether to keep the line that begins `rest`; `None` where it is not as the kernel prints it.
+    #[inline(always)]
+    fn judge(&self, layout: &mut Layout, rest: &[u8]) -> Option<bool> {
+        let begin = u32::from_le_bytes(*rest.first_chunk()?);
+        if (begin ^ self.head) & self.mask != 0 {
+            // The width may be another, or spelt in another way.
+            return None;
+        }
+        Some(self.range.contains(layout.phys(rest)?.0))
     }
 }
 
@@ -137,12 +182,20 @@ impl Selector {
     #[inline]
     fn judge_from_start(&mut self, line: &FromStart<'_>) -> Result<bool, ParseError> {
         let rest = line.rest();
-        if LineKind::of(rest) != LineKind::Mark {
-            let fields = OneOfMany {
-                columns: Columns::new(rest),
-                layout: &self.layout,
-            };
-            if let Some(kept) = self.filter.judge(&fields) {
+        if let Some(kept) = self
+            .quick
+            .and_then(|quick| quick.judge(&mut self.layout, rest))
+        {
+            return Ok(kept);
+        }
+        self.judge_slowly(line)
+    }
+
+    #[inline(never)]
+    fn judge_slowly(&mut self, line: &FromStart<'_>) -> Result<bool, ParseError> {
+        let columns = Columns::new(line.rest());
+        if columns.kind() != LineKind::Mark {
+            if let Some(kept) = self.filter.judge(&columns) {
                 return Ok(kept);
             }
         }

@@ -1,9 +1,8 @@
 //! A filter on its way through a trace.
 
-use super::scan::FirstBytes;
+use super::scan::{FirstBytes, Quick};
 use super::{DeviceSelector, Filter, criterion};
 use crate::{AddressRange, Devices, Numbering, fused};
-use core::cell::Cell;
 use mmiotrace_core::{Bar, Event, EventKind, Header, MapId, Marker};
 use mmiotrace_format::{Layout, Line, LineKind, ParseError, Record};
 use std::collections::HashSet;
@@ -27,7 +26,8 @@ pub struct Selector {
     stateful: bool,
     /// Where only lines that begin so need to be looked at.
     pub(super) first_bytes: Option<FirstBytes>,
-    pub(super) layout: Cell<Layout>,
+    pub(super) quick: Option<Quick>,
+    pub(super) layout: Layout,
 }
 
 /// Why a filter cannot be applied to a trace.
@@ -85,11 +85,8 @@ impl Selector {
         let marks = filter.from_mark.is_some() || filter.to_mark.is_some();
         let stateful = marks || filter.device.is_some() || filter.cpu.is_some() || filter.context;
         let (numbering, devices) = (Numbering::new(), Devices::new());
-        let first_bytes = if stateful {
-            None
-        } else {
-            FirstBytes::of(filter.kinds)
-        };
+        let first_bytes = FirstBytes::of(filter.kinds).filter(|_| !stateful);
+        let quick = Quick::of(&filter).filter(|_| !stateful);
         Self {
             filter,
             span,
@@ -98,7 +95,8 @@ impl Selector {
             wanted: Wanted::default(),
             stateful,
             first_bytes,
-            layout: Cell::default(),
+            quick,
+            layout: Layout::new(),
         }
     }
 

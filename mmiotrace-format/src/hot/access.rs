@@ -2,7 +2,7 @@
 
 use super::Window;
 use super::columns::{hex, map_id, origin, prefixed_hex, time};
-use super::memo::Memo;
+use super::memo::Memory;
 use super::word::Faults;
 use mmiotrace_core::{
     Access, AccessKind, Event, EventKind, MapId, PhysAddr, Timestamp, Value, VirtAddr, Width,
@@ -42,7 +42,7 @@ impl Fields {
 
 /// The access whose line begins `input`.
 #[inline(always)]
-pub(crate) fn access(memo: &mut Memo, input: &[u8]) -> Option<Fields> {
+pub(crate) fn access(memory: &mut impl Memory, input: &[u8]) -> Option<Fields> {
     let line: &Window = input.first_chunk()?;
     let [keyword, b' ', width, b' ', ..] = *line else {
         return None;
@@ -62,8 +62,8 @@ pub(crate) fn access(memo: &mut Memo, input: &[u8]) -> Option<Fields> {
     };
     let width = Width::from_bytes(width)?;
     let mut faults = Faults::NONE;
-    let (nanos, at) = time(memo, line, 4, &mut faults)?;
-    let (map_id, at) = map_id(memo, line, at)?;
+    let (nanos, at) = time(memory, line, 4, &mut faults)?;
+    let (map_id, at) = map_id(memory, line, at)?;
     let (phys, at) = hex(line, at, &mut faults)?;
     let (value, at) = prefixed_hex(line, at, &mut faults)?;
     let (pc, pid, len) = origin(line, at, &mut faults)?;

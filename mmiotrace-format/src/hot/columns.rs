@@ -1,7 +1,7 @@
 //! The columns that all lines share, at any place of the window.
 
 use super::Window;
-use super::memo::Memo;
+use super::memo::Memory;
 use super::word::{Digits, Faults};
 
 #[inline(always)]
@@ -12,55 +12,41 @@ pub(super) fn word(line: &Window, at: usize) -> Option<u64> {
 /// `s.uuuuuu` in nanoseconds, at most seven digits of seconds. What follows it is not looked at.
 #[inline(always)]
 pub(super) fn time(
-    memo: &mut Memo,
+    memory: &mut impl Memory,
     line: &Window,
     at: usize,
     faults: &mut Faults,
 ) -> Option<(u64, usize)> {
-    let text = word(line, at)?;
-    if !memo.seconds.matches(text) {
-        seconds(memo, text)?;
-    }
-    let at = at + memo.seconds.len();
-    let micros = Digits::six(word(line, at)?).decimal(faults);
-    Some((memo.seconds.value + micros * 1000, at + 6))
+    let (nanos, len) = memory.seconds(word(line, at)?)?;
+    let micros = Digits::six(word(line, at + len)?).decimal(faults);
+    Some((nanos + micros * 1000, at + len + 6))
 }
 
-#[cold]
-fn seconds(memo: &mut Memo, text: u64) -> Option<()> {
+/// `s.` at the beginning of a word.
+#[inline(always)]
+pub(super) fn seconds(text: u64) -> Option<(u64, usize)> {
     let digits = Digits::leading(text);
     let mut faults = Faults::NONE;
     let nanos = digits.decimal(&mut faults) * 1_000_000_000;
     let end = text.checked_shr(8 * digits.len as u32)? as u8;
-    if faults.any() || end != b'.' {
-        return None;
-    }
-    memo.seconds.remember(text, digits.len + 1, nanos);
-    Some(())
+    (!faults.any() && end == b'.').then_some((nanos, digits.len + 1))
 }
 
 /// ` 1 0x`: a map id and what stands around it.
 #[inline(always)]
-pub(super) fn map_id(memo: &mut Memo, line: &Window, at: usize) -> Option<(i32, usize)> {
-    if memo.map_id.matches(word(line, at)?) {
-        return Some((memo.map_id.value, at + memo.map_id.len()));
-    }
-    other_map_id(memo, line, at)
+pub(super) fn map_id(memory: &mut impl Memory, line: &Window, at: usize) -> Option<(i32, usize)> {
+    memory.map_id(line, at, word(line, at)?)
 }
 
-#[inline(never)]
-fn other_map_id(memo: &mut Memo, line: &Window, at: usize) -> Option<(i32, usize)> {
+/// The same where nothing is remembered.
+#[inline(always)]
+pub(super) fn other_map_id(line: &Window, at: usize) -> Option<(i32, usize)> {
     let digits = Digits::leading(word(line, at + 1)?);
     let mut faults = Faults::NONE;
     let id = digits.decimal(&mut faults) as i32;
     let end = at + 1 + digits.len;
-    if faults.any() || line.get(at) != Some(&b' ') || line.get(end..end + 3)? != b" 0x" {
-        return None;
-    }
-    if digits.len <= 4 {
-        memo.map_id.remember(word(line, at)?, digits.len + 4, id);
-    }
-    Some((id, end + 3))
+    let framed = line.get(at) == Some(&b' ') && line.get(end..end + 3)? == b" 0x";
+    (!faults.any() && framed).then_some((id, end + 3))
 }
 
 /// A space, `0x` and 1 to 16 hex digits. What follows them is not looked at.

@@ -1,35 +1,94 @@
 //! Columns that seldom change, compared instead of parsed.
 
-/// What the last line had in such columns.
+use super::Window;
+use super::columns::{other_map_id, seconds};
+
+/// What may be known of a line before it is looked at.
 ///
-/// It only saves work: whatever it holds, the same lines give the same events.
+/// It only saves work: whatever it is, the same lines give the same events.
+pub(crate) trait Memory {
+    /// `6.` at the beginning of `text`, as nanoseconds, and its length.
+    fn seconds(&mut self, text: u64) -> Option<(u64, usize)>;
+
+    /// ` 1 0x` at `at` of the line, which `text` is a copy of, as the map id, and where it ends.
+    fn map_id(&mut self, line: &Window, at: usize, text: u64) -> Option<(i32, usize)>;
+}
+
+/// Nothing is known: for lines that come alone.
+pub(crate) struct Nothing;
+
+impl Memory for Nothing {
+    #[inline(always)]
+    fn seconds(&mut self, text: u64) -> Option<(u64, usize)> {
+        seconds(text)
+    }
+
+    #[inline(always)]
+    fn map_id(&mut self, line: &Window, at: usize, _: u64) -> Option<(i32, usize)> {
+        other_map_id(line, at)
+    }
+}
+
+/// What the last line had: for lines one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Memo {
-    /// `6.` as nanoseconds.
-    pub(super) seconds: Remembered<u64>,
-    /// ` 1 0x` as the map id.
-    pub(super) map_id: Remembered<i32>,
+    seconds: Remembered<u64>,
+    map_id: Remembered<i32>,
 }
 
 impl Memo {
-    /// Nothing remembered.
+    /// Nothing remembered yet.
     pub(crate) const fn new() -> Self {
         Self {
             seconds: Remembered::nothing(0),
             map_id: Remembered::nothing(0),
         }
     }
+
+    #[cold]
+    fn other_seconds(&mut self, text: u64) -> Option<()> {
+        let (nanos, len) = seconds(text)?;
+        self.seconds.remember(text, len, nanos);
+        Some(())
+    }
+
+    #[inline(never)]
+    fn other_map_id(&mut self, line: &Window, at: usize, text: u64) -> Option<(i32, usize)> {
+        let (id, end) = other_map_id(line, at)?;
+        if end - at <= 8 {
+            self.map_id.remember(text, end - at, id);
+        }
+        Some((id, end))
+    }
+}
+
+impl Memory for Memo {
+    #[inline(always)]
+    fn seconds(&mut self, text: u64) -> Option<(u64, usize)> {
+        if !self.seconds.matches(text) {
+            self.other_seconds(text)?;
+        }
+        Some((self.seconds.value, self.seconds.len()))
+    }
+
+    #[inline(always)]
+    fn map_id(&mut self, line: &Window, at: usize, text: u64) -> Option<(i32, usize)> {
+        if self.map_id.matches(text) {
+            return Some((self.map_id.value, at + self.map_id.len()));
+        }
+        self.other_map_id(line, at, text)
+    }
 }
 
 /// Text of at most eight bytes and the value that it stands for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Remembered<T> {
+struct Remembered<T> {
     text: u64,
     /// The bytes of a word that belong to the text. Where nothing is remembered, the text has a
     /// bit outside of them, and so matches no word.
     mask: u64,
     len: u8,
-    pub(super) value: T,
+    value: T,
 }
 
 impl<T> Remembered<T> {
@@ -44,12 +103,12 @@ impl<T> Remembered<T> {
 
     /// Whether `word` begins with the text.
     #[inline(always)]
-    pub(super) const fn matches(&self, word: u64) -> bool {
+    const fn matches(&self, word: u64) -> bool {
         word & self.mask == self.text
     }
 
     /// Remembers the first `len` bytes of `word`, 1 to 8 of them.
-    pub(super) fn remember(&mut self, word: u64, len: usize, value: T) {
+    fn remember(&mut self, word: u64, len: usize, value: T) {
         let len = len.min(8) as u8;
         let mask = u64::MAX >> (64 - 8 * u32::from(len.max(1)));
         *self = Self {
@@ -63,7 +122,7 @@ impl<T> Remembered<T> {
     /// How long the text is; at most 15 to the compiler, which so sees that no load after it
     /// leaves the window.
     #[inline(always)]
-    pub(super) const fn len(&self) -> usize {
+    const fn len(&self) -> usize {
         (self.len & 15) as usize
     }
 }

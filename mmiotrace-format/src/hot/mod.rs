@@ -20,6 +20,7 @@ mod word;
 
 pub(crate) use access::{Fields, access};
 pub(crate) use memo::Memo;
+use memo::Nothing;
 pub(crate) use phys::{Layout, phys};
 pub(crate) use unknown::unknown;
 
@@ -30,17 +31,38 @@ pub(crate) const WINDOW: usize = 112;
 
 type Window = [u8; WINDOW];
 
-/// The event of a line that is at hand without newline, alone.
-pub(crate) fn line(line: &[u8]) -> Option<Event> {
-    let mut window = [0; WINDOW];
-    window.get_mut(..line.len())?.copy_from_slice(line);
-    *window.get_mut(line.len())? = b'\n';
-    let (event, len) = match line.first()? {
-        b'R' | b'W' => {
-            access(&mut Memo::new(), &window).map(|fields| (fields.event(), fields.len))?
-        }
-        b'U' => unknown(&mut Memo::new(), &window)?,
+/// The access of a line that is the first `len` bytes of `memory`. With more behind it, it need
+/// not be copied.
+#[inline(always)]
+pub(crate) fn access_line(memory: &[u8], len: usize) -> Option<Fields> {
+    let fields = match memory.first()? {
+        b'R' | b'W' if memory.len() >= WINDOW => access(&mut Nothing, memory)?,
+        b'R' | b'W' => copied_access(memory)?,
         _ => return None,
     };
-    (len == line.len() + 1).then_some(event)
+    // A last line may lack its newline.
+    (fields.len == len || (fields.len == len + 1 && len == memory.len())).then_some(fields)
+}
+
+#[inline(never)]
+fn copied_access(memory: &[u8]) -> Option<Fields> {
+    access(&mut Nothing, &copied(memory)?)
+}
+
+/// The same for `UNKNOWN`.
+pub(crate) fn unknown_line(memory: &[u8], len: usize) -> Option<Event> {
+    let (event, taken) = if memory.len() >= WINDOW {
+        unknown(&mut Nothing, memory)?
+    } else {
+        unknown(&mut Nothing, &copied(memory)?)?
+    };
+    (taken == len || (taken == len + 1 && len == memory.len())).then_some(event)
+}
+
+/// The end of what is in memory, with a newline behind it.
+fn copied(memory: &[u8]) -> Option<Window> {
+    let mut window = [0; WINDOW];
+    window.get_mut(..memory.len())?.copy_from_slice(memory);
+    *window.get_mut(memory.len())? = b'\n';
+    Some(window)
 }

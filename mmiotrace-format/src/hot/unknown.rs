@@ -2,19 +2,19 @@
 
 use super::Window;
 use super::columns::{hex, map_id, origin, time, word};
-use super::memo::Memo;
+use super::memo::Memory;
 use super::word::{Digits, Faults};
 use mmiotrace_core::{Code, Event, EventKind, MapId, PhysAddr, Timestamp, UnknownOpcode, VirtAddr};
 
 /// The event whose line begins `input`, and the length of the line with its newline.
-pub(crate) fn unknown(memo: &mut Memo, input: &[u8]) -> Option<(Event, usize)> {
+pub(crate) fn unknown(memory: &mut impl Memory, input: &[u8]) -> Option<(Event, usize)> {
     let line: &Window = input.first_chunk()?;
     if line.first_chunk()? != b"UNKNOWN " {
         return None;
     }
     let mut faults = Faults::NONE;
-    let (nanos, at) = time(memo, line, 8, &mut faults)?;
-    let (map_id, at) = map_id(memo, line, at)?;
+    let (nanos, at) = time(memory, line, 8, &mut faults)?;
+    let (map_id, at) = map_id(memory, line, at)?;
     let (phys, at) = hex(line, at, &mut faults)?;
     if line.get(at) != Some(&b' ') {
         return None;

@@ -50,12 +50,19 @@ impl Buffer {
     /// The last `len` bytes that are used.
     #[inline]
     pub(crate) fn behind(&self, len: usize) -> &[u8] {
+        let used = self.and_all_behind(len);
+        used.get(..len).unwrap_or(used)
+    }
+
+    /// The same, and everything handed out behind them.
+    #[inline]
+    pub(crate) fn and_all_behind(&self, len: usize) -> &[u8] {
         self.lines
-            .get(self.used.saturating_sub(len)..self.used)
+            .get(self.used.saturating_sub(len)..)
             .unwrap_or_default()
     }
 
-    /// The same, shared.
+    /// The last `len` bytes that are used, shared.
     pub(crate) fn share_behind(&self, len: usize) -> Bytes {
         self.lines
             .slice(self.used.saturating_sub(len).min(self.used)..self.used)

@@ -54,6 +54,14 @@ pub struct Reader<R> {
 }
 
 /// The options of a [`Reader`].
+///
+/// ```
+/// use mmiotrace_format::ReaderBuilder;
+///
+/// let mut reader = ReaderBuilder::new().growing(true).from_reader(&b"MARK 1.0 not yet a li"[..]);
+/// assert!(reader.next_line()?.is_none());
+/// # Ok::<(), mmiotrace_format::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReaderBuilder {
     capacity: usize,
@@ -80,7 +88,7 @@ impl ReaderBuilder {
     }
 
     /// The longest line, in bytes without its ending. 1 MiB by default. The reader's memory stays
-    /// within twice this or the capacity, whichever is more.
+    /// within four times this or the capacity, whichever is more.
     pub fn max_line_len(&mut self, bytes: usize) -> &mut Self {
         self.max_line_len = bytes;
         self
@@ -112,7 +120,7 @@ impl Default for ReaderBuilder {
 }
 
 impl<R: Read> Reader<R> {
-    /// A reader with default options.
+    /// A reader with default options. [`ReaderBuilder`] has others.
     pub fn new(source: R) -> Self {
         ReaderBuilder::new().from_reader(source)
     }
@@ -131,10 +139,8 @@ impl<R: Read> Reader<R> {
         let Some(len) = self.advance()? else {
             return Ok(None);
         };
-        Ok(Some(Line::new(
-            self.buffer.behind(len),
-            self.record_position(),
-        )))
+        let memory = self.buffer.and_all_behind(len);
+        Ok(Some(Line::of_memory(memory, len, self.record_position())))
     }
 
     /// As many of the next lines as are in memory, at least one; `None` at the end. For those who

@@ -25,10 +25,28 @@ pub struct Columns<'a> {
     kind: LineKind,
 }
 
-/// Where in the lines of a trace the physical address stands, as learnt from line to line. For
-/// [`Columns::phys_as_before`].
+/// Where in the lines of a trace the physical address stands, as learnt from line to line.
+///
+/// It only saves work: whatever it has learnt, the same lines give the same addresses.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layout(hot::Layout);
+
+impl Layout {
+    /// Nothing learnt.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The physical address of the `R` or `W` that begins `line`, where that and some bytes behind
+    /// it are as the kernel prints them; `None` says nothing: ask [`Columns::phys`]. `line` may
+    /// reach beyond the line, and should.
+    #[must_use]
+    #[inline(always)]
+    pub fn phys(&mut self, line: &[u8]) -> Option<PhysAddr> {
+        hot::phys(&mut self.0, line).map(PhysAddr)
+    }
+}
 
 impl<'a> Columns<'a> {
     /// The columns of `line`, with or without its ending; or of the line that begins `line`, where
@@ -88,18 +106,6 @@ impl<'a> Columns<'a> {
     #[must_use]
     #[inline]
     pub fn phys(&self) -> Option<PhysAddr> {
-        self.phys_as_before(&mut Layout::default())
-    }
-
-    /// The same, a little faster for many lines one after the other.
-    #[must_use]
-    #[inline]
-    pub fn phys_as_before(&self, layout: &mut Layout) -> Option<PhysAddr> {
-        if let LineKind::Read | LineKind::Write = self.kind {
-            if let Some(phys) = hot::phys(&mut layout.0, self.line) {
-                return Some(PhysAddr(phys));
-            }
-        }
         self.hex(Field::Phys).map(PhysAddr)
     }
 
