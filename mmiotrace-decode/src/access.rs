@@ -65,7 +65,7 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
     fn at(&self, step: u64) -> Step {
         match (self.instruction.shape, step) {
             (Shape::None | Shape::CacheLine | Shape::Unknown, _) => Step::End,
-            (Shape::Read | Shape::BitRead, 0) => self.read(self.operand()),
+            (Shape::Read | Shape::IndexedRead | Shape::BitRead, 0) => self.read(self.operand()),
             (Shape::Write, 0) => self.write(
                 self.operand(),
                 value::written(self.instruction, self.registers),
@@ -75,9 +75,15 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
                 self.operand(),
                 value::written(self.instruction, self.registers),
             ),
-            (Shape::Read | Shape::BitRead | Shape::Write | Shape::Update | Shape::BitUpdate, _) => {
-                Step::End
-            }
+            (
+                Shape::Read
+                | Shape::IndexedRead
+                | Shape::BitRead
+                | Shape::Write
+                | Shape::Update
+                | Shape::BitUpdate,
+                _,
+            ) => Step::End,
             (
                 Shape::StringLoad
                 | Shape::StringStore

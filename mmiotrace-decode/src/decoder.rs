@@ -30,7 +30,8 @@ use mmiotrace_core::VirtAddr;
 pub struct Decoder {
     cache: Cache,
     fallback: Fallback,
-    last: Option<DecodedInstruction>,
+    /// What was decoded last, where there is no cache to hold it.
+    last: DecodedInstruction,
 }
 
 impl Default for Decoder {
@@ -50,7 +51,7 @@ impl Decoder {
         Self {
             cache: Cache::new(),
             fallback: Fallback::new(),
-            last: None,
+            last: DecodedInstruction::bare([0; 15], 0),
         }
     }
 
@@ -75,20 +76,27 @@ impl Decoder {
     ///
     /// # Errors
     /// Where the bytes are no instruction, or end before it does.
+    #[inline]
     pub fn decode(
         &mut self,
         code: &[u8],
         pc: VirtAddr,
     ) -> Result<&DecodedInstruction, DecodeError> {
-        if self.cache.get(pc.0, code).is_none() {
-            let instruction = self.decode_uncached(code)?;
-            self.cache.put(pc.0, instruction);
-            self.last = Some(instruction);
+        // Asked twice, because the answer borrows from `self`; on a hit the compiler asks once.
+        if self.cache.get(pc.0, code).is_some() {
+            return self.cache.get(pc.0, code).ok_or(DecodeError::Invalid);
         }
-        self.cache
-            .get(pc.0, code)
-            .or(self.last.as_ref())
-            .ok_or(DecodeError::Invalid)
+        self.decode_anew(code, pc)
+    }
+
+    #[inline(never)]
+    fn decode_anew(
+        &mut self,
+        code: &[u8],
+        pc: VirtAddr,
+    ) -> Result<&DecodedInstruction, DecodeError> {
+        self.last = uncached(&mut self.fallback, code)?;
+        Ok(self.cache.put(pc.0, self.last).unwrap_or(&self.last))
     }
 
     /// The instruction at the beginning of `code`, without asking the cache: by the table of common
@@ -97,10 +105,7 @@ impl Decoder {
     /// # Errors
     /// Where the bytes are no instruction, or end before it does.
     pub fn decode_uncached(&mut self, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
-        match Self::decode_by_table(code) {
-            Some(instruction) => Ok(instruction),
-            None => self.decode_by_iced(code),
-        }
+        uncached(&mut self.fallback, code)
     }
 
     /// The instruction at the beginning of `code`, if it is of a form that the table knows. The
@@ -117,5 +122,14 @@ impl Decoder {
     /// Where the bytes are no instruction, or end before it does.
     pub fn decode_by_iced(&mut self, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
         self.fallback.decode(code)
+    }
+}
+
+/// By the table, else by iced.
+#[inline]
+fn uncached(fallback: &mut Fallback, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
+    match table::decode(code) {
+        Some(instruction) => Ok(instruction),
+        None => fallback.decode(code),
     }
 }

@@ -67,7 +67,7 @@ impl DecodedInstruction {
             (O::Push | O::Pop | O::Call | O::Jmp | O::Ret | O::Leave | O::Enter | O::Pushf, _) => {
                 stack::run(self, before, after, bus)
             }
-            (_, Shape::Read | Shape::BitRead) => {
+            (_, Shape::Read | Shape::IndexedRead | Shape::BitRead) => {
                 let value = memory::read(bus, self.operand_address(before), self.width)?;
                 self.finish_read(before, after, value)
             }
@@ -238,22 +238,32 @@ impl DecodedInstruction {
     }
 
     /// Where the memory operand is, the bit offset of `bt m, r` and the index of `xlat` included.
+    #[inline]
     pub(crate) fn operand_address(&self, registers: &Registers) -> u64 {
-        let extra = match (self.shape, self.operation) {
-            (Shape::BitRead | Shape::BitUpdate, _) => {
+        let extra = if self.shape.traits().is_computed {
+            self.extra_offset(registers)
+        } else {
+            0
+        };
+        self.memory.address_with(registers, self.len, extra)
+    }
+
+    /// What is added to an address that is computed from more than base, index and displacement.
+    fn extra_offset(&self, registers: &Registers) -> i64 {
+        match self.shape {
+            Shape::IndexedRead => (registers.get(Gpr::Rax) & 0xff) as i64,
+            // The address counts with `rsp` already moved (Intel SDM volume 2, POP).
+            Shape::PopMemory if self.memory.base() == Some(Base::Gpr(Gpr::Rsp)) => {
+                i64::from(self.width)
+            }
+            Shape::PopMemory => 0,
+            _ => {
                 // Measured: the signed offset counts in operands (neither iced nor yaxpeax tells).
                 let part = GprPart::low(Gpr::from_number(self.register), self.width);
                 let offset = sign_extend(registers.part(part), self.width) as i64;
                 (offset >> flags::bits(self.width).trailing_zeros()) * i64::from(self.width)
             }
-            (_, O::Xlat) => (registers.get(Gpr::Rax) & 0xff) as i64,
-            // The address counts with `rsp` already moved (Intel SDM volume 2, POP).
-            (Shape::PopMemory, _) if self.memory.base() == Some(Base::Gpr(Gpr::Rsp)) => {
-                i64::from(self.width)
-            }
-            _ => 0,
-        };
-        self.memory.address_with(registers, self.len, extra)
+        }
     }
 }
 

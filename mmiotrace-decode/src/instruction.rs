@@ -64,26 +64,28 @@ pub enum Data {
 
 /// One instruction of 64-bit mode, decoded.
 ///
-/// Plain data of 56 bytes, without reference to where it was found: the same bytes decode to the
+/// Plain data of 48 bytes, without reference to where it was found: the same bytes decode to the
 /// same value at every address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct DecodedInstruction {
-    // INVARIANT: bytes at and above `len` are zero; 1 <= len <= 15.
+    pub(crate) memory: MemoryOperand,
+    // INVARIANT: bytes at and above `len` are zero; len <= 15, and 0 in no instruction.
     pub(crate) code: [u8; 15],
     pub(crate) len: u8,
-    pub(crate) memory: MemoryOperand,
     pub(crate) immediate: i32,
     pub(crate) flags: u16,
-    pub(crate) operation: Operation,
-    pub(crate) form: Form,
-    pub(crate) shape: Shape,
     /// Bytes of one access; 0 where there is none.
     pub(crate) width: u8,
-    pub(crate) data: DataClass,
     /// Number of the register that `data` names.
     pub(crate) register: u8,
     /// Bytes of that register that take part.
     pub(crate) register_width: u8,
+    // From here on in the order of the table's entries.
+    pub(crate) data: DataClass,
+    pub(crate) operation: Operation,
+    pub(crate) form: Form,
+    pub(crate) shape: Shape,
     /// Condition code, count of elements, or what `shape` says.
     pub(crate) detail: u8,
     pub(crate) ways: [Way; 2],
@@ -129,44 +131,15 @@ impl DecodedInstruction {
 
     /// What it does to memory.
     #[must_use]
+    #[inline]
     pub const fn kind(&self) -> Kind {
-        match self.shape {
-            Shape::None | Shape::CacheLine | Shape::Unknown => Kind::NoAccess,
-            Shape::Read
-            | Shape::BitRead
-            | Shape::StringLoad
-            | Shape::StringCompare
-            | Shape::StringScan
-            | Shape::Pop
-            | Shape::PopSeveral
-            | Shape::Leave
-            | Shape::BlockRead
-            | Shape::Xrstor
-            | Shape::MaskedRead
-            | Shape::PackedRead
-            | Shape::AnyRead
-            | Shape::Gather => Kind::Read,
-            Shape::Write
-            | Shape::StringStore
-            | Shape::Push
-            | Shape::Enter
-            | Shape::BlockWrite
-            | Shape::MaskedWrite
-            | Shape::PackedWrite
-            | Shape::Scatter
-            | Shape::ClearLine => Kind::Write,
-            Shape::Update | Shape::BitUpdate | Shape::Xsave => Kind::ReadModifyWrite,
-            Shape::StringCopy
-            | Shape::PushMemory
-            | Shape::PopMemory
-            | Shape::CallFar
-            | Shape::MoveBlock => Kind::ReadAndWrite,
-        }
+        self.shape.traits().kind
     }
 
     /// The width of one access: of the operand, of one string element, of one element of a masked
     /// move. `None` where there is no access, or where the accesses have several widths.
     #[must_use]
+    #[inline]
     pub const fn width(&self) -> Option<Width> {
         Width::from_bytes(self.width)
     }
@@ -175,19 +148,10 @@ impl DecodedInstruction {
     /// String and stack instructions have none: their addresses are registers by definition.
     #[must_use]
     pub const fn operand(&self) -> Option<MemoryOperand> {
-        match self.shape {
-            Shape::None
-            | Shape::StringLoad
-            | Shape::StringStore
-            | Shape::StringCopy
-            | Shape::StringCompare
-            | Shape::StringScan
-            | Shape::Push
-            | Shape::Pop
-            | Shape::PopSeveral
-            | Shape::Leave
-            | Shape::Enter => None,
-            _ => Some(self.memory),
+        if self.shape.traits().has_operand {
+            Some(self.memory)
+        } else {
+            None
         }
     }
 
@@ -195,6 +159,7 @@ impl DecodedInstruction {
     /// the address that the indexes count from. A quick look: [`accesses`](Self::accesses) tells
     /// all.
     #[must_use]
+    #[inline]
     pub fn address(&self, registers: &Registers) -> Option<VirtAddr> {
         self.operand()
             .map(|_| VirtAddr(self.operand_address(registers)))

@@ -138,16 +138,18 @@ impl MemoryOperand {
 
     /// The address with `extra` added inside the part that prefix 67h cuts: an element's index, a
     /// bit offset.
+    #[inline]
     pub(crate) fn address_with(&self, registers: &Registers, len: u8, extra: i64) -> u64 {
-        let base = match self.base {
-            NONE => 0,
-            RIP => registers.rip.wrapping_add(u64::from(len)),
-            number => registers.gpr[usize::from(number & 15)],
+        let base = if self.base < RIP {
+            registers.gpr[usize::from(self.base & 15)]
+        } else if self.base == RIP {
+            registers.rip.wrapping_add(u64::from(len))
+        } else {
+            0
         };
-        let index = match self.index {
-            NONE => 0,
-            number => registers.gpr[usize::from(number & 15)] << (self.bits & SCALE),
-        };
+        // An index is there or not, as it happens: no branch.
+        let index = registers.gpr[usize::from(self.index & 15)] << (self.bits & SCALE);
+        let index = if self.index == NONE { 0 } else { index };
         let offset = base
             .wrapping_add(index)
             .wrapping_add_signed(self.displacement)

@@ -1,6 +1,8 @@
 //! What an instruction does, in the words of this crate: the part of a decoded instruction that
 //! the executor works from.
 
+use crate::Kind;
+
 /// What is computed. Everything that the executor does not compute itself is `Native`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -129,6 +131,8 @@ pub(crate) enum Shape {
     None,
     /// One read of the operand.
     Read,
+    /// As `Read`, with `al` as an index: `xlat`.
+    IndexedRead,
     /// One write of the operand.
     Write,
     /// A read and a write of the operand.
@@ -193,6 +197,132 @@ pub(crate) enum Shape {
     ClearLine,
     /// Extent unknown without state that is not at hand (tiles).
     Unknown,
+}
+
+/// What a shape means for those who ask about the operand.
+#[derive(Clone, Copy)]
+pub(crate) struct Traits {
+    pub(crate) kind: Kind,
+    /// There is an operand with an address of its own: not only strings or the stack.
+    pub(crate) has_operand: bool,
+    /// The address is more than base, index and displacement.
+    pub(crate) is_computed: bool,
+}
+
+impl Shape {
+    const ALL: [Self; 35] = [
+        Self::None,
+        Self::Read,
+        Self::IndexedRead,
+        Self::Write,
+        Self::Update,
+        Self::BitRead,
+        Self::BitUpdate,
+        Self::StringLoad,
+        Self::StringStore,
+        Self::StringCopy,
+        Self::StringCompare,
+        Self::StringScan,
+        Self::Push,
+        Self::Pop,
+        Self::PushMemory,
+        Self::PopMemory,
+        Self::Leave,
+        Self::Enter,
+        Self::CallFar,
+        Self::PopSeveral,
+        Self::BlockRead,
+        Self::BlockWrite,
+        Self::Xsave,
+        Self::Xrstor,
+        Self::MaskedRead,
+        Self::MaskedWrite,
+        Self::PackedRead,
+        Self::PackedWrite,
+        Self::AnyRead,
+        Self::Gather,
+        Self::Scatter,
+        Self::MoveBlock,
+        Self::CacheLine,
+        Self::ClearLine,
+        Self::Unknown,
+    ];
+
+    /// One for each shape, so that asking is a look and no branch.
+    const TRAITS: [Traits; 64] = {
+        let mut traits = [Self::None.find_traits(); 64];
+        let mut n = 0;
+        while n < Self::ALL.len() {
+            traits[Self::ALL[n] as usize] = Self::ALL[n].find_traits();
+            n += 1;
+        }
+        traits
+    };
+
+    #[inline(always)]
+    pub(crate) const fn traits(self) -> Traits {
+        Self::TRAITS[self as usize & 63]
+    }
+
+    const fn find_traits(self) -> Traits {
+        Traits {
+            kind: self.kind(),
+            has_operand: !matches!(
+                self,
+                Self::None
+                    | Self::StringLoad
+                    | Self::StringStore
+                    | Self::StringCopy
+                    | Self::StringCompare
+                    | Self::StringScan
+                    | Self::Push
+                    | Self::Pop
+                    | Self::PopSeveral
+                    | Self::Leave
+                    | Self::Enter
+            ),
+            is_computed: matches!(
+                self,
+                Self::IndexedRead | Self::BitRead | Self::BitUpdate | Self::PopMemory
+            ),
+        }
+    }
+
+    const fn kind(self) -> Kind {
+        match self {
+            Self::None | Self::CacheLine | Self::Unknown => Kind::NoAccess,
+            Self::Read
+            | Self::IndexedRead
+            | Self::BitRead
+            | Self::StringLoad
+            | Self::StringCompare
+            | Self::StringScan
+            | Self::Pop
+            | Self::PopSeveral
+            | Self::Leave
+            | Self::BlockRead
+            | Self::Xrstor
+            | Self::MaskedRead
+            | Self::PackedRead
+            | Self::AnyRead
+            | Self::Gather => Kind::Read,
+            Self::Write
+            | Self::StringStore
+            | Self::Push
+            | Self::Enter
+            | Self::BlockWrite
+            | Self::MaskedWrite
+            | Self::PackedWrite
+            | Self::Scatter
+            | Self::ClearLine => Kind::Write,
+            Self::Update | Self::BitUpdate | Self::Xsave => Kind::ReadModifyWrite,
+            Self::StringCopy
+            | Self::PushMemory
+            | Self::PopMemory
+            | Self::CallFar
+            | Self::MoveBlock => Kind::ReadAndWrite,
+        }
+    }
 }
 
 /// What the value moved comes from or goes to.

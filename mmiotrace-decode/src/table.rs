@@ -1,234 +1,184 @@
 //! The opcode table: what drivers do to their devices, decoded without iced.
 //!
-//! It knows the integer instructions with a memory operand that the executor computes, 99.8 % of
+//! It knows the integer instructions with a memory operand that the executor computes, 99.9 % of
 //! those in drivers, and says nothing about all else: registers only, vectors, branches, prefixes
 //! that change what an opcode means. Where it answers, it answers as iced does; a test compares
 //! every encoding.
+//!
+//! What varies from one instruction to the next (a REX prefix, the length of the displacement, the
+//! immediate) is looked up or selected rather than branched on: a branch that cannot be foreseen
+//! costs as much as all the rest.
 
+mod entry;
 mod opcode;
 mod operand;
 mod prefix;
 
-use crate::DecodedInstruction;
-use crate::operation::{DataClass, Form, Operation, Shape, flag};
-use opcode::{Entry, Immediate, Width};
+use crate::operation::{DataClass, Form, flag};
+use crate::{DecodedInstruction, MemoryOperand};
+use opcode::Opcode;
+use operand::Operand;
 use prefix::Prefixes;
 
-/// The bytes of an instruction, and zeros behind them.
+/// The longest instruction.
+const LONGEST: usize = 15;
+
+/// The bytes of an instruction; zeros stand for what is behind them.
 #[derive(Clone, Copy)]
-struct Window {
-    bytes: [u8; 32],
-    len: usize,
-}
+struct Window<'a>(&'a [u8; LONGEST]);
 
-impl Window {
-    /// The first 15 bytes of the code.
-    fn new(code: &[u8]) -> Self {
-        let mut bytes = [0; 32];
-        let len = match code.first_chunk::<15>() {
-            Some(chunk) => {
-                bytes[..15].copy_from_slice(chunk);
-                15
-            }
-            None => {
-                bytes[..code.len()].copy_from_slice(code);
-                code.len()
-            }
-        };
-        Self { bytes, len }
-    }
-
-    const fn byte(&self, at: usize) -> u8 {
-        self.bytes[at & 31]
+impl Window<'_> {
+    #[inline(always)]
+    fn byte(self, at: usize) -> u8 {
+        self.0.get(at).copied().unwrap_or(0)
     }
 
     /// Four bytes, little endian.
-    const fn dword(&self, at: usize) -> i32 {
-        i32::from_le_bytes([
-            self.byte(at),
-            self.byte(at + 1),
-            self.byte(at + 2),
-            self.byte(at + 3),
-        ])
+    #[inline(always)]
+    fn dword(self, at: usize) -> u32 {
+        match self.0.get(at..).and_then(<[u8]>::first_chunk) {
+            Some(bytes) => u32::from_le_bytes(*bytes),
+            None => self.end(at),
+        }
+    }
+
+    #[cold]
+    fn end(self, at: usize) -> u32 {
+        u32::from_le_bytes([0, 1, 2, 3].map(|n| self.byte(at + n)))
+    }
+
+    /// The first `len` bytes, zeros behind them.
+    #[inline(always)]
+    fn first(self, len: usize) -> [u8; LONGEST] {
+        let mut bytes = [0; LONGEST];
+        // Two overlapping words are all bytes.
+        let (low, high) = words(self.0);
+        let (low_mask, high_mask) = MASKS[len & 15];
+        bytes[7..].copy_from_slice(&(high & high_mask).to_le_bytes());
+        bytes[..8].copy_from_slice(&(low & low_mask).to_le_bytes());
+        bytes
     }
 }
+
+/// The bytes 0 to 7 and 7 to 14.
+#[inline(always)]
+pub(crate) fn words(bytes: &[u8; LONGEST]) -> (u64, u64) {
+    let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
+    (word(bytes.first_chunk()), word(bytes.last_chunk()))
+}
+
+/// For each length, which bits of [`words`] belong to the first so many bytes.
+pub(crate) static MASKS: [(u64, u64); 16] = {
+    let mut masks = [(u64::MAX, u64::MAX); 16];
+    let mut len = 0;
+    while len < 15 {
+        let low = if len >= 8 {
+            u64::MAX
+        } else {
+            (1 << (8 * len)) - 1
+        };
+        let high = if len <= 7 {
+            0
+        } else {
+            (1 << (8 * (len - 7))) - 1
+        };
+        masks[len] = (low, high);
+        len += 1;
+    }
+    masks
+};
 
 /// The instruction at the beginning of `code`, if the table knows it.
+#[inline]
 pub(crate) fn decode(code: &[u8]) -> Option<DecodedInstruction> {
-    let window = Window::new(code);
-    let prefixes = Prefixes::parse(&window)?;
-    let mut at = prefixes.len;
-    let mut opcode = window.byte(at);
-    at += 1;
-    let entry = if opcode == 0x0f {
-        opcode = window.byte(at);
-        at += 1;
-        &opcode::TWO_BYTES[usize::from(opcode)]
-    } else {
-        &opcode::ONE_BYTE[usize::from(opcode)]
+    match code.first_chunk() {
+        Some(bytes) => decode_window(Window(bytes), LONGEST),
+        None => decode_short(code),
+    }
+}
+
+#[cold]
+fn decode_short(code: &[u8]) -> Option<DecodedInstruction> {
+    let mut bytes = [0; LONGEST];
+    bytes[..code.len()].copy_from_slice(code);
+    decode_window(Window(&bytes), code.len())
+}
+
+/// The common way has no prefix but REX. It is compiled for itself: what the other prefixes would
+/// change is constant there.
+#[inline(always)]
+fn decode_window(window: Window<'_>, have: usize) -> Option<DecodedInstruction> {
+    let Some(prefixes) = Prefixes::rex_only(window) else {
+        return decode_rare(window, have);
     };
-    let modrm = window.byte(at);
-    let entry = entry.resolve(modrm)?;
+    let opcode = Opcode::find(window, prefixes.len)?;
+    if opcode.entry.form == Form::Implicit {
+        return decode_rare(window, have);
+    }
+    let operand = Operand::parse(window, opcode.end, &prefixes)?;
+    put_together(window, have, &prefixes, &opcode, &operand, 0)
+}
+
+/// With other prefixes, or without ModRM.
+#[inline(never)]
+fn decode_rare(window: Window<'_>, have: usize) -> Option<DecodedInstruction> {
+    let prefixes = Prefixes::parse(window)?;
+    let opcode = Opcode::find(window, prefixes.len)?;
+    let entry = opcode.entry;
     if entry.form == Form::Implicit {
-        return string(&window, &prefixes, entry, opcode, at);
+        let memory = MemoryOperand::absolute(0).with_segment(prefixes.segment);
+        let operand = Operand { memory, len: 0 };
+        let flags = prefixes.string_flags(entry.operation)?;
+        return put_together(window, have, &prefixes, &opcode, &operand, flags);
     }
     // Repeat prefixes mean something else here, and a lock must be allowed.
-    if prefixes.repeat != 0
-        || prefixes.lock && !entry.lockable
-        || prefixes.operand_16() && entry.never_16
-    {
+    let misfit = prefixes.lock && !entry.lockable || prefixes.operand_16 && entry.never_16;
+    if prefixes.repeat != 0 || misfit {
         return None;
     }
-    let (memory, len) = operand::parse(&window, at, &prefixes)?;
-    at += len;
-    let mut decoded = DecodedInstruction::bare([0; 15], 0);
-    decoded.memory = memory;
-    decoded.operation = entry.operation;
-    decoded.form = entry.form;
-    decoded.shape = entry.shape;
-    let operand = prefixes.operand_width();
-    decoded.width = width(entry.memory, opcode, operand);
-    at += immediate(&window, at, entry, operand, &mut decoded);
-    data(entry, modrm, opcode, operand, &prefixes, &mut decoded);
-    decoded.detail = entry.detail.unwrap_or(opcode & 15);
-    decoded.flags = entry.flags | if prefixes.lock { flag::LOCKED } else { 0 };
-    finish(&window, at, decoded)
+    let operand = Operand::parse(window, opcode.end, &prefixes)?;
+    let flags = if prefixes.lock { flag::LOCKED } else { 0 };
+    put_together(window, have, &prefixes, &opcode, &operand, flags)
 }
 
-/// The bytes of an operand.
-const fn width(rule: Width, opcode: u8, operand: u8) -> u8 {
-    match rule {
-        Width::One => 1,
-        Width::Two => 2,
-        Width::Four => 4,
-        Width::Operand => operand,
-        // The lowest opcode bit tells bytes from words, in the forms of the first days.
-        Width::ByOpcode => {
-            if opcode & 1 == 0 {
-                1
-            } else {
-                operand
-            }
-        }
-        Width::Pair => {
-            if operand == 8 {
-                16
-            } else {
-                8
-            }
-        }
-    }
-}
-
-/// Reads the immediate, sign-extended; gives its length.
-fn immediate(
-    window: &Window,
-    at: usize,
-    entry: &Entry,
-    operand: u8,
-    decoded: &mut DecodedInstruction,
-) -> usize {
-    let (value, len) = match (entry.immediate, operand) {
-        (Immediate::None, _) => return 0,
-        (Immediate::One, _) => (1, 0),
-        (Immediate::Byte, _) => (i32::from(window.byte(at) as i8), 1),
-        (Immediate::Full, 2) => (i32::from(window.dword(at) as i16), 2),
-        (Immediate::Full, _) => (window.dword(at), 4),
-    };
-    decoded.immediate = value;
-    len
-}
-
-/// The register operand, or what else the value is.
-fn data(
-    entry: &Entry,
-    modrm: u8,
-    opcode: u8,
-    operand: u8,
+#[inline(always)]
+fn put_together(
+    window: Window<'_>,
+    have: usize,
     prefixes: &Prefixes,
-    decoded: &mut DecodedInstruction,
-) {
-    decoded.data = entry.data;
-    if entry.data != DataClass::Gpr {
-        return;
+    opcode: &Opcode,
+    operand: &Operand,
+    flags: u16,
+) -> Option<DecodedInstruction> {
+    let entry = opcode.entry;
+    let size = prefixes.size();
+    let at = opcode.end + operand.len;
+    let (immediate, immediate_len) = entry.immediate.read(window, at, size);
+    let len = at + immediate_len;
+    if len > have {
+        return None;
     }
-    let number = modrm >> 3 & 7 | prefixes.rex_r();
-    let width = width(entry.register, opcode, operand);
-    decoded.register_width = width;
+    let number = (opcode.modrm >> 3 & 7 | prefixes.rex_r()) & entry.register_mask;
     // Without REX, numbers 4 to 7 are the high bytes of the first four registers.
-    if width == 1 && !prefixes.has_rex() && number >= 4 {
-        decoded.data = DataClass::GprHigh;
-        decoded.register = number - 4;
+    let (data, register) = if entry.has_high_bytes && number >= 4 && !prefixes.has_rex() {
+        (DataClass::GprHigh, number - 4)
     } else {
-        decoded.register = number;
-    }
-}
-
-/// `movs`, `stos`, `lods`, `cmps`, `scas`.
-fn string(
-    window: &Window,
-    prefixes: &Prefixes,
-    entry: &Entry,
-    opcode: u8,
-    at: usize,
-) -> Option<DecodedInstruction> {
-    if prefixes.lock {
-        return None;
-    }
-    let mut decoded = DecodedInstruction::bare([0; 15], 0);
-    decoded.memory = operand::segment_only(prefixes);
-    decoded.operation = entry.operation;
-    decoded.shape = entry.shape;
-    decoded.width = width(Width::ByOpcode, opcode, prefixes.operand_width());
-    if entry.data == DataClass::Gpr {
-        decoded.data = DataClass::Gpr;
-        decoded.register_width = decoded.width;
-    }
-    let compares = matches!(entry.operation, Operation::Cmps | Operation::Scas);
-    decoded.flags = entry.flags
-        | match prefixes.repeat {
-            0xf3 => flag::REP,
-            0xf2 if compares => flag::REPNE,
-            // What `repne` does to the others is not documented, though it repeats.
-            0xf2 => return None,
-            _ => 0,
-        }
-        | if prefixes.address_32 {
-            flag::ADDRESS_32
-        } else {
-            0
-        };
-    finish(window, at, decoded)
-}
-
-/// Puts in length, bytes and ways; none where the bytes end before the instruction.
-fn finish(
-    window: &Window,
-    len: usize,
-    mut decoded: DecodedInstruction,
-) -> Option<DecodedInstruction> {
-    if len > window.len {
-        return None;
-    }
-    decoded.len = len as u8;
-    let all = u128::from_le_bytes(*window.bytes.first_chunk()?);
-    let kept = all & ((1 << (8 * len)) - 1);
-    decoded.code.copy_from_slice(&kept.to_le_bytes()[..15]);
-    decoded.ways = crate::iced::emulated(decoded.operation);
-    Some(decoded)
-}
-
-/// The shape of an update or read, for the entries.
-const fn shape_of(operation: Operation, form: Form) -> Shape {
-    use Operation as O;
-    match (operation, form) {
-        (O::Mov, Form::RegMem) => Shape::Read,
-        (O::Mov | O::Set, _) => Shape::Write,
-        (O::Bt, Form::MemReg) => Shape::BitRead,
-        (O::Bts | O::Btr | O::Btc, Form::MemReg) => Shape::BitUpdate,
-        (O::Xchg, _) => Shape::Update,
-        (_, Form::RegMem | Form::RegMemImm) => Shape::Read,
-        (O::Cmp | O::Test | O::Bt | O::Mul | O::ImulWide | O::Div | O::Idiv, _) => Shape::Read,
-        _ => Shape::Update,
-    }
+        (entry.data, number)
+    };
+    Some(DecodedInstruction {
+        memory: operand.memory,
+        code: window.first(len),
+        len: len as u8,
+        immediate,
+        flags: entry.flags | flags,
+        width: entry.memory.bytes(size),
+        register,
+        register_width: entry.register.bytes(size),
+        data,
+        operation: entry.operation,
+        form: entry.form,
+        shape: entry.shape,
+        detail: entry.detail,
+        ways: entry.ways,
+    })
 }

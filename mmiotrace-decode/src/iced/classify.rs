@@ -400,7 +400,7 @@ fn push_pop_data(instruction: &Instruction, form: Form, decoded: &mut DecodedIns
 fn xlat(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool {
     let address_32 = instruction.memory_base() == Register::EBX;
     decoded.operation = O::Xlat;
-    decoded.shape = Shape::Read;
+    decoded.shape = Shape::IndexedRead;
     decoded.width = 1;
     (decoded.data, decoded.register, decoded.register_width) = (DataClass::Gpr, 0, 1);
     // iced has `al` as an index register; it counts in `operand_address`.

@@ -2,6 +2,7 @@
 
 use super::Window;
 use crate::Segment;
+use crate::operation::{Operation, flag};
 
 /// The prefixes of an instruction.
 #[derive(Clone, Copy)]
@@ -9,7 +10,7 @@ pub(super) struct Prefixes {
     /// How many bytes, REX included.
     pub(super) len: usize,
     rex: u8,
-    operand_16: bool,
+    pub(super) operand_16: bool,
     pub(super) address_32: bool,
     pub(super) lock: bool,
     /// F2 or F3, whichever came last; 0 for none.
@@ -17,19 +18,56 @@ pub(super) struct Prefixes {
     pub(super) segment: Option<Segment>,
 }
 
-impl Prefixes {
-    /// `None` where a REX prefix is not the last: then it does not count, which is rare enough to
-    /// leave to iced.
-    pub(super) fn parse(window: &Window) -> Option<Self> {
-        let mut prefixes = Self {
-            len: 0,
-            rex: 0,
-            operand_16: false,
-            address_32: false,
-            lock: false,
-            repeat: 0,
-            segment: None,
+/// Bits of `KINDS`.
+const LEGACY: u8 = 1;
+const REX: u8 = 2;
+
+/// What each byte is as a prefix.
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte {
+            0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3 => LEGACY,
+            0x40..=0x4f => REX,
+            _ => 0,
         };
+        byte += 1;
+    }
+    kinds
+};
+
+impl Prefixes {
+    /// A REX prefix or none; `None` where there are others.
+    #[inline(always)]
+    pub(super) fn rex_only(window: Window<'_>) -> Option<Self> {
+        let first = window.byte(0);
+        // REX is there or not, as it happens: no branch.
+        let has_rex = KINDS[usize::from(first)] == REX;
+        let len = usize::from(has_rex);
+        let rex = if has_rex { first } else { 0 };
+        let plain = KINDS[usize::from(window.byte(len))] == 0;
+        plain.then_some(Self {
+            len,
+            rex,
+            ..Self::NONE
+        })
+    }
+
+    const NONE: Self = Self {
+        len: 0,
+        rex: 0,
+        operand_16: false,
+        address_32: false,
+        lock: false,
+        repeat: 0,
+        segment: None,
+    };
+
+    /// All of them. `None` where a REX prefix is not the last: then it does not count, which is rare
+    /// enough to leave to iced.
+    pub(super) fn parse(window: Window<'_>) -> Option<Self> {
+        let mut prefixes = Self::NONE;
         loop {
             let byte = window.byte(prefixes.len);
             match byte {
@@ -37,7 +75,7 @@ impl Prefixes {
                     prefixes.rex = byte;
                     prefixes.len += 1;
                     let next = window.byte(prefixes.len);
-                    return (!is_prefix(next)).then_some(prefixes);
+                    return (KINDS[usize::from(next)] == 0).then_some(prefixes);
                 }
                 0x66 => prefixes.operand_16 = true,
                 0x67 => prefixes.address_32 = true,
@@ -55,43 +93,52 @@ impl Prefixes {
         }
     }
 
+    #[inline(always)]
     pub(super) const fn has_rex(&self) -> bool {
         self.rex != 0
     }
 
-    pub(super) const fn operand_16(&self) -> bool {
-        self.operand_16
-    }
-
-    pub(super) const fn operand_width(&self) -> u8 {
+    /// The operand size as an index: 0 for 4 bytes, 1 for 2, 2 for 8. REX.W wins over 66h.
+    #[inline(always)]
+    pub(super) const fn size(&self) -> usize {
         if self.rex & 8 != 0 {
-            8
-        } else if self.operand_16 {
             2
         } else {
-            4
+            self.operand_16 as usize
         }
     }
 
     /// REX.R as the fourth bit of a register number.
+    #[inline(always)]
     pub(super) const fn rex_r(&self) -> u8 {
         self.rex << 1 & 8
     }
 
     /// REX.X as the fourth bit of a register number.
+    #[inline(always)]
     pub(super) const fn rex_x(&self) -> u8 {
         self.rex << 2 & 8
     }
 
     /// REX.B as the fourth bit of a register number.
+    #[inline(always)]
     pub(super) const fn rex_b(&self) -> u8 {
         self.rex << 3 & 8
     }
-}
 
-const fn is_prefix(byte: u8) -> bool {
-    matches!(
-        byte,
-        0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3
-    )
+    /// What the prefixes make of a string instruction; `None` where that is not for the table.
+    pub(super) fn string_flags(&self, operation: Operation) -> Option<u16> {
+        if self.lock {
+            return None;
+        }
+        let compares = matches!(operation, Operation::Cmps | Operation::Scas);
+        let repeat = match self.repeat {
+            0xf3 => flag::REP,
+            0xf2 if compares => flag::REPNE,
+            // What `repne` does to the others is not documented, though it repeats.
+            0xf2 => return None,
+            _ => 0,
+        };
+        Some(repeat | if self.address_32 { flag::ADDRESS_32 } else { 0 })
+    }
 }
