@@ -216,3 +216,15 @@ fn arrays_of_a_thousand_million_elements_cost_nothing() {
     );
     assert_eq!(name(0x1_0000_0000 + 16).as_deref(), Some("B[0]+0x10"));
 }
+
+/// What the description shows is read, and is as short as it says.
+#[test]
+fn the_described_device_is_a_map() {
+    let text = include_str!("../../docs/register-map.md");
+    let (_, rest) = text.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    assert!(example.lines().filter(|line| !line.is_empty()).count() <= 10);
+    let map = RegisterMap::from_toml(example).expect("a map");
+    let map = map.compile().expect("a sound map");
+    assert!(!map.find("PERIOD[3]").is_empty());
+}

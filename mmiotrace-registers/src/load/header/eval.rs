@@ -7,28 +7,41 @@ use super::source::{Body, Source};
 const MAX_DEPTH: u32 = 48;
 /// How many steps one expression may take.
 const MAX_STEPS: u32 = 20_000;
+/// How many steps all expressions may take together: enough to ask every macro for 256 elements, and
+/// a few that lead nowhere. Macros that call each other twice at every level would take hours otherwise; what is
+/// left when the steps are used up has no value.
+const STEPS_FOR_EACH: u32 = 3_000;
 
 /// Evaluates expressions of one header.
 pub(super) struct Evaluator<'s, 't> {
     source: &'s Source<'t>,
     steps: u32,
+    /// What is left for the whole header.
+    all_steps: u32,
 }
 
 /// The names that are bound to numbers: the arguments of the macro.
 type Bound<'b> = &'b [(&'b str, u64)];
 
 impl<'s, 't> Evaluator<'s, 't> {
-    pub(super) const fn new(source: &'s Source<'t>) -> Self {
+    pub(super) fn new(source: &'s Source<'t>) -> Self {
+        let constants = u32::try_from(source.defines.len()).unwrap_or(u32::MAX);
         Self {
             source,
-            steps: MAX_STEPS,
+            steps: 0,
+            all_steps: constants
+                .saturating_mul(STEPS_FOR_EACH)
+                .saturating_add(2 * MAX_STEPS),
         }
     }
 
     /// The value of a constant, or of a macro for these arguments.
     pub(super) fn value(&mut self, name: &str, arguments: &[u64]) -> Option<u64> {
-        self.steps = MAX_STEPS;
-        self.name(name, arguments, 0)
+        let allowed = MAX_STEPS.min(self.all_steps);
+        self.steps = allowed;
+        let value = self.name(name, arguments, 0);
+        self.all_steps -= allowed - self.steps;
+        value
     }
 
     fn name(&mut self, name: &str, arguments: &[u64], depth: u32) -> Option<u64> {

@@ -1,0 +1,85 @@
+//! What naming costs, against reading the same trace without it.
+//!
+//! ```text
+//! cargo run --release --example naming_speed -- TRACE [MAP [DOMAIN]]
+//! ```
+//!
+//! The trace is read from memory, ten rounds each way, by turns; the fastest round counts, since
+//! everything that disturbs a round makes it slower.
+
+use core::time::Duration;
+use mmiotrace_format::{Reader, Record};
+use mmiotrace_registers::{Loader, Namer};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn core::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let trace = std::fs::read(
+        arguments
+            .next()
+            .ok_or("naming_speed TRACE [MAP [DOMAIN]]")?,
+    )?;
+    let mut map = None;
+    if let Some(path) = arguments.next() {
+        let loader = match arguments.next() {
+            Some(domain) => Loader::new().domain(domain),
+            None => Loader::new(),
+        };
+        map = Some(Arc::new(loader.load(Path::new(&path))?.map.compile()?));
+    }
+    let (mut plain, mut naming) = (Duration::MAX, Duration::MAX);
+    let (mut events, mut named) = (0_u64, 0_u64);
+    for _ in 0..10 {
+        let started = Instant::now();
+        events = read(&trace, None).0;
+        plain = plain.min(started.elapsed());
+        let builder = Namer::builder();
+        let mut namer = match &map {
+            Some(map) => builder.map(map.clone()).build(),
+            None => builder.build(),
+        };
+        let started = Instant::now();
+        named = read(&trace, Some(&mut namer)).1;
+        naming = naming.min(started.elapsed());
+    }
+    let each = naming.saturating_sub(plain).as_nanos() as f64 / events.max(1) as f64;
+    println!("{events} events, {named} named");
+    println!("plain {plain:?}, with naming {naming:?}");
+    println!(
+        "{:.2} times the plain reading, {each:.0} ns more per event",
+        naming.as_secs_f64() / plain.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Reads a trace to its end: events, and how many of them got a name.
+fn read(trace: &[u8], mut namer: Option<&mut Namer>) -> (u64, u64) {
+    let (mut events, mut named, mut length) = (0, 0, 0);
+    let mut reader = Reader::new(trace);
+    loop {
+        let record = match reader.next_record() {
+            Ok(Some(record)) => record,
+            Ok(None) => break,
+            Err(mmiotrace_format::Error::Parse(_)) => continue,
+            Err(_) => break,
+        };
+        match (&record, namer.as_deref_mut()) {
+            (Record::Event(event), Some(namer)) => {
+                events += 1;
+                if let Some(mut access) = namer.event(event) {
+                    named += u64::from(access.name().is_some());
+                    // The fields' text belongs to the work: nobody names without reading it.
+                    length += access.text().to_string().len();
+                }
+            }
+            (Record::Event(_), None) => events += 1,
+            (Record::Header(header), Some(namer)) => namer.header(header),
+            (Record::Lost(_), Some(namer)) => namer.doubt(),
+            _ => {}
+        }
+    }
+    core::hint::black_box(length);
+    (events, named)
+}
