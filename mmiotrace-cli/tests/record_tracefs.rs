@@ -222,6 +222,20 @@ fn what_cannot_be_done_is_status_2() {
 }
 
 #[test]
+fn options_of_this_backend_are_not_ignored_by_another() {
+    let output = mmiotrace(&machine(), "record")
+        .args(["--driver", "e1000"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        told.contains("--driver is for --backend tracefs (add --backend tracefs)"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_full_disk_is_status_2() {
     let machine = machine();
     let before = machine.snapshot();
@@ -261,7 +275,7 @@ fn markers_from_outside() {
     recording.wait_for_trace();
     let mark = |text: &str| {
         let output = mmiotrace(&recording.machine, "mark")
-            .arg(text)
+            .args(["--to", "tracefs", text])
             .output()
             .unwrap();
         (
@@ -277,7 +291,10 @@ fn markers_from_outside() {
     assert!(text.contains("X is up\n"), "{text}");
     recording.signal(Signal::INT);
     let (machine, _, _) = recording.end();
-    let output = mmiotrace(&machine, "mark").arg("late").output().unwrap();
+    let output = mmiotrace(&machine, "mark")
+        .args(["--to", "tracefs", "late"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no capture"));
 }

@@ -61,6 +61,10 @@ enum Backend {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    if let (Backend::Process, Some(option)) = (args.backend, args.tracefs.given()) {
+        let failure = Failure::new("usage", format_args!("{option} is for --backend tracefs"));
+        return Err(failure.advise("add --backend tracefs").into());
+    }
     match args.backend {
         Backend::Process => process::run(args),
         Backend::Tracefs => tracefs::run(args),

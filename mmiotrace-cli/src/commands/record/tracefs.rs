@@ -74,6 +74,30 @@ pub(crate) struct TracefsArgs {
 
 const PLACE: &str = "record";
 
+impl TracefsArgs {
+    /// The first of these options that was given: with another backend it would do nothing.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--driver", self.driver.is_some()),
+            ("--device", self.device.is_some()),
+            ("--reload", self.reload),
+            ("--keep", self.keep),
+            ("--buffer", self.buffer.is_some()),
+            ("--clock", self.clock.is_some()),
+            ("--take-over", self.take_over),
+            ("--stop-on-loss", self.stop_on_loss),
+            ("--stop-on-mark", self.stop_on_mark.is_some()),
+            ("--stop-after", self.stop_after.is_some()),
+            ("--stop-at-size", self.stop_at_size.is_some()),
+            ("--restore", self.restore),
+        ];
+        given
+            .iter()
+            .find(|(_, given)| *given)
+            .map(|(name, _)| *name)
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let root = Root::new(&args.tracefs.root);
     if args.tracefs.restore {
