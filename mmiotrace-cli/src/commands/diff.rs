@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Outcome, Stop};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{ImportArgs, Input, Printing};
-use crate::naming::Names;
+use crate::naming::{Names, NamingArgs};
 use crate::output::Output;
 use core::cell::RefCell;
 use core::ops::ControlFlow;
@@ -63,6 +63,9 @@ pub(crate) struct Args {
     import: ImportArgs,
 
     #[command(flatten)]
+    naming: NamingArgs,
+
+    #[command(flatten)]
     filter: FilterArgs,
 }
 
@@ -89,7 +92,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     for (side, file) in [(Side::Before, &args.before), (Side::After, &args.after)] {
         let input = Input::open_as(file, Printing::Afterwards, &args.import)?;
         let (input_name, mut selector) = (input.name().to_owned(), filter.selector());
-        let mut names = Names::bundled();
+        let mut names = Names::new(args.naming.namer()?);
         let walked = input.lines().walk(|line| {
             let wanted = selector.selects(line)?;
             let record = line.parse()?;

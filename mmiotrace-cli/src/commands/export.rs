@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::InputArgs;
-use crate::naming::Names;
+use crate::naming::{Names, NamingArgs};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use mmiotrace_core::EventSink;
@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// The file to write; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+
+    #[command(flatten)]
+    naming: NamingArgs,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -105,7 +108,7 @@ fn feed(
     let filter = args.filter.filter()?;
     let input = args.input.open()?;
     let (input_name, mut selector) = (input.name().to_owned(), filter.selector());
-    let (mut names, mut lifter) = (Names::bundled(), Lifter::new());
+    let (mut names, mut lifter) = (Names::new(args.naming.namer()?), Lifter::new());
     let walked = input.lines().walk(|line| {
         let wanted = selector.selects(line)?;
         let record = line.parse()?;

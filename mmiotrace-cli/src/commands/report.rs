@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::input::InputArgs;
-use crate::naming::Names;
+use crate::naming::{Names, NamingArgs};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::blocks::{Block, BlockKind, LineFolder};
@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Also write the map as a picture
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+
+    #[command(flatten)]
+    naming: NamingArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
@@ -41,7 +44,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let title = input.name().to_owned();
     let name = RefCell::new(None);
     let mut report = Report::new(&title, Box::new(|_| name.borrow_mut().take()));
-    let (mut checker, mut lifter, mut names) = (Checker::new(), Lifter::new(), Names::bundled());
+    let mut names = Names::new(args.naming.namer()?);
+    let (mut checker, mut lifter) = (Checker::new(), Lifter::new());
     let mut polls = Polls::default();
     let walked = input.lines().walk(|line| {
         checker.line(line);

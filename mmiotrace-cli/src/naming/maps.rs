@@ -1,0 +1,157 @@
+//! Map files on the command line.
+
+use super::GivenMaps;
+use crate::failure::{Failure, plain};
+use core::str::FromStr;
+use mmiotrace_registers::{CompiledMap, DeviceAddress, LoadError, Loader, Warning};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// At most so many oddities of one map are told.
+const MAX_TOLD: usize = 5;
+
+/// A map file or a folder of them, and the device that it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MapSource {
+    device: Option<DeviceAddress>,
+    path: PathBuf,
+}
+
+impl FromStr for MapSource {
+    type Err = core::convert::Infallible;
+
+    /// `00:02.0=FILE`, or a file; what stands before the first `=` is an address or belongs to the
+    /// name of the file.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let for_device = text
+            .split_once('=')
+            .and_then(|(device, path)| Some((DeviceAddress::parse(device)?, path)));
+        let (device, path) = match for_device {
+            Some((device, path)) => (Some(device), path),
+            None => (None, text),
+        };
+        let path = PathBuf::from(path);
+        Ok(Self { device, path })
+    }
+}
+
+/// Reads all of them.
+pub(super) fn load_all(
+    sources: &[MapSource],
+    domain: Option<&str>,
+    bar: Option<u8>,
+) -> Result<GivenMaps, Failure> {
+    let mut loader = Loader::new();
+    if let Some(domain) = domain {
+        loader = loader.domain(domain);
+    }
+    if let Some(bar) = bar {
+        loader = loader.bar(bar);
+    }
+    let mut maps = Vec::new();
+    for source in sources {
+        for file in files_of(&source.path)? {
+            maps.push((Arc::new(load(&loader, &file)?), source.device));
+        }
+    }
+    Ok(maps)
+}
+
+/// Reads and checks one map.
+fn load(loader: &Loader, file: &Path) -> Result<CompiledMap, Failure> {
+    let loaded = loader
+        .load(file)
+        .map_err(|error| failure_of(file, &error))?;
+    tell(file, &loaded.warnings);
+    let map = loaded.map.compile().map_err(|error| {
+        Failure::new(file.display().to_string(), error)
+            .advise("mmiotrace map check FILE tells more")
+    })?;
+    tell(file, map.warnings());
+    Ok(map)
+}
+
+/// The files of a folder: `root.xml` of an rnndb, and all TOML and SVD files. A file is itself.
+fn files_of(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let name = path.display().to_string();
+    let failed = |error: io::Error| Failure::new(&name, plain(&error));
+    let mut files = Vec::new();
+    for entry in path.read_dir().map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        let root = file.file_name().is_some_and(|name| name == "root.xml");
+        if file.is_file() && (root || has_extension(&file, &["toml", "svd"])) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(
+            Failure::new(name, "has no map: no root.xml, *.toml or *.svd")
+                .advise("give the file itself"),
+        );
+    }
+    Ok(files)
+}
+
+fn has_extension(file: &Path, known: &[&str]) -> bool {
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| known.iter().any(|one| one.eq_ignore_ascii_case(extension)))
+}
+
+/// A loader's error in the form of all others: `FILE:LINE: what`.
+fn failure_of(file: &Path, error: &LoadError) -> Failure {
+    let place = error.file().unwrap_or(file).display().to_string();
+    match error.position() {
+        Some(at) => {
+            let what = format!("{} at column {}", error.text(), at.column);
+            Failure::new(place, what).at_line(at.line.into())
+        }
+        None => Failure::new(place, error.text()),
+    }
+}
+
+/// Tells what is odd about a map; of much, the first.
+fn tell(file: &Path, warnings: &[Warning]) {
+    for warning in warnings.iter().take(MAX_TOLD) {
+        let place = warning
+            .file
+            .as_deref()
+            .unwrap_or(file)
+            .display()
+            .to_string();
+        let failure = Failure::new(place, format_args!("odd: {}", warning.text));
+        match warning.position {
+            Some(at) => failure.at_line(at.line.into()),
+            None => failure,
+        }
+        .print();
+    }
+    let untold = warnings.len().saturating_sub(MAX_TOLD);
+    if untold > 0 {
+        Failure::new(
+            file.display().to_string(),
+            format_args!("{untold} oddities more"),
+        )
+        .advise("mmiotrace map check FILE tells all")
+        .print();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_or_a_part_of_the_name() {
+        let parse = |text: &str| text.parse::<MapSource>().unwrap();
+        let device = DeviceAddress::parse("00:02.0");
+        assert_eq!(parse("00:02.0=a=b.toml").device, device);
+        assert_eq!(parse("00:02.0=a=b.toml").path, Path::new("a=b.toml"));
+        assert_eq!(parse("a=b.toml").device, None);
+        assert_eq!(parse("a=b.toml").path, Path::new("a=b.toml"));
+    }
+}
