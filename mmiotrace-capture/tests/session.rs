@@ -46,7 +46,7 @@ fn capture(
     let mut backend = Tracefs::new(options(machine));
     backend.start().unwrap();
     let report = run(plan, &mut backend, output, interrupts);
-    kernel.join().unwrap();
+    kernel.end();
     let left: Vec<String> = differences(&before, &machine.snapshot())
         .into_iter()
         .filter(|line| !line.contains("stats") && !line.contains("bind"))
@@ -218,7 +218,7 @@ fn capture_ignoring(machine: &Machine, plan: Plan, changed: &str) -> Report {
     let mut backend = Tracefs::new(options(machine));
     backend.start().unwrap();
     let report = run(plan, &mut backend, &mut Vec::new(), &|| 0);
-    kernel.join().unwrap();
+    kernel.end();
     let left: Vec<String> = differences(&before, &machine.snapshot())
         .into_iter()
         .filter(|line| !line.contains(changed))

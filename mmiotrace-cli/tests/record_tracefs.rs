@@ -6,12 +6,15 @@
 #[path = "../../mmiotrace-capture/tests/support/mod.rs"]
 mod support;
 
+mod bounded;
+
+use bounded::Bounded;
 use core::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use support::{Machine, TRACING, differences, kernel};
+use support::{Kernel, Machine, TRACING, differences, kernel};
 
 /// A whole trace of the kernel's.
 const TRACE: &str = include_str!("../../fixtures/traces/vmxnet3-6.1.mmiotrace");
@@ -47,7 +50,7 @@ fn entries() -> u64 {
 struct Recording {
     machine: Machine,
     before: BTreeMap<PathBuf, String>,
-    kernel: Option<std::thread::JoinHandle<()>>,
+    kernel: Kernel,
     child: Child,
 }
 
@@ -62,7 +65,7 @@ impl Recording {
         Self {
             machine,
             before,
-            kernel: Some(kernel),
+            kernel,
             child,
         }
     }
@@ -91,10 +94,8 @@ impl Recording {
             kernel,
             child,
         } = self;
-        let output = child.wait_with_output().unwrap();
-        if let Some(kernel) = kernel {
-            kernel.join().unwrap();
-        }
+        let output = bounded::wait(child);
+        kernel.end();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         let left: Vec<String> = differences(&before, &machine.snapshot())
             .into_iter()
@@ -160,8 +161,7 @@ fn killed_and_put_back_by_restore() {
     recording.child.wait().unwrap();
     let doctor = mmiotrace(&recording.machine, "doctor")
         .args(["--backend", "tracefs"])
-        .output()
-        .unwrap();
+        .bounded_output();
     let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(
         told.contains("record --backend tracefs --restore"),
@@ -169,8 +169,7 @@ fn killed_and_put_back_by_restore() {
     );
     let output = mmiotrace(&recording.machine, "record")
         .args(["--backend", "tracefs", "--restore"])
-        .output()
-        .unwrap();
+        .bounded_output();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.contains("its trace has no end"), "{told}");
@@ -179,7 +178,7 @@ fn killed_and_put_back_by_restore() {
         .filter(|line| !line.contains("/tmp/"))
         .collect();
     assert_eq!(left, [""; 0]);
-    recording.kernel.take().unwrap().join().unwrap();
+    recording.kernel.end();
 }
 
 #[test]
@@ -205,8 +204,7 @@ fn what_cannot_be_done_is_status_2() {
     let output = mmiotrace(&busy, "record")
         .args(["--backend", "tracefs", "-o"])
         .arg(busy.path("/tmp/t"))
-        .output()
-        .unwrap();
+        .bounded_output();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("--take-over"), "{told}");
@@ -225,8 +223,7 @@ fn what_cannot_be_done_is_status_2() {
 fn options_of_this_backend_are_not_ignored_by_another() {
     let output = mmiotrace(&machine(), "record")
         .args(["--driver", "e1000"])
-        .output()
-        .unwrap();
+        .bounded_output();
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
@@ -242,9 +239,8 @@ fn a_full_disk_is_status_2() {
     let kernel = kernel(&machine, TRACE);
     let output = mmiotrace(&machine, "record")
         .args(["--backend", "tracefs", "-o", "/dev/full"])
-        .output()
-        .unwrap();
-    kernel.join().unwrap();
+        .bounded_output();
+    kernel.end();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(
@@ -261,9 +257,8 @@ fn to_standard_output() {
     let kernel = kernel(&machine, TRACE);
     let output = mmiotrace(&machine, "record")
         .args(["--backend", "tracefs", "-o", "-", "--", "sleep", "0.2"])
-        .output()
-        .unwrap();
-    kernel.join().unwrap();
+        .bounded_output();
+    kernel.end();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), TRACE.lines().count() + 1);
@@ -276,8 +271,7 @@ fn markers_from_outside() {
     let mark = |text: &str| {
         let output = mmiotrace(&recording.machine, "mark")
             .args(["--to", "tracefs", text])
-            .output()
-            .unwrap();
+            .bounded_output();
         (
             output.status.code(),
             String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -293,8 +287,7 @@ fn markers_from_outside() {
     let (machine, _, _) = recording.end();
     let output = mmiotrace(&machine, "mark")
         .args(["--to", "tracefs", "late"])
-        .output()
-        .unwrap();
+        .bounded_output();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no capture"));
 }

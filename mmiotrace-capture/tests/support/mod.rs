@@ -2,11 +2,14 @@
 //! `trace_pipe`.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use mmiotrace_capture::machine::Root;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) const TRACING: &str = "/sys/kernel/tracing";
 
@@ -166,10 +169,12 @@ impl Machine {
         );
     }
 
-    /// Opens the writing end of `trace_pipe`; the reading end must be open.
+    /// Opens the writing end of `trace_pipe`; the reading end must be open (an error, not a wait,
+    /// where it is not).
     pub(crate) fn writer(&self) -> fs::File {
         fs::OpenOptions::new()
             .write(true)
+            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
             .open(self.path(&format!("{TRACING}/trace_pipe")))
             .unwrap()
     }
@@ -230,21 +235,48 @@ pub(crate) fn skipped(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
 }
 
-/// Plays the kernel's part of a capture: once the tracer is on, what `feed` says goes into the
-/// pipe; the pipe ends when tracing is off.
-pub(crate) fn kernel(machine: &Machine, feed: &'static str) -> std::thread::JoinHandle<()> {
+/// Plays the kernel's part of a capture: `feed` waits in the pipe for whoever reads it, and the pipe
+/// ends when tracing is off. To be ended with [`Kernel::end`] when the capture is over.
+///
+/// Nothing of it can hang: the pipe is opened for both directions, so no reader is waited for, and
+/// what a poll misses (a capture that is put back between two polls) is made up for by `end`.
+pub(crate) fn kernel(machine: &Machine, feed: &'static str) -> Kernel {
+    let path = machine.path(&format!("{TRACING}/trace_pipe"));
+    let mut pipe = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
+        .open(path)
+        .unwrap();
+    pipe.write_all(feed.as_bytes())
+        .expect("the feed must fit into the pipe, 64 KiB");
     let root = machine.root();
     let read = move |file: &str| root.read(format!("{TRACING}/{file}")).unwrap_or_default();
-    let pipe = machine.path(&format!("{TRACING}/trace_pipe"));
-    std::thread::spawn(move || {
-        let pause = || std::thread::sleep(core::time::Duration::from_millis(2));
-        while read("current_tracer") != "mmiotrace" {
-            pause();
+    let over = Arc::new(AtomicBool::new(false));
+    let thread = std::thread::spawn({
+        let over = Arc::clone(&over);
+        move || {
+            // A capture that ends in order keeps this state until the pipe has ended.
+            let is_off = || read("current_tracer") == "mmiotrace" && read("tracing_on") == "0";
+            while !over.load(Ordering::Relaxed) && !is_off() {
+                std::thread::sleep(core::time::Duration::from_millis(2));
+            }
+            drop(pipe);
         }
-        let mut pipe = fs::OpenOptions::new().write(true).open(pipe).unwrap();
-        pipe.write_all(feed.as_bytes()).unwrap();
-        while read("tracing_on") != "0" {
-            pause();
-        }
-    })
+    });
+    Kernel { over, thread }
+}
+
+/// The kernel's part of a capture.
+pub(crate) struct Kernel {
+    over: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Kernel {
+    /// Ends it, whatever became of the capture.
+    pub(crate) fn end(self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+    }
 }
