@@ -13,6 +13,7 @@
 pub mod demo;
 pub mod doctor;
 pub mod kmod;
+mod library;
 pub mod machine;
 mod merge;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

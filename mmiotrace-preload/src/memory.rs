@@ -5,6 +5,7 @@
 use crate::session;
 use core::ffi::{c_int, c_void};
 use libc::{off_t, size_t};
+use mmiotrace_capture::process::{Area, Tracer};
 
 /// # Safety
 /// As the C library's function.
@@ -16,10 +17,8 @@ unsafe fn map(
     descriptor: c_int,
     offset: off_t,
 ) -> *mut c_void {
-    if flags & libc::MAP_FIXED != 0 && flags & libc::MAP_FIXED_NOREPLACE == 0 {
-        // What was there is unmapped.
-        let _ = session::with(|tracer| tracer.detach_in(address.cast(), len));
-    }
+    let replaces = flags & libc::MAP_FIXED != 0 && flags & libc::MAP_FIXED_NOREPLACE == 0;
+    let replaced = replaces.then(|| take_off(address, len)).flatten();
     // SAFETY: the caller's arguments, passed on to the kernel.
     let start = unsafe {
         libc::syscall(
@@ -33,17 +32,79 @@ unsafe fn map(
         )
     };
     let start = start as *mut c_void;
+    let error = std::io::Error::last_os_error();
+    if let Some(replaced) = replaced {
+        replaced.put_back_outside();
+    }
     let shared = matches!(
         flags & libc::MAP_TYPE,
         libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE
     );
-    let accessible = protection & (libc::PROT_READ | libc::PROT_WRITE) != 0;
-    if start != libc::MAP_FAILED && shared && accessible && descriptor >= 0 {
-        let error = std::io::Error::last_os_error();
-        session::arm(start.cast(), len, descriptor, offset as u64);
-        restore(&error);
+    if start != libc::MAP_FAILED && shared && descriptor >= 0 {
+        session::arm(
+            start.cast(),
+            len,
+            descriptor,
+            offset as u64,
+            is_accessible(protection),
+        );
     }
+    restore(&error);
     start
+}
+
+const fn is_accessible(protection: c_int) -> bool {
+    protection & (libc::PROT_READ | libc::PROT_WRITE) != 0
+}
+
+/// A range that is about to change, and what was traced there.
+struct TakenOff {
+    areas: Vec<Area<'static>>,
+    from: *const u8,
+    to: *const u8,
+}
+
+/// Ends the tracing of all regions that share a page with a range. `None` where nothing is captured,
+/// or this library itself changes its memory.
+fn take_off(address: *mut c_void, len: size_t) -> Option<TakenOff> {
+    let from = address as usize & !0xfff;
+    let to = (address as usize).saturating_add(len);
+    let to = to.checked_next_multiple_of(4096).unwrap_or(usize::MAX);
+    let areas = session::with(|tracer| tracer.detach_in(address.cast(), len))?;
+    Some(TakenOff {
+        areas,
+        from: from as *const u8,
+        to: to as *const u8,
+    })
+}
+
+impl TakenOff {
+    /// Traces again what lies outside the range; and forgets what was inside.
+    fn put_back_outside(&self) {
+        let _ = session::with(|tracer| {
+            let _ = session::wake(self.from, self.to);
+            self.arm_outside(tracer);
+        });
+    }
+
+    fn arm_outside(&self, tracer: &Tracer) {
+        for area in &self.areas {
+            let before = area.part(core::ptr::null(), self.from);
+            let behind = area.part(self.to, usize::MAX as *const u8);
+            for part in before.iter().chain(&behind) {
+                session::arm_again(tracer, part);
+            }
+        }
+    }
+
+    /// Traces all of it again: nothing has changed.
+    fn put_back(&self) {
+        let _ = session::with(|tracer| {
+            for area in &self.areas {
+                session::arm_again(tracer, area);
+            }
+        });
+    }
 }
 
 fn restore(error: &std::io::Error) {
@@ -85,10 +146,18 @@ unsafe extern "C" fn mmap64(
 /// As the C library's function.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
-    let detached = session::with(|tracer| tracer.detach_in(address.cast(), len));
+    let taken = take_off(address, len);
     // SAFETY: the caller's arguments, passed on to the kernel.
     let done = unsafe { libc::syscall(libc::SYS_munmap, address, len) } as c_int;
-    again(detached, address, len);
+    let error = std::io::Error::last_os_error();
+    if let Some(taken) = taken {
+        if done == 0 {
+            taken.put_back_outside();
+        } else {
+            taken.put_back();
+        }
+    }
+    restore(&error);
     done
 }
 
@@ -96,15 +165,32 @@ unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
 /// As the C library's function.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mprotect(address: *mut c_void, len: size_t, protection: c_int) -> c_int {
-    let detached = session::with(|tracer| tracer.detach_in(address.cast(), len));
+    let taken = take_off(address, len);
     // SAFETY: the caller's arguments, passed on to the kernel.
     let done = unsafe { libc::syscall(libc::SYS_mprotect, address, len, protection) } as c_int;
-    let accessible = protection & (libc::PROT_READ | libc::PROT_WRITE) != 0;
-    let gone = detached.as_ref().map(|all| all.len());
-    again(detached, address, len);
-    if gone.is_some_and(|gone| gone > 0) && accessible {
-        let _ = session::with(|tracer| session::arm_again(tracer, address.cast(), len));
+    let error = std::io::Error::last_os_error();
+    match taken {
+        Some(taken) if done == 0 => {
+            let _ = session::with(|tracer| {
+                let inside = taken.areas.iter();
+                let mut inside: Vec<_> = inside
+                    .filter_map(|area| area.part(taken.from, taken.to))
+                    .collect();
+                inside.extend(session::wake(taken.from, taken.to));
+                for area in inside {
+                    if is_accessible(protection) {
+                        session::arm_again(tracer, &area);
+                    } else {
+                        session::lay_down(area);
+                    }
+                }
+            });
+            let _ = session::with(|tracer| taken.arm_outside(tracer));
+        }
+        Some(taken) => taken.put_back(),
+        None => {}
     }
+    restore(&error);
     done
 }
 
@@ -118,33 +204,37 @@ unsafe extern "C" fn mremap(
     flags: c_int,
     to: *mut c_void,
 ) -> *mut c_void {
-    let detached = session::with(|tracer| tracer.detach_in(old.cast(), old_len));
+    let replaced = (flags & libc::MREMAP_FIXED != 0)
+        .then(|| take_off(to, new_len))
+        .flatten();
+    let taken = take_off(old, old_len.max(1));
     // SAFETY: the caller's arguments, passed on to the kernel.
     let new = unsafe { libc::syscall(libc::SYS_mremap, old, old_len, new_len, flags, to) };
     let new = new as *mut c_void;
-    if detached.is_some_and(|detached| !detached.is_empty()) {
-        let (start, len) = if new == libc::MAP_FAILED {
-            (old, old_len)
-        } else {
-            (new, new_len)
-        };
-        let _ = session::with(|tracer| session::arm_again(tracer, start.cast(), len));
+    let error = std::io::Error::last_os_error();
+    if let Some(replaced) = replaced {
+        replaced.put_back_outside();
     }
-    new
-}
-
-/// Traces again what lies in regions that were detached but outside the range that was changed.
-fn again(detached: Option<Vec<(*mut u8, usize)>>, address: *mut c_void, len: size_t) {
-    let (start, end) = (address as usize, (address as usize).saturating_add(len));
-    let end = end.next_multiple_of(4096);
-    for (region, len) in detached.into_iter().flatten() {
-        let (first, last) = (region as usize, region as usize + len);
-        for (from, to) in [(first, start.min(last)), (end.max(first), last)] {
-            if from < to {
-                let _ = session::with(|tracer| {
-                    session::arm_again(tracer, from as *mut u8, to - from);
-                });
+    match taken {
+        Some(taken) if new == libc::MAP_FAILED => taken.put_back(),
+        Some(taken) if !taken.areas.is_empty() => {
+            let first = taken.areas.iter().find_map(|area| {
+                let part = area.part(old.cast(), usize::MAX as *const u8)?;
+                (part.address() == old as u64).then_some(part)
+            });
+            if old_len == 0 {
+                // A second mapping of the same memory: the first one stays.
+                taken.put_back();
+            } else {
+                taken.put_back_outside();
+            }
+            if let Some(first) = first {
+                let moved = first.moved(new.cast(), new_len);
+                let _ = session::with(|tracer| session::arm_again(tracer, &moved));
             }
         }
+        _ => {}
     }
+    restore(&error);
+    new
 }

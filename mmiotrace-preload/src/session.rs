@@ -8,11 +8,11 @@
 use core::cell::Cell;
 use mmiotrace_capture::machine::Root;
 use mmiotrace_capture::process::{
-    Area, CHANNEL_VARIABLE, MATCH_VARIABLE, MappedFile, Tracer, matches,
+    Area, CHANNEL_VARIABLE, Error, MATCH_VARIABLE, MappedFile, Tracer, matches,
 };
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 #[derive(Debug)]
 struct Session {
@@ -82,8 +82,9 @@ pub(crate) fn with<R>(work: impl FnOnce(&Tracer) -> R) -> Option<R> {
     Some(result)
 }
 
-/// Traces a new mapping, if it is one of a device or of a file that the user has named.
-pub(crate) fn arm(start: *mut u8, len: usize, descriptor: i32, offset: u64) {
+/// Traces a new mapping, if it is one of a device or of a file that the user has named; or keeps it in
+/// mind, where it is not `accessible` yet.
+pub(crate) fn arm(start: *mut u8, len: usize, descriptor: i32, offset: u64, accessible: bool) {
     let Some(session) = SESSION.get() else { return };
     let Some(inside) = Inside::enter() else {
         return;
@@ -106,14 +107,51 @@ pub(crate) fn arm(start: *mut u8, len: usize, descriptor: i32, offset: u64) {
         if let Some(phys) = file.phys {
             area = area.with_phys(phys);
         }
-        attach(&session.tracer, &area);
+        if accessible {
+            attach(&session.tracer, &area);
+        } else {
+            // Without its file; most mappings can be doubled without.
+            lay_down(area.moved(start, len));
+        }
     }
     drop(inside);
 }
 
 /// Traces again what is left of a region that was changed.
-pub(crate) fn arm_again(tracer: &Tracer, start: *mut u8, len: usize) {
-    attach(tracer, &Area::new(start, len));
+pub(crate) fn arm_again(tracer: &Tracer, area: &Area<'_>) {
+    attach(tracer, area);
+}
+
+/// Areas that were traced, and that the program has made inaccessible since: they are traced again
+/// when it makes them accessible.
+static DORMANT: Mutex<Vec<Area<'static>>> = Mutex::new(Vec::new());
+
+fn dormant() -> MutexGuard<'static, Vec<Area<'static>>> {
+    DORMANT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps an area in mind until it is accessible again.
+pub(crate) fn lay_down(area: Area<'static>) {
+    dormant().push(area);
+}
+
+/// Takes out what lies in a range; parts outside it stay.
+pub(crate) fn wake(from: *const u8, to: *const u8) -> Vec<Area<'static>> {
+    let mut dormant = dormant();
+    let mut woken = Vec::new();
+    let mut left = Vec::new();
+    for area in dormant.drain(..) {
+        match area.part(from, to) {
+            None => left.push(area),
+            Some(part) => {
+                woken.push(part);
+                left.extend(area.part(core::ptr::null(), from));
+                left.extend(area.part(to, usize::MAX as *const u8));
+            }
+        }
+    }
+    *dormant = left;
+    woken
 }
 
 fn attach(tracer: &Tracer, area: &Area<'_>) {
@@ -121,7 +159,12 @@ fn attach(tracer: &Tracer, area: &Area<'_>) {
     // which detaches it first. What the program does with it is its own business, as without us.
     match unsafe { tracer.attach(area) } {
         Ok(region) => region.keep(),
-        Err(error) => eprintln!("mmiotrace: not traced: {error}"),
+        // The capture has ended.
+        Err(Error::NotRunning) => {}
+        Err(error) => {
+            tracer.note_untraced(area, &error);
+            eprintln!("mmiotrace: not traced: {error}");
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
+use crate::next::call_next;
 use crate::session;
 use core::ffi::{c_int, c_void};
-use libc::{off_t, size_t, ssize_t};
+use libc::{FILE, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 
 fn is_traced(buffer: *const c_void, len: size_t) -> bool {
     len > 0 && session::with(|tracer| tracer.traces(buffer.cast(), len)) == Some(true)
@@ -67,7 +68,7 @@ unsafe fn empty(
 }
 
 macro_rules! transfers {
-    ($($name:ident = $next:literal: $way:ident($pointer:ty $(, $offset:ident)?);)*) => {$(
+    ($($name:ident = $next:literal: $way:ident($pointer:ty $(, $more:ident: $type:ty)*);)*) => {$(
         /// # Safety
         /// As the C library's function.
         #[unsafe(no_mangle)]
@@ -75,25 +76,159 @@ macro_rules! transfers {
             descriptor: c_int,
             buffer: $pointer,
             len: size_t,
-            $($offset: off_t,)?
+            $($more: $type,)*
         ) -> ssize_t {
             let call = |buffer: $pointer| {
                 crate::next::call_next!(
-                    $next as fn(c_int, $pointer, size_t $(, transfers!(@ $offset))?) -> ssize_t,
-                    descriptor, buffer, len $(, $offset)?)
+                    $next as fn(c_int, $pointer, size_t $(, $type)*) -> ssize_t,
+                    descriptor, buffer, len $(, $more)*)
             };
             // SAFETY: the caller's promise.
             unsafe { $way(buffer, len, call) }
         }
     )*};
-    (@ $offset:ident) => { off_t };
 }
 
 transfers! {
     read = c"read": fill(*mut c_void);
     write = c"write": empty(*const c_void);
-    pread = c"pread": fill(*mut c_void, offset);
-    pread64 = c"pread64": fill(*mut c_void, offset);
-    pwrite = c"pwrite": empty(*const c_void, offset);
-    pwrite64 = c"pwrite64": empty(*const c_void, offset);
+    pread = c"pread": fill(*mut c_void, offset: off_t);
+    pread64 = c"pread64": fill(*mut c_void, offset: off_t);
+    pwrite = c"pwrite": empty(*const c_void, offset: off_t);
+    pwrite64 = c"pwrite64": empty(*const c_void, offset: off_t);
+    recv = c"recv": fill(*mut c_void, flags: c_int);
+    send = c"send": empty(*const c_void, flags: c_int);
+    recvfrom = c"recvfrom": fill(*mut c_void, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t);
+    sendto = c"sendto": empty(*const c_void, flags: c_int, to: *const sockaddr, to_len: socklen_t);
+}
+
+/// Reads into the first piece that is traced: a call may always transfer less than it was asked for.
+///
+/// # Safety
+/// As `readv` of the C library.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn readv(descriptor: c_int, pieces: *const iovec, count: c_int) -> ssize_t {
+    // SAFETY: the caller's promise.
+    match unsafe { first_traced(pieces, count) } {
+        // SAFETY: as above.
+        Some((0, piece)) => unsafe { read(descriptor, piece.iov_base, piece.iov_len) },
+        Some((before, _)) => call_next!(
+            c"readv" as fn(c_int, *const iovec, c_int) -> ssize_t,
+            descriptor,
+            pieces,
+            before
+        ),
+        None => call_next!(
+            c"readv" as fn(c_int, *const iovec, c_int) -> ssize_t,
+            descriptor,
+            pieces,
+            count
+        ),
+    }
+}
+
+/// # Safety
+/// As `writev` of the C library; see [`readv`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn writev(descriptor: c_int, pieces: *const iovec, count: c_int) -> ssize_t {
+    // SAFETY: the caller's promise.
+    match unsafe { first_traced(pieces, count) } {
+        // SAFETY: as above.
+        Some((0, piece)) => unsafe { write(descriptor, piece.iov_base, piece.iov_len) },
+        Some((before, _)) => call_next!(
+            c"writev" as fn(c_int, *const iovec, c_int) -> ssize_t,
+            descriptor,
+            pieces,
+            before
+        ),
+        None => call_next!(
+            c"writev" as fn(c_int, *const iovec, c_int) -> ssize_t,
+            descriptor,
+            pieces,
+            count
+        ),
+    }
+}
+
+/// The first piece that is traced, after those that are empty.
+///
+/// # Safety
+/// `count` pieces lie there.
+unsafe fn first_traced(pieces: *const iovec, count: c_int) -> Option<(c_int, iovec)> {
+    let len = usize::try_from(count).ok()?;
+    if pieces.is_null() || !session::is_active() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    let all = unsafe { core::slice::from_raw_parts(pieces, len) };
+    let at = all
+        .iter()
+        .position(|piece| is_traced(piece.iov_base, piece.iov_len))?;
+    let is_first = all[..at].iter().all(|piece| piece.iov_len == 0);
+    let number = if is_first {
+        0
+    } else {
+        c_int::try_from(at).ok()?
+    };
+    Some((number, all[at]))
+}
+
+/// Streams hand large buffers to the kernel as they are.
+///
+/// # Safety
+/// As `fread` of the C library.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn fread(
+    buffer: *mut c_void,
+    size: size_t,
+    count: size_t,
+    stream: *mut FILE,
+) -> size_t {
+    let call = |buffer: *mut c_void| {
+        call_next!(
+            c"fread" as fn(*mut c_void, size_t, size_t, *mut FILE) -> size_t,
+            buffer,
+            size,
+            count,
+            stream
+        )
+    };
+    let len = size.saturating_mul(count);
+    if !is_traced(buffer, len) {
+        return call(buffer);
+    }
+    let mut own = vec![0; len];
+    let done = call(own.as_mut_ptr().cast());
+    if let Some(filled) = own.get(..done.saturating_mul(size)) {
+        // SAFETY: the caller's promise.
+        unsafe { put(buffer, filled) };
+    }
+    done
+}
+
+/// # Safety
+/// As `fwrite` of the C library; see [`fread`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn fwrite(
+    buffer: *const c_void,
+    size: size_t,
+    count: size_t,
+    stream: *mut FILE,
+) -> size_t {
+    let call = |buffer: *const c_void| {
+        call_next!(
+            c"fwrite" as fn(*const c_void, size_t, size_t, *mut FILE) -> size_t,
+            buffer,
+            size,
+            count,
+            stream
+        )
+    };
+    let len = size.saturating_mul(count);
+    if !is_traced(buffer, len) {
+        return call(buffer);
+    }
+    // SAFETY: the caller's promise.
+    let own = unsafe { get(buffer, len) };
+    call(own.as_ptr().cast())
 }

@@ -3,10 +3,8 @@
 use super::check::Checks;
 use super::shared::architecture;
 use super::{Backend, Check, Question};
+use crate::library::{LIBRARY, library_places};
 use crate::machine::Root;
-
-/// The library that is preloaded into a program.
-const LIBRARY: &str = "libmmiotrace_preload.so";
 
 pub(super) fn examine(root: &Root, question: &Question) -> Vec<Check> {
     let mut checks = Checks::new(Backend::Process);
@@ -21,11 +19,7 @@ fn library(question: &Question, checks: &mut Checks) {
     let Some(executable) = &question.executable else {
         return checks.unknown("library", "where the command is installed is not known");
     };
-    let folder = executable.parent().unwrap_or(executable);
-    let places = [
-        folder.join(LIBRARY),
-        folder.join("../lib/mmiotrace").join(LIBRARY),
-    ];
+    let places = library_places(executable);
     match places.iter().find(|place| place.is_file()) {
         Some(place) => checks.ok("library", format!("{} is there", place.display())),
         None => checks.missing(

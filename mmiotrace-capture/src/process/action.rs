@@ -103,6 +103,61 @@ pub unsafe fn swap_program_action(signal: i32, new: *const c_void, old: *mut c_v
     true
 }
 
+/// The kernel's `struct sigaction` (`include/linux/signal_types.h`, x86-64). In a preloaded library the
+/// C library's functions are ours, which would only note what the program wants: the kernel is asked
+/// itself.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct KernelAction {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+
+/// Bytes of the kernel's signal set.
+const KERNEL_SET: usize = 8;
+
+/// What the kernel has for a signal now, and `new` in its place if there is one.
+fn kernel_action(signal: c_int, new: Option<&KernelAction>) -> Option<KernelAction> {
+    let mut old = KernelAction::default();
+    let new = new.map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: structures of ours, as the kernel reads and writes them. The only new action is the
+    // default one, which is no function.
+    let done = unsafe {
+        let old = &raw mut old;
+        libc::syscall(libc::SYS_rt_sigaction, signal, new, old, KERNEL_SET)
+    };
+    (done == 0).then_some(old)
+}
+
+/// Sets this thread's mask, as the kernel has it: bit n - 1 for signal n.
+fn set_mask(mask: u64) {
+    // SAFETY: a set of ours.
+    unsafe {
+        let none = core::ptr::null_mut::<u64>();
+        let mask = &raw const mask;
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            mask,
+            none,
+            KERNEL_SET,
+        );
+    }
+}
+
+const fn bit(signal: c_int) -> u64 {
+    1 << (signal - 1)
+}
+
+/// A set as the kernel has it: the first word of the C library's.
+const fn word(set: &sigset_t) -> u64 {
+    const { assert!(mem::size_of::<sigset_t>() >= KERNEL_SET && mem::align_of::<sigset_t>() >= 8) };
+    // SAFETY: as large and as aligned as asserted, and plain data.
+    unsafe { *core::ptr::from_ref(set).cast::<u64>() }
+}
+
 /// Takes the signals: `handler` gets them from now on, what was there before is kept.
 pub(super) fn install(
     handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void),
@@ -126,22 +181,9 @@ pub(super) fn install(
 /// Whether it had.
 pub(super) fn reinstall(handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) -> bool {
     let ours = handler as *const () as usize;
-    let displaced = TAKEN.iter().any(|signal| {
-        // The kernel is asked itself: in a preloaded library the C library's function is ours.
-        // Its structure begins with the handler and has 32 bytes (`struct kernel_sigaction`).
-        let mut now = [0usize; 4];
-        // SAFETY: nothing is installed, and the structure is ours to be written.
-        let asked = unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigaction,
-                *signal,
-                core::ptr::null::<usize>(),
-                now.as_mut_ptr(),
-                8,
-            )
-        };
-        asked == 0 && now[0] != ours
-    });
+    let displaced = TAKEN
+        .iter()
+        .any(|signal| kernel_action(*signal, None).is_some_and(|now| now.handler != ours));
     displaced && install(handler).is_ok()
 }
 
@@ -162,49 +204,94 @@ fn ours(handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) -> sigaction
     action
 }
 
-/// Gives a signal to the program, as the kernel would have: by its handler, or by its death.
-///
-/// # Safety
-/// Called from the engine's handler, which returns to the kernel afterwards; `info` and `context`
-/// are what the program is to see, `mask` is the interrupted code's.
-pub(super) unsafe fn pass_on(
-    signal: c_int,
-    info: *mut siginfo_t,
-    context: *mut ucontext_t,
-    mask: &sigset_t,
-) {
-    let action = of_program(signal).filter(|action| {
-        // The kernel does not let the CPU's own signals be ignored.
-        action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
-    });
-    let Some(action) = action else {
-        // SAFETY: the caller's promise.
-        return unsafe { die_of(signal, info, mask) };
-    };
-    if action.sa_flags & libc::SA_RESETHAND != 0 {
-        // SAFETY: all bits zero is the default action.
-        let default = unsafe { mem::zeroed() };
-        keep(signal, &default);
-    }
-    let mut inside = *mask;
-    // SAFETY: sets of ours; the handler's type is told by its flags (sigaction(2)).
-    unsafe {
-        for number in 1..=64 {
-            if libc::sigismember(&raw const action.sa_mask, number) == 1 {
-                libc::sigaddset(&raw mut inside, number);
-            }
+/// How a signal goes on to the program.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Delivery {
+    /// The return from the engine's handler is all.
+    Return,
+    /// The program's own handler is called.
+    Call {
+        handler: usize,
+        /// Whether it takes three arguments (SA_SIGINFO).
+        with_info: bool,
+        /// What is blocked meanwhile.
+        mask: u64,
+    },
+}
+
+impl Delivery {
+    /// What the kernel would do with this signal if the engine were not there: the program's handler,
+    /// or its death. `mask` is the interrupted code's; `again` says that the instruction would raise
+    /// the same once more.
+    ///
+    /// # Safety
+    /// In the engine's handler; `info` is what the program is to see.
+    pub(super) unsafe fn of(
+        signal: c_int,
+        info: *mut siginfo_t,
+        mask: &sigset_t,
+        again: bool,
+    ) -> Self {
+        let action = of_program(signal).filter(|action| {
+            // The kernel does not let the CPU's own signals be ignored.
+            action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
+        });
+        let Some(action) = action else {
+            // SAFETY: the caller's promise.
+            unsafe { die_of(signal, info, mask, again) };
+            return Self::Return;
+        };
+        if action.sa_flags & libc::SA_RESETHAND != 0 {
+            // SAFETY: all bits zero is the default action.
+            let default = unsafe { mem::zeroed() };
+            keep(signal, &default);
         }
-        if action.sa_flags & libc::SA_NODEFER == 0 {
-            libc::sigaddset(&raw mut inside, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const inside, core::ptr::null_mut());
-        if action.sa_flags & libc::SA_SIGINFO != 0 {
-            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
-                mem::transmute(action.sa_sigaction);
-            handler(signal, info, context.cast());
+        let own = if action.sa_flags & libc::SA_NODEFER == 0 {
+            bit(signal)
         } else {
-            let handler: extern "C" fn(c_int) = mem::transmute(action.sa_sigaction);
-            handler(signal);
+            0
+        };
+        let all = word(mask) | word(&action.sa_mask) | own;
+        // A handler of the program may make traced accesses.
+        let taken = TAKEN.iter().fold(0, |all, taken| all | bit(*taken));
+        Self::Call {
+            handler: action.sa_sigaction,
+            with_info: action.sa_flags & libc::SA_SIGINFO != 0,
+            mask: all & !taken,
+        }
+    }
+
+    /// Calls the program's handler, if there is one to be called. It may not come back. The stack is
+    /// the program's, and may be small.
+    ///
+    /// # Safety
+    /// As for [`Delivery::of`]; `context` is the kernel's.
+    #[inline]
+    pub(super) unsafe fn carry_out(
+        self,
+        signal: c_int,
+        info: *mut siginfo_t,
+        context: *mut ucontext_t,
+    ) {
+        let Self::Call {
+            handler,
+            with_info,
+            mask,
+        } = self
+        else {
+            return;
+        };
+        set_mask(mask);
+        // SAFETY: the handler's type is told by its flags (sigaction(2)).
+        unsafe {
+            if with_info {
+                let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
+                    mem::transmute(handler);
+                handler(signal, info, context.cast());
+            } else {
+                let handler: extern "C" fn(c_int) = mem::transmute(handler);
+                handler(signal);
+            }
         }
     }
 }
@@ -212,13 +299,17 @@ pub(super) unsafe fn pass_on(
 /// Ends the process by this signal, as if nobody had handled it.
 ///
 /// # Safety
-/// As for [`pass_on`].
-unsafe fn die_of(signal: c_int, info: *mut siginfo_t, mask: &sigset_t) {
-    // SAFETY: an action of ours, all zero: the default. The signal is queued to this thread with
-    // what the kernel said of it, and comes when the mask lets it: now.
+/// As for [`Delivery::of`].
+unsafe fn die_of(signal: c_int, info: *mut siginfo_t, mask: &sigset_t, again: bool) {
+    let _ = kernel_action(signal, Some(&KernelAction::default()));
+    if again {
+        // The instruction faults again on the return, and the kernel's record of the death is that of
+        // the instruction.
+        return;
+    }
+    // SAFETY: the signal is queued to this thread with what the kernel or the engine said of it, and
+    // comes when the mask lets it: now.
     unsafe {
-        let default: sigaction = mem::zeroed();
-        libc::sigaction(signal, &raw const default, core::ptr::null_mut());
         libc::syscall(
             libc::SYS_rt_tgsigqueueinfo,
             libc::getpid(),
@@ -226,8 +317,6 @@ unsafe fn die_of(signal: c_int, info: *mut siginfo_t, mask: &sigset_t) {
             signal,
             info,
         );
-        let mut open = *mask;
-        libc::sigdelset(&raw mut open, signal);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const open, core::ptr::null_mut());
+        set_mask(word(mask) & !bit(signal));
     }
 }

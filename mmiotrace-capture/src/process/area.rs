@@ -58,6 +58,39 @@ impl<'a> Area<'a> {
         self.phys
     }
 
+    /// What of the area lies in a range, with its physical address; `None` where nothing does. It no
+    /// longer knows the file.
+    #[must_use]
+    pub fn part(&self, from: *const u8, to: *const u8) -> Option<Area<'static>> {
+        let start = self.start.max(from as u64);
+        let end = self.start.saturating_add(self.len).min(to as u64);
+        let len = end.checked_sub(start).filter(|len| *len > 0)?;
+        let offset = start - self.start;
+        Some(Area {
+            start,
+            len,
+            phys: self.phys.map(|phys| PhysAddr(phys.0.wrapping_add(offset))),
+            file: None,
+        })
+    }
+
+    /// The same area elsewhere, with another length: what `mremap` makes of it.
+    #[must_use]
+    pub fn moved(&self, to: *mut u8, len: usize) -> Area<'static> {
+        Area {
+            start: to as u64,
+            len: len as u64,
+            phys: self.phys,
+            file: None,
+        }
+    }
+
+    /// The first byte's address.
+    #[must_use]
+    pub const fn address(&self) -> u64 {
+        self.start
+    }
+
     pub(super) const fn start(&self) -> u64 {
         self.start
     }
@@ -78,5 +111,26 @@ impl<'a> Area<'a> {
 
     pub(super) const fn virt(&self) -> VirtAddr {
         VirtAddr(self.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_knows_where_it_lies() {
+        let area = Area::new(0x10_0000 as *mut u8, 0x4000).with_phys(PhysAddr(0xfe00_0000));
+        let part = |from: u64, to: u64| {
+            let part = area.part(from as *const u8, to as *const u8)?;
+            Some((part.start, part.len, part.phys?.0))
+        };
+        assert_eq!(part(0, 0x10_1000), Some((0x10_0000, 0x1000, 0xfe00_0000)));
+        assert_eq!(
+            part(0x10_3000, u64::MAX),
+            Some((0x10_3000, 0x1000, 0xfe00_3000))
+        );
+        assert_eq!(part(0x10_4000, u64::MAX), None);
+        assert_eq!(part(0, 0x10_0000), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use mmiotrace_core::VirtAddr;
+use mmiotrace_core::{BlindReason, VirtAddr};
 
 /// Why the process backend could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +90,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// The word by which a trace says why a mapping is not traced.
+    pub(super) fn as_blind_reason(&self) -> BlindReason {
+        const OTHER: BlindReason = match BlindReason::new("not-traced") {
+            Some(reason) => reason,
+            None => unreachable!(),
+        };
+        let word = match self {
+            Self::NotPages { .. } => "not-pages",
+            Self::NotMapped { .. } => "not-one-mapping",
+            Self::Private { .. } => "private-mapping",
+            Self::NoAlias { .. } => "no-second-mapping",
+            Self::Region { .. } => "too-many-regions",
+            _ => "not-traced",
+        };
+        BlindReason::new(word).unwrap_or(OTHER)
+    }
+
     /// The operating system's last error.
     pub(super) fn last(what: &'static str) -> Self {
         Self::System {

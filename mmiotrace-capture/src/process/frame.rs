@@ -96,8 +96,10 @@ impl SignalFrame {
         if stack.ss_flags & (libc::SS_DISABLE | AUTO_DISARM) != 0 || stack.ss_size == 0 {
             return;
         }
-        // What the return from this handler will set.
-        stack.ss_flags = AUTO_DISARM;
+        // What the return from this handler will set. Code that runs on that stack (a handler of the
+        // program) must find it as it was: the kernel takes a stack that disarms itself for free.
+        let in_use = stack.ss_flags & libc::SS_ONSTACK != 0;
+        stack.ss_flags = if in_use { 0 } else { AUTO_DISARM };
         let none = libc::stack_t {
             ss_sp: core::ptr::null_mut(),
             ss_flags: libc::SS_DISABLE,
@@ -133,10 +135,6 @@ impl SignalFrame {
                 core::ptr::null_mut::<libc::stack_t>(),
             );
         }
-    }
-
-    pub(super) const fn context(&mut self) -> *mut ucontext_t {
-        self.context
     }
 
     fn get(&self, place: libc::c_int) -> u64 {

@@ -2,11 +2,12 @@
 
 #![expect(unsafe_code, reason = "a signal handler gets pointers from the kernel")]
 
+use super::action::Delivery;
 use super::desk::{self, Seat, Told};
 use super::frame::SignalFrame;
 use super::home::Home;
 use super::space::UserSpace;
-use super::{action, current, life, thread};
+use super::{current, life, thread};
 use core::mem;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use mmiotrace_core::VirtAddr;
@@ -33,7 +34,7 @@ enum Outcome {
     Signal(Told),
 }
 
-/// Handles the signals of [`action::TAKEN`].
+/// Handles the signals of [`super::action::TAKEN`].
 ///
 /// It begins on whatever stack the thread has for signals, and does everything but the first look
 /// on a stack of its own.
@@ -57,44 +58,48 @@ pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context:
     // SAFETY: the thread's own word, which interrupted code may be about to read.
     let error = unsafe { *libc::__errno_location() };
     let seat = Seat::take(thread, std::thread::yield_now);
-    let mut outcome = Outcome::AsItCame;
+    let mut delivery = (signal, Delivery::Return);
     // SAFETY: the handler is installed after the desks are furnished. A panic in it ends the
     // process, as in every function of the C ABI.
     unsafe {
         seat.call(|| {
             frame.disarm_stack();
-            outcome = current::with(|home| match home {
+            let outcome = current::with(|home| match home {
                 Some(home) => on_fault(home, &told, &mut frame, &seat),
                 None => without_capture(&told, &frame),
             });
+            delivery = deliver(outcome, &told, &mut frame, info);
         });
     }
     // Nothing of the engine is in use any more: the program's handler may not come back.
     drop(seat);
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = error };
-    pass_on(outcome, &told, frame, info);
+    // SAFETY: this is the handler, and both are the kernel's.
+    unsafe { delivery.1.carry_out(delivery.0, info, context.cast()) };
 }
 
-/// Gives the program its signal, if it is to have one.
-fn pass_on(outcome: Outcome, came: &Told, mut frame: SignalFrame, info: *mut siginfo_t) {
-    let (told, mut own);
-    let info = match outcome {
-        Outcome::Return => return,
-        Outcome::AsItCame => {
-            told = *came;
-            info
-        }
-        Outcome::Signal(other) => {
-            told = other;
-            own = info_of(&told);
-            &raw mut own
+/// How the program gets its signal, if it is to have one; `info` then says what it is to see.
+fn deliver(
+    outcome: Outcome,
+    came: &Told,
+    frame: &mut SignalFrame,
+    info: *mut siginfo_t,
+) -> (c_int, Delivery) {
+    let (signal, again) = match outcome {
+        Outcome::Return => return (came.signal, Delivery::Return),
+        // A fault of the CPU's comes again where it is met again; what others have sent does not.
+        Outcome::AsItCame => (came.signal, came.code > 0),
+        Outcome::Signal(told) => {
+            // SAFETY: the kernel's structure on the signal stack, which is the handler's to change.
+            unsafe { info.write(info_of(&told)) };
+            (told.signal, false)
         }
     };
     frame.rearm_stack();
-    let mask = *frame.mask();
-    // SAFETY: this is the handler, and the frame is the kernel's.
-    unsafe { action::pass_on(told.signal, info, frame.context(), &mask) };
+    // SAFETY: called in the handler, with what the kernel gave it.
+    let delivery = unsafe { Delivery::of(signal, info, frame.mask(), again) };
+    (signal, delivery)
 }
 
 /// `siginfo_t` as the kernel fills it for a fault: signal, error number, code, and at byte 16 the

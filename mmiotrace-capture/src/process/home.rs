@@ -166,10 +166,14 @@ impl Home {
     /// Segment bases cost up to two system calls: only for code that uses one.
     pub(super) fn load_bases_if_used(&self, frame: &mut SignalFrame) {
         const PREFIXES: [u8; 2] = [0x64, 0x65];
+        /// Other prefixes: more of them than are looked at may stand before.
+        const OTHERS: [u8; 9] = [0x26, 0x2e, 0x36, 0x3e, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
         let mut code = [0; 4];
         // SAFETY: code that has just been executed; a fault is recovered.
         let read = unsafe { native::read(frame.rip() as *const u8, &mut code) };
-        if !read || code.iter().any(|byte| PREFIXES.contains(byte)) {
+        let used = code.iter().any(|byte| PREFIXES.contains(byte))
+            || code.iter().all(|byte| OTHERS.contains(byte));
+        if !read || used {
             frame.load_bases();
         }
     }
@@ -190,11 +194,28 @@ impl Home {
     /// # Safety
     /// The contract of [`Tracer::attach`](super::Tracer::attach).
     pub(super) unsafe fn attach(&self, area: &Area<'_>) -> Result<RegionId, Error> {
+        if self.channel().is_closed() {
+            return Err(Error::NotRunning);
+        }
         let mut attached = self.lock();
         let found = alias::find(area)?;
         // SAFETY: the caller's promise.
         let alias = unsafe { Alias::make(area, &found)? };
         self.take_in(&mut attached, area, &found, alias)
+    }
+
+    /// Says in the trace that an area is not traced, and why.
+    pub(super) fn note_untraced(&self, area: &Area<'_>, why: &Error) {
+        let space = self.outside();
+        let offset = alias::find(area).map_or(0, |found| found.offset);
+        let mapping = Mapping {
+            id: self.channel().next_map_id(),
+            phys: area.phys().unwrap_or(PhysAddr(offset)),
+            virt: VirtAddr(area.start()),
+            len: area.mapped_len(),
+        };
+        self.engine
+            .untraced(&space, &mapping, why.as_blind_reason());
     }
 
     /// Begins to trace memory of our own, whose accesses are calls of a model.

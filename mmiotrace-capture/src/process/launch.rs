@@ -140,9 +140,10 @@ impl CaptureBackend for Launch {
             return Err(Error::Busy);
         }
         let memory = ChannelMemory::create(self.options.geometry(), self.options.channel())?;
-        memory
-            .channel()?
-            .set_recorder(u64::from(pid().unsigned_abs()), 0);
+        let recorder = u64::from(pid().unsigned_abs());
+        let channel = memory.channel()?;
+        channel.set_recorder(recorder, life::start_of(recorder));
+        channel.beat(space::now());
         let mut command = self.command(&memory)?;
         if self.options.header {
             let root = Root::system();

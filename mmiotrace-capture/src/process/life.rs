@@ -1,7 +1,9 @@
 //! Who is alive, and what the kernel would allow now.
 
-use super::{maps, thread};
+use super::{maps, space, thread};
+use core::time::Duration;
 use mmiotrace_kmod::{Channel, Fault};
+use std::io::Write;
 
 /// Whether the thread of an owner's number exists. For signal handlers too.
 pub(crate) fn owner_is_alive(owner: u64) -> bool {
@@ -11,12 +13,49 @@ pub(crate) fn owner_is_alive(owner: u64) -> bool {
     id.is_none_or(thread::is_alive)
 }
 
+/// How old the recorder's last sign of life may be before anybody asks whether it exists.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// Whether the process that records into a channel exists; true where nobody said who it is. For
 /// signal handlers too.
+///
+/// A recorder that has shown itself lately is alive, whatever a process of another namespace sees of
+/// it; one that a slow disk holds up is alive if it exists.
 pub(super) fn recorder_is_alive(channel: &Channel<'_>) -> bool {
-    channel
-        .recorder()
-        .is_none_or(|(pid, _)| i32::try_from(pid).is_ok_and(thread::is_alive))
+    let Some((pid, started)) = channel.recorder() else {
+        return true;
+    };
+    let silent = space::now().since(channel.heartbeat());
+    silent.is_none_or(|silent| silent < SILENCE) || is_running(pid, started)
+}
+
+/// Whether a process runs: it exists, has not ended (a parent may not have asked yet how), and began
+/// at `started`, so that it is not another with the same number. For signal handlers too.
+fn is_running(pid: u64, started: u64) -> bool {
+    let exists = i32::try_from(pid).is_ok_and(thread::is_alive);
+    exists && stat(pid).is_none_or(|(state, began)| !b"ZX".contains(&state) && began == started)
+}
+
+/// When a process began, in ticks since boot; 0 where nothing tells.
+pub(super) fn start_of(pid: u64) -> u64 {
+    stat(pid).map_or(0, |(_, began)| began)
+}
+
+/// State and start of a process: fields 3 and 22 of `/proc/PID/stat` (proc(5)). `None` where there is
+/// no such file. Allocates nothing: for signal handlers too.
+fn stat(pid: u64) -> Option<(u8, u64)> {
+    let mut path = [0; 32];
+    let mut rest = path.get_mut(..31)?;
+    write!(rest, "/proc/{pid}/stat").ok()?;
+    let mut text = [0; 1024];
+    let have = maps::read_file(&path, &mut text)?;
+    let text = text.get(..have)?;
+    // The name before may hold anything, also parentheses.
+    let name_end = text.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = text.get(name_end + 2..)?.split(|byte| *byte == b' ');
+    let state = *fields.next()?.first()?;
+    let began = core::str::from_utf8(fields.nth(18)?).ok()?.parse().ok()?;
+    Some((state, began))
 }
 
 /// Whether an access that faulted would be answered now. For signal handlers too.
@@ -28,4 +67,27 @@ pub(super) fn allows(fault: &Fault) -> bool {
             mapped.readable
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dead_and_their_namesakes_are_told_from_the_living() {
+        let me = u64::from(std::process::id());
+        let began = start_of(me);
+        assert!(began > 0 && is_running(me, began));
+        assert!(!is_running(me, began + 1), "another with the same number");
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = u64::from(child.id());
+        let began = start_of(pid);
+        // It ends, and nobody has asked how: the number is still taken.
+        while is_running(pid, began) {
+            std::thread::yield_now();
+        }
+        assert!(thread::is_alive(i32::try_from(pid).unwrap()));
+        assert!(child.wait().unwrap().success());
+        assert!(!is_running(pid, began));
+    }
 }

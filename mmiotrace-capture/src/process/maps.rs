@@ -78,6 +78,25 @@ pub(crate) fn each(mut show: impl FnMut(&Mapped) -> bool) -> bool {
     true
 }
 
+/// Reads the beginning of a file, whose path ends in 0; gives how many bytes there were. Allocates
+/// nothing: for signal handlers too.
+pub(crate) fn read_file(path: &[u8], into: &mut [u8]) -> Option<usize> {
+    if !path.contains(&0) {
+        return None;
+    }
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: a path that ends in 0; a new descriptor comes back, and the buffer is ours.
+    unsafe {
+        let fd = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags);
+        if fd < 0 {
+            return None;
+        }
+        let read = libc::syscall(libc::SYS_read, fd, into.as_mut_ptr(), into.len());
+        libc::syscall(libc::SYS_close, fd);
+        usize::try_from(read).ok()
+    }
+}
+
 /// The beginning of a line is enough; the rest (a path) is skipped.
 struct Lines {
     buffer: [u8; 512],

@@ -80,6 +80,7 @@ mod thread;
 mod tracer;
 mod worker;
 
+pub use crate::library::{LIBRARY, library_places};
 pub use area::Area;
 pub use backend::Process;
 pub use error::Error;

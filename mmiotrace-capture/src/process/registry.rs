@@ -3,7 +3,8 @@
 use super::launch::write_marker;
 use super::memory::ChannelMemory;
 use super::{Error, life, thread, tracer};
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 /// A capture of this user that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,14 @@ fn folder() -> PathBuf {
     }
 }
 
+/// Whether a folder is this user's, and not a link to another.
+fn is_ours(folder: &Path) -> bool {
+    let user = rustix::process::getuid().as_raw();
+    folder
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & 0o022 == 0)
+}
+
 /// A capture's place in the list, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Listed {
@@ -34,7 +43,15 @@ impl Listed {
     /// are impossible.
     pub(super) fn new(pid: u32, channel: &str) -> Option<Self> {
         let folder = folder();
-        std::fs::create_dir_all(&folder).ok()?;
+        // Where the folder above is everybody's, nobody else may list a capture in ours.
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder);
+        made.ok()?;
+        if !is_ours(&folder) {
+            return None;
+        }
         let file = folder.join(pid.to_string());
         std::fs::write(&file, channel).ok()?;
         Some(Self { file })
@@ -51,7 +68,9 @@ impl Drop for Listed {
 /// The captures of this user that run, by process id.
 #[must_use]
 pub fn running_captures() -> Vec<RunningCapture> {
-    let Ok(entries) = std::fs::read_dir(folder()) else {
+    let folder = folder();
+    let entries = std::fs::read_dir(&folder);
+    let Some(entries) = entries.ok().filter(|_| is_ours(&folder)) else {
         return Vec::new();
     };
     let mut running: Vec<RunningCapture> = entries

@@ -129,13 +129,19 @@ impl Tracer {
         Ok(())
     }
 
+    /// Says in the trace that an area is not traced, because [`attach`](Self::attach) has refused it:
+    /// a mapping, and a blind interval that does not end. Such a trace is not complete.
+    pub fn note_untraced(&self, area: &Area<'_>, why: &Error) {
+        self.home.note_untraced(area, why);
+    }
+
     /// Ends the tracing of every region that shares a page with these `len` bytes, and gives the
-    /// extents of those regions: address and length. For who is about to unmap or change them.
-    pub fn detach_in(&self, start: *const u8, len: usize) -> Vec<(*mut u8, usize)> {
+    /// areas that were traced. For who is about to unmap or change them.
+    pub fn detach_in(&self, start: *const u8, len: usize) -> Vec<Area<'static>> {
         let found = self.home.regions_in(start as u64, len as u64);
         let extent = |region: &Region| {
             let len = usize::try_from(region.len).unwrap_or(usize::MAX);
-            (region.start.0 as *mut u8, len)
+            Area::new(region.start.0 as *mut u8, len).with_phys(region.phys)
         };
         found
             .iter()

@@ -93,7 +93,8 @@ fn work(home: &Weak<Home>) {
             let _ = home.forget_unmapped();
         }
         let _ = action::reinstall(handler::on_signal);
-        if !home.recorder_is_alive() {
+        // Nobody takes records any more: the program goes on as if it had never been traced.
+        if home.channel().is_closed() || !home.recorder_is_alive() {
             home.channel().close();
             home.detach_all();
             return;

@@ -5,7 +5,7 @@ use super::{Engine, Work};
 use crate::channel::{Body, Inside, quiesce};
 use crate::platform::{Platform, Point};
 use crate::region::{PAGE, Region, RegionError, RegionId};
-use mmiotrace_core::{Blind, BlindEdge, Code, Mapping, PhysAddr, VirtAddr};
+use mmiotrace_core::{Blind, BlindEdge, BlindReason, Code, Mapping, PhysAddr, VirtAddr};
 
 /// Why a region could not be traced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -197,6 +197,22 @@ impl<P: Platform> Engine<'_, P> {
         });
         self.regions.unlock(owner);
         waiting
+    }
+
+    /// Says that a mapping exists which cannot be traced: its MAP record, and a blind interval that
+    /// begins with it and does not end. Not for fault context.
+    pub fn untraced(&self, platform: &P, mapping: &Mapping, reason: BlindReason) {
+        self.note_quietly(platform, Body::Map(*mapping));
+        self.note_quietly(
+            platform,
+            Body::Blind(Blind {
+                time: platform.now(),
+                edge: BlindEdge::Begin,
+                page: mapping.phys,
+                reason,
+                code: Code::EMPTY,
+            }),
+        );
     }
 
     fn lock_table(&self, platform: &P, owner: u64) {
