@@ -3,6 +3,7 @@
 
 mod command;
 
+use command::bounded::{self, Bounded};
 use command::{command, fixture, run, run_on, spawn};
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,7 +17,7 @@ fn files_that_are_none() {
         refused.assert_refused("/tmp: is a directory (");
     }
     let stdin = fs::File::open("/tmp").unwrap();
-    let output = command(&["cat"]).stdin(stdin).output().unwrap();
+    let output = command(&["cat"]).stdin(stdin).bounded_output();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("mmiotrace: standard input: "));
 }
@@ -75,10 +76,11 @@ fn a_full_disk() {
     ];
     for verb in verbs {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = command(&[verb, &[trace.path()]].concat())
+        let child = command(&[verb, &[trace.path()]].concat())
             .stdout(full)
-            .output()
-            .unwrap();
+            .stderr(Stdio::piped())
+            .spawn();
+        let output = bounded::wait(child.unwrap());
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{verb:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -103,12 +105,13 @@ fn a_closed_pipe() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let _watch = bounded::watch(&child);
         let mut first = String::new();
         BufReader::with_capacity(16, child.stdout.take().unwrap())
             .read_line(&mut first)
             .unwrap();
         assert!(first.ends_with('\n'));
-        let output = child.wait_with_output().unwrap();
+        let output = bounded::wait(child);
         assert_eq!(output.status.code(), Some(0), "{verb:?}");
         assert!(
             output.stderr.is_empty(),
@@ -157,6 +160,7 @@ fn a_gigabyte_without_newline() {
     ];
     for (verb, status) in cases {
         let mut child = spawn(verb);
+        let _watch = bounded::watch(&child);
         let id = child.id();
         let mut stdin = child.stdin.take().unwrap();
         let mut stdout = child.stdout.take().unwrap();
@@ -183,7 +187,7 @@ fn a_gigabyte_without_newline() {
         stdin.write_all(b"\nMARK 1.000000 behind it\n").unwrap();
         drop(stdin);
         let (len, head) = reader.join().unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = bounded::wait(child);
         assert_eq!(output.status.code(), Some(status), "{verb:?}");
         assert!(peak > 0 && peak <= 32 * 1024, "{peak} KiB");
         match verb {

@@ -5,10 +5,13 @@
 #[path = "../../mmiotrace-capture/tests/support/mod.rs"]
 mod support;
 
+mod bounded;
+
+use bounded::Bounded;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use support::{Machine, TRACING};
 
 const TRACE: &str = concat!(
@@ -22,8 +25,8 @@ fn mmiotrace(machine: &Machine, arguments: &[&str]) -> Output {
         .arg("--root")
         .arg(machine.path("/"))
         .current_dir(machine.path("/"))
-        .output()
-        .unwrap()
+        .stdin(Stdio::null())
+        .bounded_output()
 }
 
 fn text(bytes: &[u8]) -> String {

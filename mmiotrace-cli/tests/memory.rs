@@ -3,7 +3,7 @@
 
 mod command;
 
-use command::{fixture, spawn};
+use command::{bounded, fixture, spawn};
 use core::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
@@ -14,6 +14,7 @@ const LIMIT_KIB: u64 = 32 * 1024;
 /// The most memory that the command has had, in KiB, on this input.
 fn peak_kib(arguments: &[&str], pieces: impl Iterator<Item = Vec<u8>> + Send + 'static) -> u64 {
     let mut child = spawn(arguments);
+    let _watch = bounded::watch(&child);
     let status = format!("/proc/{}/status", child.id());
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = child.stdout.take().unwrap();

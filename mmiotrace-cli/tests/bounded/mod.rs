@@ -1,10 +1,10 @@
 //! Waiting for children, but not for ever: a test that waits without end hangs the whole suite and
 //! names no culprit.
-#![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use core::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 
 /// Far more than any child of these tests needs, also on a busy machine.
@@ -17,7 +17,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 ///
 /// # Panics
 /// Where it does not end: it is killed then, and the message has what it told.
-pub(crate) fn wait(child: Child) -> Output {
+pub fn wait(child: Child) -> Output {
     let pid = child.id();
     let (send, receive) = mpsc::channel();
     // Not joined: where somebody holds the pipes for ever, it stays behind.
@@ -33,19 +33,23 @@ pub(crate) fn wait(child: Child) -> Output {
     panic!("process {pid} did not end within {LIMIT:?}; it told: {told}");
 }
 
-/// Waits for the end of a child whose pipes somebody else reads.
-///
-/// # Panics
-/// Where it does not end: it is killed then.
-pub(crate) fn wait_status(mut child: Child) -> ExitStatus {
+/// Kills a child that has not ended within the time; whoever waits for it, writes to it or reads
+/// from it goes on then, and fails. Dropped when the child has ended.
+pub struct Watch {
+    _over: mpsc::Sender<()>,
+}
+
+/// Begins to watch a child.
+pub fn watch(child: &Child) -> Watch {
     let pid = child.id();
-    let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || send.send(child.wait()));
-    let Ok(status) = receive.recv_timeout(LIMIT) else {
-        kill(pid);
-        panic!("process {pid} did not end within {LIMIT:?}");
-    };
-    status.unwrap()
+    let (send, receive) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if receive.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("process {pid} did not end within {LIMIT:?}: killed");
+            kill(pid);
+        }
+    });
+    Watch { _over: send }
 }
 
 fn kill(pid: u32) {
@@ -55,7 +59,7 @@ fn kill(pid: u32) {
 }
 
 /// `Command::output` with an end.
-pub(crate) trait Bounded {
+pub trait Bounded {
     /// Runs it to its end, and gives what it told. Without standard input, unless one is given.
     fn bounded_output(&mut self) -> Output;
 }

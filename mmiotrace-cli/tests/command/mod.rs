@@ -1,6 +1,10 @@
 //! Runs the command, and the traces to run it on.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "../bounded/mod.rs"]
+pub mod bounded;
+
+use bounded::Bounded;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -54,7 +58,7 @@ pub fn command(arguments: &[&str]) -> Command {
 }
 
 pub fn run(arguments: &[&str]) -> Run {
-    Run::of(command(arguments).stdin(Stdio::null()).output().unwrap())
+    Run::of(command(arguments).stdin(Stdio::null()).bounded_output())
 }
 
 pub fn spawn(arguments: &[&str]) -> Child {
@@ -79,7 +83,7 @@ pub fn run_on_pieces(arguments: &[&str], input: &[u8], piece: usize) -> Run {
                 }
             }
         });
-        Run::of(child.wait_with_output().unwrap())
+        Run::of(bounded::wait(child))
     })
 }
 

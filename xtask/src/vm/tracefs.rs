@@ -71,7 +71,7 @@ fn play(kernel: &Kernel) -> Result<()> {
         cpus: 4,
         devices: arguments,
         append: String::new(),
-        limit: Duration::from_secs(400),
+        limit: Duration::from_secs(900),
         folder: folder.clone(),
     };
     initrd.write(&machine.initrd)?;
