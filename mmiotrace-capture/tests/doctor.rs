@@ -202,6 +202,14 @@ fn one_cpu_that_cannot_go_and_little_memory() {
         "cannot all",
         "maxcpus=1",
     );
+    machine.put("/proc/meminfo", "MemAvailable: 20000 kB\n");
+    let kmod = find(&machine, &Question::default(), Backend::Kmod, "memory");
+    assert_mends(
+        &kmod,
+        Status::Warning,
+        "the rings take 16 MiB",
+        "end programs",
+    );
     machine.put("/proc/meminfo", "MemAvailable: 40000 kB\n");
     assert_mends(
         &tracefs(&machine, "memory"),
@@ -282,11 +290,24 @@ fn drivers_and_devices() {
         "bound to e1000",
         "echo 0000:00:03.0 > /sys/bus/pci/drivers/e1000/unbind",
     );
+    // Our module can trace on; it only has not seen what was before.
+    let kmod = |name| find(&machine, &question, Backend::Kmod, name);
+    assert_mends(&kmod("driver"), Status::Warning, "is loaded", "rmmod e1000");
+    assert_mends(
+        &kmod("device"),
+        Status::Warning,
+        "bound to e1000",
+        "drivers/e1000/unbind",
+    );
 }
 
 #[test]
 fn what_a_module_takes() {
     let machine = Machine::new();
+    let found = |name| find(&machine, &Question::default(), Backend::Kmod, name).found;
+    assert!(found("cpus").contains("CPUs 0-3 are on-line"));
+    // Of 781 MiB, four rings of 4.
+    assert!(found("memory").contains("the rings take 16 MiB"));
     machine.put("/usr/bin/gcc", "");
     machine.put("/usr/bin/make", "");
     assert_eq!(missing(&machine, Backend::Kmod), [""; 0]);

@@ -4,7 +4,8 @@ use super::check::Checks;
 use super::shared::{architecture, boot_with, config_has, has_program, root_user};
 use super::{Backend, Check, Question};
 use crate::machine::{
-    Config, Lockdown, ModuleState, Root, command_line, module_state, release, secure_boot,
+    Config, CpuSet, Lockdown, ModuleState, PciAddress, Root, available_kib, command_line,
+    module_state, release, secure_boot,
 };
 use crate::tracefs::control::TraceDir;
 
@@ -19,10 +20,20 @@ const OPTIONS: [(&str, &str); 4] = [
     ("CONFIG_KPROBES", "kprobes"),
 ];
 
-pub(super) fn examine(root: &Root, _question: &Question) -> Vec<Check> {
+/// What the rings take on each CPU unless another size is asked for, in KiB.
+const RING_KIB: u64 = 4 << 10;
+
+pub(super) fn examine(root: &Root, question: &Question) -> Vec<Check> {
     let mut checks = Checks::new(Backend::Kmod);
     let config = Config::read(root);
     architecture(root, &mut checks);
+    cpus_and_memory(root, &mut checks);
+    if let Some(driver) = &question.driver {
+        driver_state(root, driver, &mut checks);
+    }
+    if let Some(device) = question.device {
+        device_state(root, device, &mut checks);
+    }
     if module_state(root, "mmiotrace") == ModuleState::Loaded {
         checks.ok("module", "the module is loaded");
         device_file(root, &mut checks);
@@ -44,6 +55,62 @@ pub(super) fn examine(root: &Root, _question: &Question) -> Vec<Check> {
     other_tracer(root, &mut checks);
     build(root, &mut checks);
     checks.list
+}
+
+/// Each CPU has a ring of its own.
+fn cpus_and_memory(root: &Root, checks: &mut Checks) {
+    let Some(online) = CpuSet::online(root) else {
+        return checks.unknown("cpus", "/sys/devices/system/cpu/online cannot be read");
+    };
+    let found = format!("CPUs {online} are on-line, and stay so during a capture");
+    checks.ok("cpus", found);
+    let Some(available) = available_kib(root) else {
+        return checks.unknown("memory", "/proc/meminfo does not tell what is available");
+    };
+    let rings = RING_KIB * online.len() as u64;
+    let found = format!(
+        "{} MiB are available: the rings take {} MiB, {} on each CPU",
+        available >> 10,
+        rings >> 10,
+        RING_KIB >> 10
+    );
+    if rings > available / 2 {
+        checks.warning("memory", found, "end programs that need much memory");
+    } else {
+        checks.ok("memory", found);
+    }
+}
+
+fn driver_state(root: &Root, driver: &str, checks: &mut Checks) {
+    match module_state(root, driver) {
+        ModuleState::Absent => checks.ok("driver", format!("{driver} is not loaded")),
+        ModuleState::Builtin => checks.warning(
+            "driver",
+            format!("{driver} is built into the kernel: it has mapped its devices already"),
+            "unbind and bind the device during the capture: echo BDF > /sys/bus/pci/drivers/NAME/unbind",
+        ),
+        ModuleState::Loaded => checks.warning(
+            "driver",
+            format!("{driver} is loaded: what it did before the capture is not in the trace"),
+            format!("rmmod {driver}, and load it during the capture"),
+        ),
+    }
+}
+
+fn device_state(root: &Root, device: PciAddress, checks: &mut Checks) {
+    let folder = format!("/sys/bus/pci/devices/{device}");
+    if !root.exists(&folder) {
+        let found = format!("there is no PCI device {device}");
+        return checks.missing("device", found, "choose one from: lspci -D");
+    }
+    match root.link_name(format!("{folder}/driver")) {
+        None => checks.ok("device", format!("{device} has no driver yet")),
+        Some(driver) => checks.warning(
+            "device",
+            format!("{device} is bound to {driver}: what that did before the capture is not in the trace"),
+            format!("echo {device} > /sys/bus/pci/drivers/{driver}/unbind"),
+        ),
+    }
 }
 
 fn device_file(root: &Root, checks: &mut Checks) {

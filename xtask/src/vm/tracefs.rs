@@ -93,12 +93,14 @@ struct Judge {
 
 /// Captures with the phases of the log around them, in the order in which the guest makes them, and
 /// the device that they trace.
-const CAPTURES: [(&str, &str); 10] = [
+const CAPTURES: [(&str, &str); 12] = [
     ("e1000", "e1000"),
     ("nvme", "nvme"),
     ("xhci", "xhci"),
     ("bind", "e1000"),
-    ("tee", "e1000"),
+    ("tee-e1000", "e1000"),
+    ("tee-nvme", "nvme"),
+    ("tee-xhci", "xhci"),
     ("lossy", "e1000"),
     ("advised", "e1000"),
     ("stop-on-loss", "e1000"),
@@ -221,26 +223,30 @@ impl Judge {
     /// The file is the stream, byte for byte, but for our LSPCI lines; and the counters that the
     /// guest copied by itself say the same.
     fn tee(&self) -> Result<()> {
-        let (file, copy) = (self.text("tee.trace")?, self.text("tee.copy")?);
-        let is_ours = |line: &&str| line.starts_with("LSPCI ");
-        let ours = file.lines().filter(is_ours).count();
-        let kernels: String = file
-            .split_inclusive('\n')
-            .filter(|line| !is_ours(line))
-            .collect();
-        let read: u64 = self
-            .text("tee.stats")?
-            .lines()
-            .filter_map(|line| line.strip_prefix("read events: ")?.parse::<u64>().ok())
-            .sum();
-        println!(
-            "  tee: {} bytes in the stream, {} in the file without {ours} LSPCI lines; read events {read}, records {}",
-            copy.len(),
-            kernels.len(),
-            entries(&file)
-        );
-        if kernels != copy || ours == 0 || read != entries(&file) {
-            return Err("the file is not the stream".into());
+        for device in DEVICES {
+            let name = format!("tee-{device}");
+            let file = self.text(&format!("{name}.trace"))?;
+            let copy = self.text(&format!("{name}.copy"))?;
+            let is_ours = |line: &&str| line.starts_with("LSPCI ");
+            let ours = file.lines().filter(is_ours).count();
+            let kernels: String = file
+                .split_inclusive('\n')
+                .filter(|line| !is_ours(line))
+                .collect();
+            let read: u64 = self
+                .text(&format!("{name}.stats"))?
+                .lines()
+                .filter_map(|line| line.strip_prefix("read events: ")?.parse::<u64>().ok())
+                .sum();
+            println!(
+                "  {name}: {} bytes in the stream, {} in the file without {ours} LSPCI lines; read events {read}, records {}",
+                copy.len(),
+                kernels.len(),
+                entries(&file)
+            );
+            if kernels != copy || ours == 0 || read != entries(&file) {
+                return Err(format!("{name}: the file is not the stream").into());
+            }
         }
         Ok(())
     }
@@ -285,8 +291,13 @@ impl Judge {
             "nvme",
             "xhci",
             "bind",
-            "tee",
+            "tee-e1000",
+            "tee-nvme",
+            "tee-xhci",
             "lossy",
+            "stop-on-loss",
+            "stop-on-mark",
+            "stop-at-size",
             "sigint",
             "sigkill",
             "bad-driver",
@@ -330,10 +341,14 @@ impl Judge {
             ("xhci", "0"),
             ("bind", "0"),
             ("refused", "2"),
-            ("tee", "0"),
+            ("tee-e1000", "0"),
+            ("tee-nvme", "0"),
+            ("tee-xhci", "0"),
             ("lossy", "1"),
             ("advised", "0"),
             ("stop-on-loss", "1"),
+            ("stop-on-mark", "0"),
+            ("stop-at-size", "0"),
             ("sigint", "0"),
             ("second", "2"),
             ("mark", "2"),
@@ -361,6 +376,8 @@ impl Judge {
             return Err(wrong.join("\n").into());
         }
         expect(&self.text("sigint.trace")?, "from outside\n")?;
+        expect(&self.text("stop-on-mark.log")?, "(the marker came)")?;
+        expect(&self.text("stop-at-size.log")?, "(the trace has its size)")?;
         expect(&self.text("e1000.trace")?, "my own mark\n")?;
         self.full_disk()
     }

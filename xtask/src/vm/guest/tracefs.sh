@@ -105,25 +105,33 @@ rm $M/sys/kernel/tracing/trace_pipe
 mkfifo $M/sys/kernel/tracing/trace_pipe
 mkfifo /tmp/tee
 empty() { ! grep -hq '^entries: [1-9]' $T/per_cpu/cpu*/stats; }
-(
-    until grep -q mmiotrace $T/current_tracer; do usleep 1000; done
-    exec 4> $M/sys/kernel/tracing/trace_pipe
-    tee /out/tee.copy < /tmp/tee >&4 &
-    tee=$!
-    # Not cat: busybox's splices, and a spliced trace_pipe has no PCIDEV lines.
-    dd if=$T/trace_pipe of=/tmp/tee bs=64k 2>/dev/null 4>&- &
-    dd=$!
-    while grep -q 1 $T/tracing_on; do usleep 10000; done
-    # A reader that waits is not woken by the end of tracing on 6.12.
-    wait_for 60 empty
-    sleep 0.3
-    cat $T/per_cpu/cpu*/stats > /out/tee.stats
-    kill $dd
-    wait $tee
-) &
-copier=$!
-capture tee --root $M --driver /m/e1000.ko -- sh -c "$use_e1000"
-wait $copier
+# tee_capture NAME ARGUMENTS...: as capture, with a copy of the stream and of the counters.
+tee_capture() {
+    tee_name=$1
+    shift
+    (
+        until grep -q mmiotrace $T/current_tracer; do usleep 1000; done
+        exec 4> $M/sys/kernel/tracing/trace_pipe
+        tee "/out/$tee_name.copy" < /tmp/tee >&4 &
+        tee=$!
+        # Not cat: busybox's splices, and a spliced trace_pipe has no PCIDEV lines.
+        dd if=$T/trace_pipe of=/tmp/tee bs=64k 2>/dev/null 4>&- &
+        dd=$!
+        while grep -q 1 $T/tracing_on; do usleep 10000; done
+        # A reader that waits is not woken by the end of tracing on 6.12.
+        wait_for 60 empty
+        sleep 0.3
+        cat $T/per_cpu/cpu*/stats > "/out/$tee_name.stats"
+        kill $dd
+        wait $tee
+    ) &
+    copier=$!
+    capture "$tee_name" --root $M "$@"
+    wait $copier
+}
+tee_capture tee-e1000 --driver /m/e1000.ko -- sh -c "$use_e1000"
+tee_capture tee-nvme --driver nvme -- sh -c "$use_nvme"
+tee_capture tee-xhci --driver /m/xhci_pci.ko -- sh -c "$use_xhci"
 
 # A ring that is far too small, and then the size that was advised.
 capture lossy --buffer 8K --driver /m/e1000.ko -- sh -c "$use_e1000"
@@ -143,6 +151,17 @@ kill -INT $recorder
 wait $recorder
 echo $? > /out/sigint.status
 state sigint.after
+
+# Out by a marker, and by the trace's size.
+begin stop-on-mark --driver /m/e1000.ko --stop-on-mark 'the end'
+mmiotrace mark 'this is the end'
+wait $recorder
+echo $? > /out/stop-on-mark.status
+state stop-on-mark.after
+state stop-at-size.before
+mmiotrace record --backend tracefs -o /out/stop-at-size.trace --driver /m/e1000.ko --stop-at-size 40K > /out/stop-at-size.log 2>&1
+echo $? > /out/stop-at-size.status
+state stop-at-size.after
 
 # Out by a signal that cannot be caught; doctor tells; the next start puts back.
 begin sigkill --driver /m/e1000.ko --keep
