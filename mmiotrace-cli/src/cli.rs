@@ -1,7 +1,8 @@
 //! The arguments of the command. Each verb's own are in its file.
 
 use crate::commands::{
-    bundle, cat, check, diff, doctor, export, mark, record, replay, report, stat,
+    bundle, cat, check, diff, doctor, export, lookup, map, mark, name, record, replay, report,
+    stat, watch,
 };
 
 /// Captures, checks, filters and names traces of memory-mapped I/O.
@@ -33,6 +34,10 @@ pub(crate) enum Command {
     Check(check::Args),
     Cat(cat::Args),
     Stat(stat::Args),
+    Name(name::Args),
+    Lookup(lookup::Args),
+    Watch(watch::Args),
+    Map(map::Args),
     Diff(diff::Args),
     Export(export::Args),
     Report(report::Args),

@@ -1,13 +1,17 @@
 //! Register names for verbs that show registers: maps, devices and variants on the command line.
 
 mod maps;
+mod symbols;
+
+pub(crate) use maps::failure_of;
+pub(crate) use symbols::{SymbolArgs, symbol_text};
 
 use crate::failure::Failure;
 use maps::{MapSource, load_all};
-use mmiotrace_core::{Event, EventKind};
-use mmiotrace_format::Record;
+use mmiotrace_format::{Annotation, Record};
 use mmiotrace_registers::{
-    BarSpec, CompiledMap, DeviceAddress, Namer, NamerBuilder, PciNames, bundled,
+    BarSpec, CompiledMap, DeviceAddress, Named, Namer, NamerBuilder, PciNames, VerbosityRules,
+    bundled,
 };
 use std::sync::Arc;
 
@@ -16,8 +20,9 @@ use std::sync::Arc;
 #[command(next_help_heading = "Register names")]
 pub(crate) struct NamingArgs {
     /// A register map: TOML, rnndb XML, CMSIS-SVD or a C header, or a folder with them; with an
-    /// address before it, for that device; may be given more than once, the maps that come with
-    /// the command are used where none of these fits
+    /// address before it, for that device; or the name of a map that comes with the command
+    /// (mmiotrace map list); may be given more than once; where none of these fits, the maps that
+    /// come with the command are used
     #[arg(long = "map", value_name = "[BB:DD.F=]FILE|FOLDER")]
     maps: Vec<MapSource>,
 
@@ -51,10 +56,24 @@ pub(crate) type GivenMaps = Vec<(Arc<CompiledMap>, Option<DeviceAddress>)>;
 impl NamingArgs {
     /// A namer with what was given.
     pub(crate) fn namer(&self) -> Result<Namer, Failure> {
+        self.namer_with(VerbosityRules::new(), None)
+    }
+
+    /// The same, which shows as much of each register as the rules say, and remembers that many
+    /// different addresses where the number is given.
+    pub(crate) fn namer_with(
+        &self,
+        rules: VerbosityRules,
+        max_slots: Option<usize>,
+    ) -> Result<Namer, Failure> {
         let maps = self.load_maps()?;
         let mut builder = Namer::builder()
             .bundled(!self.no_bundled)
-            .pci_names(PciNames::system());
+            .pci_names(PciNames::system())
+            .verbosity(rules);
+        if let Some(max_slots) = max_slots {
+            builder = builder.max_slots(max_slots);
+        }
         builder = self.choose_chips(builder, &maps)?;
         for (map, device) in maps {
             builder = match device {
@@ -68,12 +87,41 @@ impl NamingArgs {
     }
 
     /// Reads the given maps. What is odd about them is told on standard error.
-    fn load_maps(&self) -> Result<GivenMaps, Failure> {
+    pub(crate) fn load_maps(&self) -> Result<GivenMaps, Failure> {
         load_all(&self.maps, self.domain.as_deref(), self.map_bar)
     }
 
+    /// All maps: those given, then those that come with the command.
+    pub(crate) fn all_maps(&self) -> Result<Vec<Arc<CompiledMap>>, Failure> {
+        let given = self.load_maps()?.into_iter().map(|(map, _)| map);
+        let bundled: &[_] = if self.no_bundled {
+            &[]
+        } else {
+            bundled::maps()
+        };
+        Ok(given.chain(bundled.iter().cloned()).collect())
+    }
+
+    /// Whether any map was given.
+    pub(crate) fn has_maps(&self) -> bool {
+        !self.maps.is_empty()
+    }
+
+    /// The BARs that were given.
+    pub(crate) fn bars(&self) -> &[BarSpec] {
+        &self.bars
+    }
+
+    /// A number that changes when a given map's files do.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        maps::fingerprint(&self.maps)
+    }
+
     /// Families and variants that were asked for, in these maps.
-    fn chips(&self, maps: &[Arc<CompiledMap>]) -> Result<Vec<(String, String)>, Failure> {
+    pub(crate) fn chips(
+        &self,
+        maps: &[Arc<CompiledMap>],
+    ) -> Result<Vec<(String, String)>, Failure> {
         let mut chosen = Vec::new();
         for chip in &self.chip {
             let (family, variant) = match chip.split_once('=') {
@@ -141,6 +189,33 @@ fn unknown_chip(chip: &str, maps: &[Arc<CompiledMap>]) -> Failure {
     }
 }
 
+/// Shows a record to a namer: it must see all of them. Gives the names of an access.
+pub(crate) fn feed<'n>(namer: &'n mut Namer, record: &Record<'_>) -> Option<Named<'n>> {
+    match record {
+        Record::Event(event) => return namer.event(event),
+        Record::Header(header) => namer.header(header),
+        Record::Lost(_) => namer.doubt(),
+        Record::Marker(marker) => {
+            if let Some(Annotation::Blind { .. }) = Annotation::parse(marker.text) {
+                namer.doubt();
+            }
+        }
+        _ => {}
+    }
+    None
+}
+
+/// The rules of `--show`.
+pub(crate) fn rules(texts: &[String]) -> Result<VerbosityRules, Failure> {
+    let mut rules = VerbosityRules::new();
+    for text in texts {
+        rules
+            .add(text)
+            .map_err(|error| Failure::new("--show", error))?;
+    }
+    Ok(rules)
+}
+
 /// Names accesses on the way through a trace.
 #[derive(Debug)]
 pub(crate) struct Names(Namer);
@@ -159,25 +234,9 @@ impl Names {
     /// Takes a record, and gives the name of the register where it is an access to one that has a
     /// name, with the device before it where the trace has several.
     pub(crate) fn see(&mut self, record: &Record<'_>) -> Option<String> {
-        match record {
-            Record::Event(event) => self.event(event),
-            Record::Header(header) => {
-                self.0.header(header);
-                None
-            }
-            Record::Lost(_) => {
-                self.0.doubt();
-                None
-            }
-            _ => None,
-        }
-    }
-
-    fn event(&mut self, event: &Event) -> Option<String> {
-        let named = self.0.event(event)?;
-        if !matches!(event.kind, EventKind::Access(_)) {
-            return None;
-        }
+        let named = feed(&mut self.0, record)?;
+        // What could not be decoded has a place, but may be no access of it.
+        named.kind()?;
         named.name().map(str::to_owned)
     }
 }

@@ -6,11 +6,15 @@ pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod lookup;
+pub(crate) mod map;
 pub(crate) mod mark;
+pub(crate) mod name;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod stat;
+pub(crate) mod watch;
 
 use crate::cli::Command;
 use crate::failure::{Outcome, Stop};
@@ -24,6 +28,10 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Stop> {
         Command::Check(args) => check::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Stat(args) => stat::run(&args),
+        Command::Name(args) => name::run(&args),
+        Command::Lookup(args) => lookup::run(&args),
+        Command::Map(args) => map::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),

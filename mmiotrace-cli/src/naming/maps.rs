@@ -2,8 +2,10 @@
 
 use super::GivenMaps;
 use crate::failure::{Failure, plain};
+use core::hash::{Hash as _, Hasher as _};
 use core::str::FromStr;
-use mmiotrace_registers::{CompiledMap, DeviceAddress, LoadError, Loader, Warning};
+use mmiotrace_registers::{CompiledMap, DeviceAddress, LoadError, Loader, Warning, bundled};
+use std::hash::DefaultHasher;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,11 +53,22 @@ pub(super) fn load_all(
     }
     let mut maps = Vec::new();
     for source in sources {
+        if let Some(map) = bundled_map(&source.path) {
+            maps.push((map, source.device));
+            continue;
+        }
         for file in files_of(&source.path)? {
             maps.push((Arc::new(load(&loader, &file)?), source.device));
         }
     }
     Ok(maps)
+}
+
+/// A map that comes with the command, where no file has that name.
+fn bundled_map(name: &Path) -> Option<Arc<CompiledMap>> {
+    let name = name.to_str().filter(|_| !name.exists())?;
+    let called = |map: &&Arc<CompiledMap>| map.map().name == name;
+    bundled::maps().iter().find(called).cloned()
 }
 
 /// Reads and checks one map.
@@ -103,7 +116,7 @@ fn has_extension(file: &Path, known: &[&str]) -> bool {
 }
 
 /// A loader's error in the form of all others: `FILE:LINE: what`.
-fn failure_of(file: &Path, error: &LoadError) -> Failure {
+pub(crate) fn failure_of(file: &Path, error: &LoadError) -> Failure {
     let place = error.file().unwrap_or(file).display().to_string();
     match error.position() {
         Some(at) => {
@@ -139,6 +152,36 @@ fn tell(file: &Path, warnings: &[Warning]) {
         .advise("mmiotrace map check FILE tells all")
         .print();
     }
+}
+
+/// A number that changes when the files do: those given, and, since an rnndb is of many files, all
+/// of the kinds that maps have beside them.
+pub(super) fn fingerprint(sources: &[MapSource]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for source in sources {
+        let folder = match source.path.is_dir() {
+            true => Some(source.path.as_path()),
+            false if has_extension(&source.path, &["xml"]) => source.path.parent(),
+            false => None,
+        };
+        let mut files = vec![source.path.clone()];
+        let beside = folder.and_then(|folder| folder.read_dir().ok());
+        let is_map = |file: &PathBuf| has_extension(file, &["toml", "svd", "xml"]);
+        files.extend(
+            beside
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(is_map),
+        );
+        files.sort();
+        for file in files {
+            let metadata = file.metadata().ok();
+            let changed = metadata.as_ref().and_then(|data| data.modified().ok());
+            (file, metadata.map(|data| data.len()), changed).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -5,6 +5,12 @@ use super::row::Row;
 /// Appends a row as one line. Numbers of up to 64 bits are strings in hex, since many readers of
 /// JSON hold numbers in 53 bits.
 pub(super) fn push(out: &mut Vec<u8>, row: &Row<'_>) {
+    push_open(out, row);
+    out.extend_from_slice(b"}\n");
+}
+
+/// The same without the end of the object: more may follow.
+pub(super) fn push_open(out: &mut Vec<u8>, row: &Row<'_>) {
     out.extend_from_slice(b"{\"line\":");
     push_decimal(out, row.line);
     out.extend_from_slice(b",\"kind\":\"");
@@ -26,10 +32,9 @@ pub(super) fn push(out: &mut Vec<u8>, row: &Row<'_>) {
     }
     push_number(out, "cpu", row.cpu.map(i64::from));
     push_text(out, row.text);
-    out.extend_from_slice(b"}\n");
 }
 
-fn push_key(out: &mut Vec<u8>, key: &str) {
+pub(super) fn push_key(out: &mut Vec<u8>, key: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(b"\":");

@@ -1,9 +1,14 @@
 //! Where results go: standard output.
 
+mod color;
+mod columns;
 mod csv;
 mod jsonl;
+mod named;
 mod row;
 
+pub(crate) use color::Color;
+pub(crate) use named::{NamedFormat, NamedRows};
 pub(crate) use row::{Format, Rows};
 
 use crate::failure::{Failure, Stop, plain};

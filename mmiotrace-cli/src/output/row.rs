@@ -100,7 +100,7 @@ impl Rows {
     }
 }
 
-fn row<'a>(line: &Line<'a>, record: Option<&Record<'a>>, origin: Origin) -> Row<'a> {
+pub(super) fn row<'a>(line: &Line<'a>, record: Option<&Record<'a>>, origin: Origin) -> Row<'a> {
     let kind = line.kind();
     let mut row = Row {
         line: line.position().line(),
