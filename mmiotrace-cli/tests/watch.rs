@@ -4,12 +4,12 @@
 mod command;
 
 use command::{command, fixture, run, run_on};
+use core::time::Duration;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 /// No step of a test takes longer, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
