@@ -4,6 +4,7 @@
 mod classify;
 mod native;
 mod operand;
+mod opmask;
 mod ways;
 
 pub(crate) use ways::emulated;

@@ -183,7 +183,7 @@ pub(crate) enum Shape {
     PackedRead,
     /// As many elements as the mask has bits, one after the other.
     PackedWrite,
-    /// One element under a mask of which any bit counts (broadcast).
+    /// Elements under a mask, each of which goes to several of the register (broadcast).
     AnyRead,
     /// Elements at addresses from an index vector.
     Gather,
@@ -379,7 +379,7 @@ pub(crate) struct VectorInfo {
     pub(crate) mask: u8,
     /// Whether the mask is a vector, of whose elements the top bits count.
     pub(crate) mask_is_vector: bool,
-    /// The index vector.
+    /// The index vector; of a broadcast, how many elements its operand has.
     pub(crate) index: u8,
     /// The width of one index, 4 or 8.
     pub(crate) index_width: u8,

@@ -2,7 +2,7 @@
 
 use crate::place::{A, B, EDGE, LANDING, Place};
 use crate::random::Random;
-use crate::state::{Memory, State};
+use crate::state::{AVX, HI16_ZMM, Memory, State, ZMM_HI256};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind};
 use mmiotrace_decode::{Base, DecodedInstruction, Gpr, MemoryOperand, XsaveLayout};
 
@@ -151,18 +151,27 @@ fn index_vector(iced: &Instruction, state: &mut State, random: &mut Random, layo
     }
     let wide = iced.is_vsib64();
     let number = index.number();
-    let mut bytes = [0u8; 32];
+    let mut bytes = [0u8; 64];
     for chunk in bytes.chunks_mut(if wide { 8 } else { 4 }) {
         let offset = random.below(512) as i64 - 256;
         let len = chunk.len();
         chunk.copy_from_slice(&offset.to_le_bytes()[..len]);
     }
-    let low = 160 + 16 * number;
-    state.area.0[low..low + 16].copy_from_slice(&bytes[..16]);
-    if let Some((offset, _)) = layout.component(2) {
-        let high = offset as usize + 16 * number;
-        state.area.0[high..high + 16].copy_from_slice(&bytes[16..]);
+    let area = &mut state.area.0;
+    let mut put =
+        |start: usize, bytes: &[u8]| area[start..start + bytes.len()].copy_from_slice(bytes);
+    let mut put_component = |bit: u32, index: usize, bytes: &[u8]| {
+        if let Some((offset, _)) = layout.component(bit) {
+            put(offset as usize + index * bytes.len(), bytes);
+        }
+    };
+    if let Some(index) = number.checked_sub(16) {
+        put_component(HI16_ZMM, index, &bytes);
+        return;
     }
+    put_component(AVX, number, &bytes[16..32]);
+    put_component(ZMM_HI256, number, &bytes[32..]);
+    put(160 + 16 * number, &bytes[..16]);
 }
 
 /// Sets the base (or the lone index) so that the operand lies at `target`.

@@ -2,7 +2,7 @@
 
 use crate::machine::FLAGS;
 use crate::state::{Memory, State};
-use mmiotrace_decode::{Gpr, XsaveLayout};
+use mmiotrace_decode::{Gpr, RegisterFile, XsaveLayout};
 
 /// The first difference in registers and extended state, in words. `ignored` are flags that the
 /// instruction leaves undefined.
@@ -58,6 +58,11 @@ fn extended(native: &State, ours: &State, layout: &XsaveLayout) -> Option<String
             ));
         }
     }
+    for (number, (native, ours)) in native.opmasks.iter().zip(&ours.opmasks).enumerate() {
+        if native != ours {
+            return Some(format!("k{number} is {ours:x?}, natively {native:x?}"));
+        }
+    }
     None
 }
 
@@ -68,7 +73,8 @@ struct Canonical {
     /// Control, status and tag word, then the stack with ten bytes each.
     x87: Vec<u8>,
     mxcsr: u32,
-    vectors: Vec<[u8; 32]>,
+    vectors: Vec<Option<[u8; 64]>>,
+    opmasks: Vec<Option<u64>>,
 }
 
 impl Canonical {
@@ -85,18 +91,13 @@ impl Canonical {
         }
         let mxcsr = u32::from_le_bytes([area[24], area[25], area[26], area[27]]);
         let cpu = state.cpu(layout);
-        let vectors = (0..16)
-            .map(|number| {
-                let all = mmiotrace_decode::RegisterFile::vector(&cpu, number).unwrap_or([0; 64]);
-                let mut low = [0; 32];
-                low.copy_from_slice(&all[..32]);
-                low
-            })
-            .collect();
+        let vectors = (0..32).map(|number| cpu.vector(number)).collect();
+        let opmasks = (0..8).map(|number| cpu.opmask(number)).collect();
         Self {
             x87,
             mxcsr,
             vectors,
+            opmasks,
         }
     }
 }

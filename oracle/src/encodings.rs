@@ -236,7 +236,7 @@ impl Collector {
         }
         bytes.truncate(instruction.len());
         aim_constant(&mut bytes, form, instruction);
-        small_count(&mut bytes, number, instruction);
+        telling_constant(&mut bytes, number, instruction);
         self.seen.insert(key);
         self.found.push(Encoding {
             bytes,
@@ -297,20 +297,26 @@ fn aim_constant(bytes: &mut [u8], form: &Form, instruction: &Instruction) {
     }
 }
 
-/// Shifts, rotates and alignments by less than eight: by more, the result may not depend on the
-/// operand.
-fn small_count(bytes: &mut [u8], number: usize, instruction: &Instruction) {
-    use Mnemonic::{Palignr, Rcl, Rcr, Rol, Ror, Sal, Sar, Shl, Shld, Shr, Shrd, Vpalignr};
-    let shifts = [
-        Rol, Ror, Rcl, Rcr, Shl, Sal, Shr, Sar, Shld, Shrd, Palignr, Vpalignr,
-    ]
-    .contains(&instruction.mnemonic());
+/// Constants with which the result depends on the operand: shifts, rotates and alignments by less than
+/// eight, comparisons that are neither always true nor always false, a ternary exclusive or.
+fn telling_constant(bytes: &mut [u8], number: usize, instruction: &Instruction) {
+    use Mnemonic::*;
+    let constant = match instruction.mnemonic() {
+        Rol | Ror | Rcl | Rcr | Shl | Sal | Sar | Shr | Shld | Shrd | Palignr | Vpalignr
+        | Vpsllw | Vpslld | Vpsllq | Vpsrlw | Vpsrld | Vpsrlq | Vpsraw | Vpsrad | Vpsraq
+        | Vpslldq | Vpsrldq => 1 + (number % 7) as u8,
+        Vpcmpb | Vpcmpw | Vpcmpd | Vpcmpq | Vpcmpub | Vpcmpuw | Vpcmpud | Vpcmpuq => {
+            [1, 2, 4, 5, 6][number % 5]
+        }
+        Vpternlogd | Vpternlogq => 0x96,
+        _ => return,
+    };
     let mut decoder = Decoder::new(64, bytes, DecoderOptions::NONE);
     let again = decoder.decode();
     let offsets = decoder.get_constant_offsets(&again);
-    if shifts && offsets.has_immediate() {
-        if let Some(count) = bytes.get_mut(offsets.immediate_offset()) {
-            *count = 1 + (number % 7) as u8;
+    if offsets.has_immediate() {
+        if let Some(to) = bytes.get_mut(offsets.immediate_offset()) {
+            *to = constant;
         }
     }
 }

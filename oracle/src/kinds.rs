@@ -53,7 +53,13 @@ impl Reads {
                 if let Some(tags) = tags {
                     base.state.area.0[4] = tags;
                 }
-                if self.patterns_differ(trial, bench, &base, &read) {
+                // Elements that the mask leaves out tell nothing.
+                base.state.set_opmasks(&bench.layout);
+                base.accesses = trial.accesses(&base.state, &bench.layout);
+                let all = Bytes::of(bench, &base, AccessKind::Read, true);
+                if self.patterns_differ(trial, bench, &base, &read)
+                    || self.patterns_differ(trial, bench, &base, &all)
+                {
                     return true;
                 }
             }
@@ -118,7 +124,7 @@ fn patterns(trial: &Trial<'_>, bench: &Bench, setup: &Setup) -> Vec<Vec<u8>> {
         let register = trial.iced.op_register(n);
         let number = register.number() as u8;
         if register.is_vector_register() {
-            all.extend(cpu.vector(number).map(|bytes| bytes[..32].to_vec()));
+            all.extend(cpu.vector(number).map(|bytes| bytes.to_vec()));
         } else if register.is_mm() {
             all.extend(cpu.mmx(number).map(|value| value.to_le_bytes().to_vec()));
         } else if register.is_gpr() {
@@ -398,20 +404,39 @@ fn differs(
         })
 }
 
-/// `maskmovq` and `maskmovdqu` want all bytes of their operand to be there, whatever the mask: which
-/// of them fault is "implementation-specific" (Intel SDM volume 2). Only a full mask tells.
-fn is_byte_masked(iced: &iced_x86::Instruction) -> bool {
-    use iced_x86::Mnemonic::{Maskmovdqu, Maskmovq, Vmaskmovdqu};
-    [Maskmovq, Maskmovdqu, Vmaskmovdqu].contains(&iced.mnemonic())
+/// Stores that may want all bytes of their operand to be there, whatever the mask: `maskmovdqu` (which
+/// bytes fault is "implementation-specific": Intel SDM volume 2) and `vextract` (exception class
+/// E6NF). Only a full mask tells.
+fn wants_all_bytes(iced: &iced_x86::Instruction) -> bool {
+    use iced_x86::Mnemonic::*;
+    matches!(
+        iced.mnemonic(),
+        Maskmovq
+            | Maskmovdqu
+            | Vmaskmovdqu
+            | Vextractf32x4
+            | Vextractf32x8
+            | Vextractf64x2
+            | Vextractf64x4
+            | Vextracti32x4
+            | Vextracti32x8
+            | Vextracti64x2
+            | Vextracti64x4
+    )
 }
 
-/// Where all bytes of a byte-masked operand are.
+/// Where all bytes of such an operand are.
 fn whole(trial: &Trial<'_>, setup: &Setup) -> (u64, u64) {
     let start = trial
         .instruction
         .address(&setup.state.registers)
         .map_or(0, |address| address.0);
-    (start, start + trial.iced.op1_register().size() as u64)
+    let len = match trial.iced.memory_size().size() {
+        // `maskmovdqu` names no operand.
+        0 => trial.iced.op1_register().size(),
+        len => len,
+    };
+    (start, start + len as u64)
 }
 
 /// Slides the operand against a page that is not there, from below and from above.
@@ -434,7 +459,7 @@ fn extent(trial: &Trial<'_>, bench: &Bench, number: u64, which: usize, report: &
     let (Some(sure), Some(most)) = (hull(&setup, false), hull(&setup, true)) else {
         return;
     };
-    if is_byte_masked(&trial.iced) && sure != whole(trial, &setup) {
+    if wants_all_bytes(&trial.iced) && sure != whole(trial, &setup) {
         report.not_slid += 1;
         return;
     }

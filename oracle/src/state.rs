@@ -8,6 +8,12 @@ use mmiotrace_decode::{CpuState, ExtendedState, Registers, XsaveLayout};
 /// Room for an XSAVE area with AVX-512.
 pub(crate) const AREA_LEN: usize = 4096;
 
+/// State components of the XSAVE feature set that tests fill, beside x87 and SSE.
+pub(crate) const AVX: u32 = 2;
+pub(crate) const OPMASK: u32 = 5;
+pub(crate) const ZMM_HI256: u32 = 6;
+pub(crate) const HI16_ZMM: u32 = 7;
+
 /// An XSAVE area, aligned as the CPU wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(align(64))]
@@ -48,6 +54,13 @@ impl State {
         }
     }
 
+    /// Sets all bits of all mask registers.
+    pub(crate) fn set_opmasks(&mut self, layout: &XsaveLayout) {
+        if let Some((offset, len)) = layout.component(OPMASK) {
+            self.area.0[offset as usize..(offset + len) as usize].fill(0xff);
+        }
+    }
+
     /// Unmasks the SSE exceptions.
     pub(crate) fn unmask_exceptions(&mut self) {
         self.area.0[24..28].copy_from_slice(&(0x1f80u32 & !0x1f80).to_le_bytes());
@@ -72,11 +85,28 @@ fn random_area(random: &mut Random, layout: &XsaveLayout) -> Area {
         slot[8..10].copy_from_slice(&(exponent | (random.below(2) as u16) << 15).to_le_bytes());
     }
     vectors(random, &mut bytes[160..416]);
-    if let Some((offset, len)) = layout.component(2) {
-        vectors(random, &mut bytes[offset as usize..(offset + len) as usize]);
+    for component in [AVX, ZMM_HI256, HI16_ZMM] {
+        if let Some((offset, len)) = layout.component(component) {
+            vectors(random, &mut bytes[offset as usize..(offset + len) as usize]);
+        }
     }
-    bytes[512..520].copy_from_slice(&(layout.features & 7).to_le_bytes());
+    if let Some((offset, len)) = layout.component(OPMASK) {
+        for mask in bytes[offset as usize..(offset + len) as usize].chunks_mut(8) {
+            mask.copy_from_slice(&opmask(random).to_le_bytes());
+        }
+    }
+    let filled = 3 | 1 << AVX | 1 << OPMASK | 1 << ZMM_HI256 | 1 << HI16_ZMM;
+    bytes[512..520].copy_from_slice(&(layout.features & filled).to_le_bytes());
     area
+}
+
+/// Mostly some elements, sometimes all or none.
+fn opmask(random: &mut Random) -> u64 {
+    match random.below(8) {
+        0 => 0,
+        1 => u64::MAX,
+        _ => random.next(),
+    }
 }
 
 /// Half of the vectors are random bits, half small floating-point numbers.

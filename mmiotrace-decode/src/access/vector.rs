@@ -17,8 +17,7 @@ pub(super) fn at<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>, step: u64
     let instruction = accesses.instruction;
     let count = u64::from(instruction.detail);
     match instruction.shape {
-        Shape::AnyRead if step == 0 => any(accesses),
-        Shape::AnyRead => Step::End,
+        Shape::AnyRead => repeated(accesses, step),
         _ if step >= count => Step::End,
         Shape::PackedRead | Shape::PackedWrite => packed(accesses, step),
         _ => placed(accesses, step),
@@ -83,12 +82,21 @@ fn packed<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>, step: u64) -> St
     Step::End
 }
 
-/// A broadcast: read once, if any element takes part.
-fn any<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>) -> Step {
-    let all = 0..u64::from(accesses.instruction.detail);
-    let place = accesses.operand();
+/// A broadcast: each element of the operand is read once, if any element of the register that it
+/// goes to takes part.
+fn repeated<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>, step: u64) -> Step {
+    let instruction = accesses.instruction;
+    let operand = u64::from(VectorInfo::unpack(instruction.immediate).index.max(1));
+    if step >= operand {
+        return Step::End;
+    }
+    let place = instruction.memory.address_with(
+        accesses.registers.registers(),
+        instruction.len,
+        i64::from(instruction.width).wrapping_mul(step as i64),
+    );
     let mut unknown = false;
-    for element in all {
+    for element in (step..u64::from(instruction.detail)).step_by(usize::from(operand as u8)) {
         match active(accesses, element) {
             Active::Yes => return make(accesses, place, element, false),
             Active::Unknown => unknown = true,
@@ -96,9 +104,9 @@ fn any<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>) -> Step {
         }
     }
     if unknown {
-        make(accesses, place, 0, true)
+        make(accesses, place, step, true)
     } else {
-        Step::End
+        Step::Skip
     }
 }
 

@@ -1,11 +1,12 @@
 //! The instructions that the executor leaves to the CPU: which accesses they make.
 //!
 //! Mostly iced's instruction info tells. Where it is wrong or silent, the rule here has the
-//! measurement beside it: all were found by running the instructions on a CPU (AMD Zen 3) with
-//! guarded pages, see the crate `oracle`.
+//! measurement beside it: all were found by running the instructions on CPUs (AMD Zen 3, and one with
+//! AVX-512) with guarded pages, see the crate `oracle`.
 
 use super::classify::repeat_flags;
 use super::operand::{self, gpr_number, memory_operand};
+use super::opmask;
 use crate::access::variant;
 use crate::operation::{DataClass, Shape, VectorInfo, flag};
 use crate::{DecodedInstruction, MemoryOperand};
@@ -63,7 +64,7 @@ fn explicit(
     let len = width(instruction, size);
     if instruction.op_mask() != Register::None && instruction.encoding() == EncodingKind::EVEX {
         // iced calls a masked load a full `Read` and a masked store `CondWrite`.
-        opmasked(instruction, size, decoded);
+        opmask::masked(instruction, size, decoded);
     } else if len > 64 {
         decoded.immediate = len as i32;
         decoded.shape = if shape == Shape::Read {
@@ -205,39 +206,6 @@ fn is_plain_move(mnemonic: M) -> bool {
             | Vpscatterqd
             | Vpscatterqq
     )
-}
-
-/// EVEX with a mask other than `k0`.
-fn opmasked(instruction: &Instruction, size: MemorySize, decoded: &mut DecodedInstruction) {
-    let element = size.element_size().max(1);
-    let info = VectorInfo {
-        mask: instruction.op_mask().number() as u8,
-        mask_is_vector: false,
-        index: 0,
-        index_width: 0,
-    };
-    decoded.immediate = info.pack();
-    decoded.width = element as u8;
-    let write = decoded.shape != Shape::Read;
-    decoded.shape = match instruction.mnemonic() {
-        M::Vpcompressb
-        | M::Vpcompressw
-        | M::Vpcompressd
-        | M::Vpcompressq
-        | M::Vcompressps
-        | M::Vcompresspd => Shape::PackedWrite,
-        M::Vpexpandb | M::Vpexpandw | M::Vpexpandd | M::Vpexpandq | M::Vexpandps | M::Vexpandpd => {
-            Shape::PackedRead
-        }
-        _ if size.is_broadcast() => Shape::AnyRead,
-        _ if write => Shape::MaskedWrite,
-        _ => Shape::MaskedRead,
-    };
-    decoded.detail = (size.size() / element).max(1) as u8;
-    if size.is_broadcast() {
-        // The mask has a bit for every element of the register.
-        decoded.detail = (usize::from(decoded.register_width) / element).clamp(1, 64) as u8;
-    }
 }
 
 /// What has a rule of its own.
