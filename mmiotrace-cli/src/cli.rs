@@ -1,8 +1,8 @@
 //! The arguments of the command. Each verb's own are in its file.
 
 use crate::commands::{
-    bundle, cat, check, diff, doctor, export, lookup, map, mark, name, record, replay, report,
-    stat, watch,
+    bundle, cat, check, decode, diff, doctor, export, lookup, map, mark, name, record, replay,
+    report, stat, watch,
 };
 
 /// Captures, checks, filters and names traces of memory-mapped I/O.
@@ -42,5 +42,6 @@ pub(crate) enum Command {
     Export(export::Args),
     Report(report::Args),
     Replay(replay::Args),
+    Decode(decode::Args),
     Bundle(bundle::Args),
 }

@@ -9,9 +9,22 @@ use mmiotrace_core::{Code, VirtAddr};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind};
 
 /// A driver's code: an ELF file, as kernel modules and the kernel itself are, or a raw dump.
+///
+/// ```
+/// use mmiotrace_core::VirtAddr;
+/// use mmiotrace_decode::CodeImage;
+///
+/// // mov eax, [rdi]; rep movsd
+/// let dump = CodeImage::from_bytes(&[0x8b, 0x07, 0xf3, 0xa5])?.with_base(VirtAddr(0xffff_ffff_c000_0000));
+/// let place = dump.at(VirtAddr(0xffff_ffff_c000_0002)).unwrap();
+/// assert_eq!(place.code.as_bytes(), [0xf3, 0xa5]);
+/// # Ok::<(), mmiotrace_decode::ImageError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CodeImage {
     sections: Vec<Section>,
+    /// Where `.text` of a module, or the first byte of a dump, is loaded.
+    base: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,48 +88,63 @@ impl CodeImage {
         sections
             .iter_mut()
             .for_each(|section| section.sweep(&mut decoder));
-        Ok(Self { sections })
+        Ok(Self {
+            sections,
+            base: None,
+        })
+    }
+
+    /// The same, with `.text` of a module, or the first byte of a dump, loaded at `base`: what
+    /// `/sys/module/NAME/sections/.text` says. An image that names its own addresses keeps them.
+    #[must_use]
+    pub const fn with_base(mut self, base: VirtAddr) -> Self {
+        self.base = Some(base.0);
+        self
+    }
+
+    /// Where `.text` of a module, or the first byte of a dump, is loaded, if that is known.
+    #[must_use]
+    pub fn base(&self) -> Option<VirtAddr> {
+        self.base.map(VirtAddr)
     }
 
     /// Every place whose instruction begins with `code`, the bytes that an `UNKNOWN` record has.
     ///
-    /// `pc` is the record's, 0 where it has none. A module is loaded at a page boundary, so that the
-    /// low twelve bits of the pc are those of the place in `.text`: places that fit come alone. In an
-    /// image with addresses (a `vmlinux`) the pc tells the place itself.
+    /// `pc` is the record's, 0 where it has none. Where the image says what is at the pc, that is the
+    /// only place, if its bytes are these. Else, a module being loaded at a page boundary, the low
+    /// twelve bits of the pc are those of the place in `.text`: places that fit come alone.
     #[must_use]
     pub fn find(&self, pc: VirtAddr, code: &[u8]) -> Vec<CodePlace> {
+        if let Some(place) = self.at(pc) {
+            let fits = place.code.as_bytes().starts_with(code);
+            return if fits { alloc::vec![place] } else { Vec::new() };
+        }
         let all: Vec<(&Section, u64)> = self
             .sections
             .iter()
             .flat_map(|section| section.matches(code).map(move |offset| (section, offset)))
             .collect();
-        let exact = |(section, offset): &&(&Section, u64)| {
-            section.address != 0 && section.address.wrapping_add(*offset) == pc.0
-        };
         let low = |(section, offset): &&(&Section, u64)| {
-            section.address == 0 && section.name == ".text" && (offset ^ pc.0) & 0xfff == 0
+            section.is_movable_text() && (offset ^ pc.0) & 0xfff == 0
         };
         let place = |(section, offset): &(&Section, u64)| section.place(*offset);
-        if pc.0 != 0 {
-            for fits in [&exact as &dyn Fn(&&(&Section, u64)) -> bool, &low] {
-                let chosen: Vec<_> = all.iter().filter(fits).map(place).collect();
-                if !chosen.is_empty() {
-                    return chosen;
-                }
+        if pc.0 != 0 && self.base.is_none() {
+            let chosen: Vec<_> = all.iter().filter(low).map(place).collect();
+            if !chosen.is_empty() {
+                return chosen;
             }
         }
         all.iter().map(place).collect()
     }
 
-    /// Where the image's `.text` must have been loaded, so that as many as possible of these records
-    /// (pc, code bytes) fall on their bytes; `None` where none does. With the base every record's
-    /// place is certain: see [`at`](Self::at).
+    /// Where `.text` must have been loaded, so that as many as possible of these records (pc, code
+    /// bytes) fall on their bytes; `None` where none does, or where several bases explain as many.
     #[must_use]
-    pub fn base(&self, records: &[(VirtAddr, &[u8])]) -> Option<VirtAddr> {
+    pub fn guess_base(&self, records: &[(VirtAddr, &[u8])]) -> Option<VirtAddr> {
         let text = self
             .sections
             .iter()
-            .find(|section| section.name == ".text")?;
+            .find(|section| section.is_movable_text())?;
         let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
         for (pc, code) in records.iter().filter(|(pc, _)| pc.0 != 0) {
             for offset in text.matches(code) {
@@ -137,15 +165,19 @@ impl CodeImage {
         }
     }
 
-    /// The instruction at `pc`, with `.text` loaded at `base`; `None` outside of it.
+    /// The instruction at `pc`, where the image says what is there: it names its own addresses (a
+    /// `vmlinux`), or its base is known.
     #[must_use]
-    pub fn at(&self, base: VirtAddr, pc: VirtAddr) -> Option<CodePlace> {
-        let text = self
-            .sections
-            .iter()
-            .find(|section| section.name == ".text")?;
-        let offset = pc.0.checked_sub(base.0)?;
-        (offset < text.bytes.len() as u64).then(|| text.place(offset))
+    pub fn at(&self, pc: VirtAddr) -> Option<CodePlace> {
+        self.sections.iter().find_map(|section| {
+            let start = match self.base {
+                _ if section.address != 0 => section.address,
+                Some(base) if section.is_movable_text() => base,
+                _ => return None,
+            };
+            let offset = pc.0.checked_sub(start)?;
+            (offset < section.bytes.len() as u64).then(|| section.place(offset))
+        })
     }
 
     /// Every instruction in the image with a memory operand or not, section by section, found by
@@ -161,6 +193,11 @@ impl CodeImage {
 }
 
 impl Section {
+    /// Whether it is the code that a base is about: `.text` of a module, or all of a dump.
+    fn is_movable_text(&self) -> bool {
+        self.address == 0 && matches!(self.name.as_str(), ".text" | "")
+    }
+
     /// Finds where instructions begin. Code has no gaps but padding, which decodes as well; after a
     /// byte that does not, and at every function, it begins anew.
     fn sweep(&mut self, decoder: &mut Decoder) {

@@ -1,8 +1,11 @@
 //! `mmiotrace check`: whether a trace can be trusted.
 
+mod code;
+
 use crate::failure::{Outcome, Stop};
 use crate::input::{Input, Next, Printing};
 use crate::output::Output;
+use code::{CodeReport, Seen, Sources};
 use core::fmt::{self, Write};
 use mmiotrace_analysis::{Checker, Finding, Verdict};
 use mmiotrace_core::Timestamp;
@@ -16,6 +19,13 @@ Examples:
   mmiotrace check trace.mmiotrace.xz
   mmiotrace check --json trace.mmiotrace | jq .findings
   mmiotrace check *.mmiotrace && echo all complete
+  mmiotrace check --code e1000.ko@0xffffffffc0240000 trace.mmiotrace
+
+With --code, what the kernel could not decode is looked up in the driver's code, and what it decodes
+wrongly is found: give the module's file (.ko, compressed or not) and where its .text was, as
+/sys/module/NAME/sections/.text says; a vmlinux knows its addresses; any other file is taken for a dump
+of code bytes that begins at ADDRESS. Without ADDRESS the records' addresses and bytes tell the place,
+if they can. Traces have addresses where the kernel was told mmiotrace.trace_pc=1.
 
 Exit status: 0 complete; 1 not complete; 2 could not be read.")]
 pub(crate) struct Args {
@@ -26,6 +36,10 @@ pub(crate) struct Args {
     /// Print one JSON object per trace
     #[arg(long)]
     json: bool,
+
+    /// Say what unknown and wrongly decoded instructions were, by the driver's code
+    #[arg(long, value_name = "FILE[@ADDRESS]")]
+    code: Vec<String>,
 }
 
 /// The verdict on one file.
@@ -34,13 +48,16 @@ struct Report<'a> {
     file: &'a str,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a CodeReport>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    let mut sources = Sources::open(&args.code)?;
     let mut output = Output::new()?;
     let (mut outcome, mut failed) = (Outcome::Clean, false);
     for file in &args.files {
-        match check(file, args.json, &mut output) {
+        match check(file, args.json, &mut sources, &mut output) {
             Ok(found) => outcome = outcome.or(found),
             Err(Stop::Failed(failure)) => {
                 output.flush()?;
@@ -55,13 +72,24 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
 }
 
 /// The verdict on one trace; on what could be read of it, where the rest could not.
-fn check(file: &str, json: bool, output: &mut Output) -> Result<Outcome, Stop> {
+fn check(
+    file: &str,
+    json: bool,
+    sources: &mut Sources,
+    output: &mut Output,
+) -> Result<Outcome, Stop> {
     let mut lines = Input::open(file, Printing::Afterwards)?.lines();
     let mut checker = Checker::new();
+    let mut seen = (!sources.is_empty()).then(Seen::default);
     let mut failure = None;
     loop {
         match lines.next() {
-            Next::Given(line) => checker.line(&line),
+            Next::Given(line) => {
+                checker.line(&line);
+                if let Some(seen) = &mut seen {
+                    seen.line(&line);
+                }
+            }
             Next::Invalid(error) => checker.invalid(&error),
             Next::Failed(why) => {
                 failure.get_or_insert(why);
@@ -77,18 +105,24 @@ fn check(file: &str, json: bool, output: &mut Output) -> Result<Outcome, Stop> {
         checker.cut_off();
     }
     let verdict = checker.finish();
+    let code = seen.map(|seen| sources.explain(&seen));
     if json {
         output.json(&Report {
             file: &name,
             verdict: &verdict,
+            code: code.as_ref(),
         })?;
     } else {
         output.write(text(&name, &verdict).as_bytes())?;
+        if let Some(code) = &code {
+            output.write(code.to_string().as_bytes())?;
+        }
     }
+    let found = !verdict.complete || code.is_some_and(|code| code.finds_something());
     match failure {
         Some(failure) => Err(failure.into()),
-        None if verdict.complete => Ok(Outcome::Clean),
-        None => Ok(Outcome::Found),
+        None if found => Ok(Outcome::Found),
+        None => Ok(Outcome::Clean),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod bundle;
 pub(crate) mod cat;
 pub(crate) mod check;
+pub(crate) mod decode;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod export;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Stop> {
         Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Decode(args) => decode::run(&args),
         Command::Bundle(args) => bundle::run(&args),
     }
 }

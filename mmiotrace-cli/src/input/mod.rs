@@ -17,6 +17,31 @@ use std::io::{self, Read};
 /// Bytes asked for at a time.
 const BLOCK: usize = 128 * 1024;
 
+/// Bytes of a file beside the trace at most: larger than any kernel.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// All of a file beside the trace, decompressed.
+pub(crate) fn read_whole(file: &str) -> Result<Vec<u8>, Failure> {
+    let failed = |error: io::Error| {
+        let failure = Failure::new(file, plain(&error));
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.advise("check the path"),
+            io::ErrorKind::PermissionDenied => failure.advise("run as a user who may read it"),
+            _ => failure,
+        }
+    };
+    let source = content::decompressed(File::open(file).map_err(failed)?).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let len = source
+        .take(MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if len as u64 == MOST_BYTES {
+        return Err(Failure::new(file, "is larger than 1 GiB"));
+    }
+    Ok(bytes)
+}
+
 /// The trace to read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InputArgs {

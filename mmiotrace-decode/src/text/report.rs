@@ -53,6 +53,10 @@ pub struct AccessReport {
     pub address: String,
     /// The value in hex, where the registers tell it.
     pub value: Option<String>,
+    /// Whether memory or registers that are not known decide that the access is made at all. Left
+    /// out of the JSON unless true.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
+    pub conditional: bool,
 }
 
 /// The ways of a [`DecodeReport`], in the words of [`Way::as_str`].
@@ -110,6 +114,7 @@ impl DecodeReport {
                 width: access.width.bytes(),
                 address: format!("{:#x}", access.address.0),
                 value: access.value.map(|value| format!("{value:#x}")),
+                conditional: access.conditional,
             });
         let listed = listed.collect();
         let ways = [Context::Process, Context::Kernel].map(|context| instruction.way(context));
