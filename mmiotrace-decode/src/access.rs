@@ -99,6 +99,7 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
                 | Shape::PopMemory
                 | Shape::Leave
                 | Shape::Enter
+                | Shape::EnterNested
                 | Shape::CallFar
                 | Shape::PopSeveral,
                 _,
@@ -156,7 +157,7 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
             (Shape::PopSeveral, _) if step < u64::from(instruction.detail) => {
                 self.read(rsp.wrapping_add(width * step))
             }
-            (Shape::Enter, _) => self.enter_at(step),
+            (Shape::Enter | Shape::EnterNested, _) => self.enter_at(step),
             _ => Step::End,
         }
     }

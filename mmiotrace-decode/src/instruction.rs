@@ -17,7 +17,7 @@ pub enum Kind {
     /// It reads and then writes the same place: two accesses.
     ReadModifyWrite,
     /// It reads one place and writes another: `movs`, `push [m]`, `pop [m]`, `call [m]`,
-    /// `movdir64b`.
+    /// `enter` with a nesting level above 1, `movdir64b`.
     ReadAndWrite,
 }
 

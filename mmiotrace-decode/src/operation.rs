@@ -161,8 +161,10 @@ pub(crate) enum Shape {
     PopMemory,
     /// Reads at `rbp`.
     Leave,
-    /// Writes below `rsp`, as often as the nesting level says, and reads the outer frame pointers.
+    /// Writes below `rsp`: once, or twice with nesting level 1.
     Enter,
+    /// As `Enter` with a higher nesting level: reads the outer frame pointers, too.
+    EnterNested,
     /// Reads a far pointer at the operand, then writes `cs` and the return address below `rsp`.
     CallFar,
     /// Reads `detail` elements of 8 bytes or fewer at `rsp`: far returns.
@@ -210,7 +212,7 @@ pub(crate) struct Traits {
 }
 
 impl Shape {
-    const ALL: [Self; 35] = [
+    const ALL: [Self; 36] = [
         Self::None,
         Self::Read,
         Self::IndexedRead,
@@ -229,6 +231,7 @@ impl Shape {
         Self::PopMemory,
         Self::Leave,
         Self::Enter,
+        Self::EnterNested,
         Self::CallFar,
         Self::PopSeveral,
         Self::BlockRead,
@@ -280,6 +283,7 @@ impl Shape {
                     | Self::PopSeveral
                     | Self::Leave
                     | Self::Enter
+                    | Self::EnterNested
             ),
             is_computed: matches!(
                 self,
@@ -319,6 +323,7 @@ impl Shape {
             Self::StringCopy
             | Self::PushMemory
             | Self::PopMemory
+            | Self::EnterNested
             | Self::CallFar
             | Self::MoveBlock => Kind::ReadAndWrite,
         }

@@ -1,5 +1,6 @@
 //! Writes the seeds of the format's targets into `fuzz/corpus`: from every shipped trace one line
-//! of each sort, and the oddities that no trace has all of.
+//! of each sort, and the oddities that no trace has all of; and those of the decoder's target:
+//! instructions of every sort.
 //!
 //! `cargo run -p mmiotrace-fuzz-bodies --example seed`
 
@@ -59,8 +60,77 @@ fn main() -> io::Result<()> {
             fs::write(folder.join(name), [control, seed].concat())?;
         }
     }
-    println!("{} seeds for each target", seeds.len());
+    println!("{} seeds for each target of the format", seeds.len());
+    let folder = here.join("../corpus/decode_instruction");
+    fs::create_dir_all(&folder)?;
+    for (name, code) in INSTRUCTIONS {
+        fs::write(folder.join(name), instruction(code))?;
+    }
+    println!("{} seeds for the decoder", INSTRUCTIONS.len());
     Ok(())
+}
+
+/// One of each sort that is decoded, or accesses memory, in its own way.
+const INSTRUCTIONS: &[(&str, &[u8])] = &[
+    ("mov-store", b"\x89\x47\x04"),
+    ("mov-high-byte", b"\x88\x25\x10\0\0\0"),
+    ("mov-moffs", b"\x48\xa1\x08\x07\x06\x05\x04\x03\x02\x01"),
+    ("mov-sib-imm", b"\x67\x66\x65\xc7\x44\x8b\x10\x34\x12"),
+    ("movsxd-16", b"\x66\x63\x07"),
+    ("lock-xadd", b"\xf0\x0f\xc1\x14\x8b"),
+    ("lock-cmpxchg16b", b"\xf0\x48\x0f\xc7\x0e"),
+    ("bts-register", b"\x48\x0f\xab\x07"),
+    ("rep-movs", b"\xf3\x48\xa5"),
+    ("repne-scas-67", b"\x67\xf2\xae"),
+    ("push-memory", b"\x41\xff\x36"),
+    ("pop-rsp", b"\x8f\x44\x24\x08"),
+    ("enter-nested", b"\xc8\x10\x00\x1f"),
+    ("call-far", b"\xff\x1f"),
+    ("iret", b"\x48\xcf"),
+    ("shld-cl", b"\x48\x0f\xa5\x07"),
+    ("div", b"\x48\xf7\x37"),
+    ("xlat", b"\xd7"),
+    ("movnti", b"\x48\x0f\xc3\x07"),
+    ("fld80", b"\xdb\x2f"),
+    ("fnsave", b"\xdd\x37"),
+    ("fxsave", b"\x48\x0f\xae\x07"),
+    ("xsavec", b"\x0f\xc7\x27"),
+    ("xrstor", b"\x0f\xae\x2f"),
+    ("maskmovq", b"\x0f\xf7\xc1"),
+    ("maskmovdqu-67", b"\x67\x66\x0f\xf7\xc1"),
+    ("vpmaskmovd", b"\xc4\xe2\x75\x8e\x07"),
+    ("vpgatherdd", b"\xc4\xe2\x75\x90\x04\x87"),
+    ("evex-store", b"\x62\xf1\x7e\x49\x7f\x07"),
+    ("evex-broadcast", b"\x62\xf1\x7c\x59\x58\x07"),
+    ("evex-tuple", b"\x62\xf2\x7d\x49\x5a\x07"),
+    ("evex-compress", b"\x62\xf2\x7d\x49\x8b\x07"),
+    ("evex-scatter", b"\x62\xf2\x7d\x49\xa0\x04\x87"),
+    ("movdir64b", b"\x66\x0f\x38\xf8\x07"),
+    ("clflush", b"\x0f\xae\x3f"),
+    ("clzero", b"\x0f\x01\xfc"),
+    ("xop", b"\x8f\xe9\x78\x81\x07"),
+    (
+        "prefixes",
+        b"\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x8b\x07",
+    ),
+    (
+        "too-long",
+        b"\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x8b\x07",
+    ),
+    ("cut-off", b"\x41\x83"),
+    ("invalid", b"\x06"),
+];
+
+/// What the decoder's target reads: length, code, and registers that count up.
+fn instruction(code: &[u8]) -> Vec<u8> {
+    let mut seed = vec![code.len() as u8];
+    seed.extend_from_slice(code);
+    // Whether vectors are known, then numbers as they are read there.
+    seed.push(1);
+    for number in 0..32u64 {
+        seed.extend((0x1000 * number + number).to_be_bytes());
+    }
+    seed
 }
 
 fn plain(path: &Path) -> io::Result<Vec<u8>> {

@@ -21,6 +21,7 @@ macro_rules! targets {
 }
 
 targets! {
+    decode: decode_instruction,
     parse: format_parse,
     roundtrip: format_roundtrip,
     chunking: format_chunking,

@@ -341,6 +341,9 @@ fn stack(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool {
             };
             decoded.immediate = i32::from(instruction.immediate16());
             decoded.detail = instruction.immediate8_2nd() & 31;
+            if decoded.detail > 1 {
+                decoded.shape = Shape::EnterNested;
+            }
             (decoded.data, decoded.register, decoded.register_width) =
                 (DataClass::Gpr, 5, decoded.width);
             decoded.flags |= flag::PLAIN_MOVE;

@@ -1,0 +1,2 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mmiotrace_fuzz_bodies::decode_instruction(data));
