@@ -1,6 +1,6 @@
 //! Says what instructions do: `cargo run --example explain --features text -- 488b4708 f3a5`.
 //!
-//! Registers are all zero, so that addresses are displacements.
+//! Registers are all 1, so that repeated instructions do their work once.
 
 use mmiotrace_decode::{DecodeReport, Decoder, Registers};
 use std::process::ExitCode;
