@@ -9,6 +9,9 @@ use crate::trial::{Bench, Outcome, Setup, Trial};
 use mmiotrace_core::AccessKind;
 use mmiotrace_decode::{Context, DecodedAccess, RegisterFile, Way};
 
+/// States that are tried for reads that have not mattered in the first ones.
+const MORE_STATES: core::ops::Range<u64> = 16..48;
+
 /// What is known of reads after all states.
 #[derive(Default)]
 pub(crate) struct Reads {
@@ -29,6 +32,15 @@ impl Reads {
         report: &mut Report,
     ) {
         if !self.said || self.seen || setups.iter().any(|setup| self.search(trial, bench, setup)) {
+            return;
+        }
+        // Where indexes in a register choose between the operand and another register, only some
+        // states choose the operand.
+        let others = MORE_STATES.map(|number| trial.setup(bench, number, None));
+        if others
+            .filter(|setup| setup.is_inside(&bench.place))
+            .any(|setup| self.search(trial, bench, &setup))
+        {
             return;
         }
         report.problem(

@@ -25,12 +25,14 @@ mod machine;
 mod place;
 mod random;
 mod report;
+mod results;
 mod state;
 mod tally;
 mod trial;
 mod ways;
 
 pub use report::{Category, Report, Status};
+pub use results::results;
 pub use tally::Tally;
 
 use encodings::Encoding;

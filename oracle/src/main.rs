@@ -1,11 +1,19 @@
-//! `oracle`: every encoding against the CPU at hand; `oracle HEX…`: these instructions, in detail.
+//! `oracle`: every encoding against the CPU at hand; `oracle HEX…`: these instructions, in detail;
+//! `oracle --results FILE`: every encoding, and the figures into a file.
 //! Exit status 1 where the decoder disagrees with the CPU.
 
 use oracle::encodings::{self, Encoding};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    let results = match wanted.as_slice() {
+        [option, file] if option == "--results" => Some(file.clone()),
+        _ => None,
+    };
+    if results.is_some() {
+        wanted.clear();
+    }
     let all = encodings::all();
     let chosen: Vec<&Encoding> = all
         .iter()
@@ -20,6 +28,12 @@ fn main() -> ExitCode {
         }
     };
     print!("{tally}");
+    if let Some(file) = results {
+        if let Err(error) = std::fs::write(&file, oracle::results(&tally)) {
+            eprintln!("oracle: {file}: {error}");
+            return ExitCode::from(2);
+        }
+    }
     const SHOWN: usize = 2000;
     for (name, lines) in &tally.problems {
         println!("\n{name}: {}", lines.len());

@@ -1,6 +1,6 @@
 //! Reproducible random numbers.
 
-/// SplitMix64: neighbouring seeds give unrelated numbers, unlike a bare xorshift.
+/// SplitMix64.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -10,15 +10,13 @@ impl Random {
         let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
         });
-        Self(seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        // Not a multiple of the increment: that would be the same stream, begun later.
+        Self(mix(seed ^ mix(number.wrapping_add(1))))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        mix(self.0)
     }
 
     /// A number below `limit`.
@@ -31,5 +29,27 @@ impl Random {
             let random = self.next().to_le_bytes();
             chunk.copy_from_slice(&random[..chunk.len()]);
         }
+    }
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_do_not_share_their_numbers() {
+        let streams = (0..8).map(|number| {
+            let mut random = Random::new(&[0x89, 0x07], number);
+            (0..64).map(|_| random.next()).collect::<Vec<_>>()
+        });
+        let all: Vec<u64> = streams.flatten().collect();
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 }
