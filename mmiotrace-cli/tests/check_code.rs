@@ -71,7 +71,8 @@ fn module(folder: &Path, test: &str) -> Option<String> {
     {
         Ok(status) => assert!(status.success()),
         Err(error) => {
-            writeln!(std::io::stderr(), "SKIPPED: {test}: gcc: {error}").unwrap();
+            let line = format!("SKIPPED: {test}: gcc: {error}\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
             return None;
         }
     }
