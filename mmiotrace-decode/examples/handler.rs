@@ -83,7 +83,7 @@ impl Bus for Traced {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn core::error::Error>> {
     // When the engine is set up: after this, nothing allocates.
     let mut decoder = Decoder::new();
     decoder.warm_up();
