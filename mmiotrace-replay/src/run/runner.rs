@@ -276,6 +276,9 @@ impl<'a> Run<'a> {
             }
             Decision::Do => {
                 executor.pace(step, pacing);
+                if executor.is_aborted() {
+                    return Some(Ending::Aborted);
+                }
                 if let Some(crumbs) = &self.options.breadcrumbs {
                     if let Err(error) = crumbs.step(view.index, step, self.plan) {
                         return Some(Ending::Failed(Box::new(error)));

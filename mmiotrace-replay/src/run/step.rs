@@ -13,6 +13,9 @@ use std::time::Instant;
 /// The shortest pause between two reads of a wait: time must pass, or no time-out comes.
 const MIN_INTERVAL: Duration = Duration::from_micros(1);
 
+/// How long a pause may go on before somebody is asked whether the run is to be broken off.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// Does steps, and counts accesses.
 pub(super) struct Executor<'a, T> {
     pub(super) target: &'a mut T,
@@ -67,7 +70,17 @@ impl<'a, T: Target> Executor<'a, T> {
         };
         let due = self.last.saturating_add(step.after.mul_f64(factor));
         if let Some(rest) = due.checked_sub(self.now()) {
-            self.target.delay(rest);
+            self.pause(rest);
+        }
+    }
+
+    /// Lets time pass, in pieces: a run can be broken off in the middle of a long pause.
+    fn pause(&mut self, time: Duration) {
+        let mut rest = time;
+        while !rest.is_zero() && !self.is_aborted() {
+            let piece = rest.min(BREATH);
+            self.target.delay(piece);
+            rest -= piece;
         }
     }
 
@@ -100,8 +113,8 @@ impl<'a, T: Target> Executor<'a, T> {
             Action::Delay(time) => {
                 match pacing {
                     Pacing::None => {}
-                    Pacing::Scaled(factor) => self.target.delay(time.mul_f64(factor)),
-                    Pacing::Recorded | Pacing::Delays => self.target.delay(*time),
+                    Pacing::Scaled(factor) => self.pause(time.mul_f64(factor)),
+                    Pacing::Recorded | Pacing::Delays => self.pause(*time),
                 }
                 Ok(Outcome::Done)
             }
@@ -170,7 +183,7 @@ impl<'a, T: Target> Executor<'a, T> {
                 took >= timeout
             };
             if !met && !enough && !self.is_aborted() {
-                self.target.delay(poll.interval.max(MIN_INTERVAL));
+                self.pause(poll.interval.max(MIN_INTERVAL));
                 continue;
             }
             let as_recorded = poll.timed_out;
