@@ -4,5 +4,6 @@
 mod bisect;
 mod fixtures;
 mod model;
+mod pci;
 mod plan;
 mod refusals;
