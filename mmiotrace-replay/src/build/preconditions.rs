@@ -1,9 +1,9 @@
 //! What must hold before a device is touched.
 
 use super::regions::RegionFinder;
-use crate::plan::{Action, Expect, Read, Section};
-use mmiotrace_analysis::blocks::{RegisterFacts, Registers};
-use mmiotrace_core::Value;
+use crate::plan::{Action, Expect, Place, Read, Section, Step};
+use mmiotrace_analysis::blocks::{Location, RegisterFacts, Registers};
+use mmiotrace_core::{MapId, Value, Width};
 use std::collections::HashSet;
 
 /// State reads besides those that the driver itself made first.
@@ -18,13 +18,14 @@ pub(super) fn find(
     registers: &Registers,
 ) -> Vec<Read> {
     let first = mark_first_reads(sections, regions);
+    let undisturbed = undisturbed(sections, regions, registers);
     let mut found: Vec<(u64, Read)> = registers
         .iter()
         .filter_map(|(phys, width, facts)| {
             let place = regions.place(phys)?;
             // Without a device there is nothing to compare it with.
             regions.region(place.region)?.device.as_ref()?;
-            if first.contains(&(place, width)) {
+            if first.contains(&(place, width)) || !undisturbed.contains(&(place, width)) {
                 return None;
             }
             let (value, mask) = changed_state(facts)?;
@@ -58,7 +59,45 @@ fn changed_state(facts: &RegisterFacts) -> Option<(u64, u64)> {
     (mask != 0).then_some((first, mask))
 }
 
-type Registered = HashSet<(crate::plan::Place, mmiotrace_core::Width)>;
+type Registered = HashSet<(Place, Width)>;
+
+/// The registers whose first read shows what the driver found: before it, nothing was written of
+/// which the device kept something else. What does not stay is a command, a reset among them, and
+/// what is read behind that may be its work.
+fn undisturbed(sections: &[Section], regions: &RegionFinder, registers: &Registers) -> Registered {
+    let mut disturbed: HashSet<&str> = HashSet::new();
+    let mut found = Registered::new();
+    for step in sections.iter().flat_map(|section| &section.steps) {
+        let Some((place, width)) = step.place() else {
+            continue;
+        };
+        let Some(owner) = regions.owner(place.region) else {
+            continue;
+        };
+        if !step.writes() {
+            if !disturbed.contains(owner) {
+                found.insert((place, width));
+            }
+        } else if is_command(step, regions, registers) {
+            disturbed.insert(owner);
+        }
+    }
+    found
+}
+
+/// Whether a write sets bits that its register was seen not to keep.
+fn is_command(step: &Step, regions: &RegionFinder, registers: &Registers) -> bool {
+    let Action::Write(write) = &step.action else {
+        return false;
+    };
+    let location = regions.phys(write.place).map(|phys| Location {
+        map_id: MapId(0),
+        phys,
+        width: write.value.width(),
+    });
+    let facts = location.and_then(|location| registers.get(location));
+    facts.is_some_and(|facts| facts.refused() & write.value.to_u64().unwrap_or(0) != 0)
+}
 
 fn mark_first_reads(sections: &mut [Section], regions: &RegionFinder) -> Registered {
     let mut written: HashSet<String> = HashSet::new();
