@@ -10,8 +10,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use vfio_ioctls::{VfioContainer, VfioDevice, VfioOps};
 
-/// A PCI device that is bound to `vfio-pci`. It is reset when it is opened, and again when the
-/// target is dropped; behind the IOMMU it reaches no memory at all.
+/// A PCI device that is bound to `vfio-pci`. Where it can be reset (Linux has a file `reset` in its
+/// folder of sysfs then) it is, when it is opened and when the target is dropped; behind the IOMMU it
+/// reaches no memory at all.
+///
+/// A reset device is not in the state in which firmware hands it to a driver: a plan whose
+/// preconditions show that state is refused, and may be edited.
 ///
 /// Every access is one instruction of exactly its width where VFIO allows the BAR to be mapped,
 /// which it does but for BARs smaller than a page.
@@ -81,7 +85,7 @@ impl fmt::Debug for VfioTarget {
 }
 
 impl VfioTarget {
-    /// Opens the device at `DDDD:BB:DD.F` and resets it.
+    /// Opens the device at `DDDD:BB:DD.F` and resets it, where it can be reset.
     ///
     /// # Errors
     /// Where it is not bound to `vfio-pci`, or VFIO cannot be used.
@@ -110,6 +114,23 @@ impl VfioTarget {
             .device
             .region_write(CONFIG, &command.to_le_bytes(), 4);
         Ok(target)
+    }
+
+    /// Where a BAR begins: of 32 bits, or of 64 where bits 2:1 say so (PCI 3.0, 6.2.5.1).
+    fn base(&self, bar: u8) -> PhysAddr {
+        let half = |number: u64| {
+            let mut bytes = [0; 4];
+            self.device
+                .region_read(CONFIG, &mut bytes, 0x10 + 4 * number);
+            u64::from(u32::from_le_bytes(bytes))
+        };
+        let low = half(bar.into());
+        let high = if low & 0b110 == 0b100 {
+            half(u64::from(bar) + 1)
+        } else {
+            0
+        };
+        PhysAddr(high << 32 | (low & !0xf))
     }
 
     fn config_u16(&self, offset: u64) -> u16 {
@@ -160,10 +181,7 @@ impl Target for VfioTarget {
             self.regions.resize_with(number + 1, || None);
         }
         self.regions[number] = Some(mapping);
-        let mut bytes = [0; 4];
-        self.device
-            .region_read(CONFIG, &mut bytes, 0x10 + 4 * u64::from(bar));
-        Ok(PhysAddr(u64::from(u32::from_le_bytes(bytes) & !0xf)))
+        Ok(self.base(bar))
     }
 
     fn read(&mut self, at: Place, width: Width) -> Result<Value, VfioError> {
