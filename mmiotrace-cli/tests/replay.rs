@@ -3,9 +3,13 @@
 
 mod command;
 
-use command::{fixtures, run};
+use command::{fixtures, run, run_on, spawn};
+use core::time::Duration;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 fn fixture(name: &str) -> String {
     let all = fixtures();
@@ -349,4 +353,143 @@ fn uploads_are_extracted() {
         bytes.len(),
         expected.len()
     );
+}
+
+/// A plan for memory that nobody knows, and an empty trace to make a model of.
+fn by_hand(steps: &str) -> (tempfile::TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, trace) = (folder.path().join("plan.toml"), folder.path().join("empty"));
+    fs::write(&trace, "VERSION 20070824\n").unwrap();
+    let head = "plan = 1\non_abort = [{ write = \"m+0xd8\", value = 0xffffffff }]\n\
+                [[region]]\nname = \"m\"\nrecorded_base = 0xfd000000\nlen = 0x1000\n";
+    fs::write(&plan, format!("{head}{steps}")).unwrap();
+    let model = format!("model:{}", text(&trace));
+    (folder, text(&plan), model)
+}
+
+/// The writes of a recorded run: offset and value.
+fn writes(record: &Path) -> Vec<(u64, u64)> {
+    let text = fs::read_to_string(record).unwrap();
+    let hex = |word: &str| u64::from_str_radix(word.trim_start_matches("0x"), 16).unwrap();
+    text.lines()
+        .filter(|line| line.starts_with("W "))
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            (hex(words[4]) - 0xfd00_0000, hex(words[5]))
+        })
+        .collect()
+}
+
+/// Ctrl-C in the middle of a wait for a dead device: the plan says how the device is left.
+#[test]
+fn an_interrupt_leaves_the_device_as_the_plan_says() {
+    let (folder, plan, model) = by_hand(
+        "[[section]]\nname = \"a\"\nsteps = [\n{ write = \"m+0x0\", value = 1 },\n\
+         { read = \"m+0x8\", times = 1000000000000 },\n{ write = \"m+0x4\", value = 2 },\n]\n",
+    );
+    let (record, crumbs) = (folder.path().join("record"), folder.path().join("crumbs"));
+    let (record_name, crumbs_name) = (text(&record), text(&crumbs));
+    let mut child = spawn(&[
+        "replay",
+        "run",
+        &plan,
+        "--target",
+        &model,
+        "--breadcrumbs",
+        &crumbs_name,
+        "--record",
+        &record_name,
+        "--json",
+    ]);
+    // It has come to the endless read.
+    let begun = Instant::now();
+    while !fs::read_to_string(&crumbs).is_ok_and(|notes| notes.contains("step 1 ")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never began");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let mut stdout = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut stdout)
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stdout}");
+    assert!(stdout.contains("broken off"), "{stdout}");
+    assert_eq!(writes(&record), [(0, 1), (0xd8, 0xffff_ffff)]);
+    assert!(
+        fs::read_to_string(&crumbs)
+            .unwrap()
+            .ends_with("end broken off\n")
+    );
+}
+
+#[test]
+fn single_steps_are_asked_for() {
+    let (folder, plan, model) = by_hand(
+        "[[section]]\nname = \"a\"\nsteps = [\n{ write = \"m+0x0\", value = 1 },\n\
+         { write = \"m+0x4\", value = 2 },\n{ write = \"m+0x8\", value = 3 },\n\
+         { write = \"m+0xc\", value = 4 },\n]\n",
+    );
+    let record = folder.path().join("record");
+    let record_name = text(&record);
+    let step = |answers: &[u8]| {
+        let arguments = ["replay", "run", &plan, "--target", &model, "--step"];
+        run_on(
+            &[&arguments[..], &["--record", &record_name]].concat(),
+            answers,
+        )
+    };
+    // One done, one left out, the rest without asking.
+    let all = step(b"\ns\nc\n");
+    assert_eq!(all.status, 0, "{}", all.stderr);
+    assert_eq!(writes(&record), [(0, 1), (8, 3), (0xc, 4)]);
+    assert_eq!(all.stderr.matches("[Enter: do it").count(), 3);
+    // One done, and no more: the device is left as the plan says. The same where the input ends.
+    for answers in [&b"\nq\n"[..], b"\n"] {
+        let one = step(answers);
+        assert_eq!(one.status, 130, "{}", one.stderr);
+        assert_eq!(writes(&record), [(0, 1), (0xd8, 0xffff_ffff)]);
+    }
+}
+
+/// The device that stops answering at a planted write, found over all runs in one call, each with a
+/// device that was reset; by the breadcrumb of the last run, too.
+#[test]
+fn bisect_finds_a_write_that_freezes_the_model() {
+    let steps: String = (0..1000)
+        .map(|step| {
+            format!(
+                "{{ write = \"m+{:#x}\", value = {step} }},\n",
+                step % 64 * 4
+            )
+        })
+        .collect();
+    let (folder, plan, model) =
+        by_hand(&format!("[[section]]\nname = \"a\"\nsteps = [\n{steps}]\n"));
+    let state = text(&folder.path().join("state"));
+    let found = run(&[
+        "replay",
+        "bisect",
+        &plan,
+        "--target",
+        &model,
+        "--state",
+        &state,
+        "--fault",
+        "frozen@617",
+        "--access-timeout",
+        "200",
+        "--pacing",
+        "none",
+    ]);
+    assert_eq!(found.status, 1, "{}{}", found.text(), found.stderr);
+    let told = found.text();
+    let last = told.lines().last().unwrap();
+    assert!(last.trim_start().starts_with("617 "), "{told}");
+    let runs = told.lines().filter(|line| line.starts_with("run ")).count();
+    // log2(1000) + 1, rounded up.
+    assert!(runs <= 11, "{told}");
 }

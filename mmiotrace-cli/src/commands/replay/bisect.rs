@@ -2,7 +2,7 @@
 
 use super::file;
 use super::print;
-use super::target::TargetName;
+use super::target::{FaultName, TargetName};
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::output::Output;
 use core::time::Duration;
@@ -24,9 +24,9 @@ Examples:
       --reset ./power-cycle.sh --test ./is-it-alive.sh
 
 Each call does one run: bring the device back to its first state (a restart, a power cycle) and call
-again with the same --state. A run that never ended, because the machine had to be restarted, counts
-as harm. COMMANDs find in MMIOTRACE_STEPS how many steps the run has. With --reset, which brings the device back, all runs are done in one call. Harm is: the run
-did not end, an access or a wait never ended, or --test fails.")]
+again with the same --state. With --reset, which brings the device back, all runs are done in one
+call. Harm is: the run never ended, because the machine had to be restarted; an access or a wait
+never ended; or --test fails. COMMANDs find in MMIOTRACE_STEPS how many steps the run has.")]
 pub(super) struct Args {
     /// The plan
     #[arg(value_name = "PLAN")]
@@ -63,6 +63,10 @@ pub(super) struct Args {
     /// Give up where one access takes longer, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     access_timeout: u64,
+
+    /// Let a model fail after N accesses: frozen@N, dead@N, removed@N; to try the search
+    #[arg(long, value_name = "FAULT")]
+    fault: Option<FaultName>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
@@ -118,7 +122,7 @@ fn one_run(args: &Args, plan: &Plan, files: &SideFiles, steps: usize) -> Result<
         plan,
         files,
         Some(Duration::from_millis(args.access_timeout)),
-        None,
+        args.fault,
     )?;
     let mut options = RunOptions::default();
     options.pacing = args.pacing;
