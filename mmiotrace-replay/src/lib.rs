@@ -39,7 +39,9 @@
 //! | [`Recorder`] | any of these, and a trace of what was done |
 //! | [`Guarded`] | any of these, given up where it does not answer |
 //!
-//! Other tools bring their own: [`Target`] has three methods that must be written.
+//! Other tools bring their own: [`Target`] has three methods that must be written, and an
+//! [`Observer`] gets what came of every step as data. The example `own_target` of this crate is such a
+//! tool. The file format of plans is described in the repository's `docs/plan.md`.
 //!
 //! # Safety of devices
 //! A run does nothing to a device that is not the plan's, is bound, or is in another state than

@@ -186,3 +186,16 @@ fn wide_values_and_large_numbers_survive() {
     assert_eq!(write.value.as_le_bytes()[..2], [0x10, 0x0f]);
     assert_eq!(Plan::from_toml(&plan.to_toml()).unwrap(), plan);
 }
+
+/// The page that describes the format has a plan in it: it is one, and keeps what it says.
+#[test]
+fn the_described_plan_is_a_plan() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/plan.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let plan = Plan::from_toml(text).unwrap();
+    assert_eq!((plan.len(), plan.preconditions.len()), (3, 1));
+    assert_eq!((plan.forbidden.len(), plan.on_abort.len()), (1, 1));
+    assert_eq!(Plan::from_toml(&plan.to_toml()).unwrap(), plan);
+}
