@@ -2,7 +2,8 @@
 //!
 //! - [`Checker`] reads a trace once and gives a [`Verdict`]: complete or not, and why.
 //! - [`Filter`] says which records are wanted; a [`Selector`] picks their lines.
-//! - [`StatisticsBuilder`] counts accesses by kind, mapping, device and register.
+//! - [`StatisticsBuilder`] counts accesses by kind, mapping, device, register and value, program
+//!   counter, thread, and between markers, and tells how they lie in time.
 //! - [`diff`] compares two traces by meaning.
 //! - [`blocks`] turns accesses into what the driver did: waits, transfers, repetitions.
 //!
@@ -55,7 +56,8 @@ pub use fused::split_fused;
 pub use kind_set::KindSet;
 pub use numbering::{Numbering, Origin};
 pub use statistics::{
-    AccessCounts, MappingStatistics, Rates, Region, RegionStatistics, RegisterStatistics,
-    Statistics, StatisticsBuilder,
+    AccessCounts, Gap, GapCount, Gaps, MappingStatistics, PcStatistics, Phase, PidStatistics,
+    Rates, Region, RegionStatistics, RegisterStatistics, Slice, Statistics, StatisticsBuilder,
+    Timeline, ValueCount, ValueHistogram,
 };
 pub use verdict::{Capture, Checker, Finding, FindingKind, Verdict};

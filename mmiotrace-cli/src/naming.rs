@@ -234,9 +234,12 @@ impl Names {
     /// Takes a record, and gives the name of the register where it is an access to one that has a
     /// name, with the device before it where the trace has several.
     pub(crate) fn see(&mut self, record: &Record<'_>) -> Option<String> {
-        let named = feed(&mut self.0, record)?;
-        // What could not be decoded has a place, but may be no access of it.
-        named.kind()?;
-        named.name().map(str::to_owned)
+        self.follow(record)?.name().map(str::to_owned)
+    }
+
+    /// Takes a record. Of an access, says what it is to; what could not be decoded has a place, but
+    /// may be no access of it.
+    pub(crate) fn follow(&mut self, record: &Record<'_>) -> Option<Named<'_>> {
+        feed(&mut self.0, record).filter(|named| named.kind().is_some())
     }
 }

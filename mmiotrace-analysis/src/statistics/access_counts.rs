@@ -27,6 +27,12 @@ impl AccessCounts {
         self.reads + self.writes + self.unknown
     }
 
+    /// Reads divided by writes; `None` where nothing was written.
+    #[must_use]
+    pub fn reads_per_write(&self) -> Option<f64> {
+        (self.writes > 0).then(|| self.reads as f64 / self.writes as f64)
+    }
+
     /// Counts an access; one that could not be decoded has neither kind nor width.
     pub(super) fn add(&mut self, access: Option<(AccessKind, Width)>) {
         match access {

@@ -1,13 +1,18 @@
 //! Counts a trace, record by record.
 
+use super::phases::Phases;
 use super::rates::Clock;
 use super::table::Table;
-use super::{MappingStatistics, Region, RegionStatistics, RegisterStatistics, Statistics};
+use super::timeline::{GapsBuilder, TimelineBuilder};
+use super::{
+    AccessCounts, MappingStatistics, PcStatistics, PidStatistics, Region, RegionStatistics,
+    RegisterStatistics, Statistics, ValueHistogram,
+};
 use crate::live::Live;
 use crate::{Devices, RecordCounts, fused};
 use core::cmp::Reverse;
 use mmiotrace_core::{
-    AccessKind, Event, EventKind, MapId, Mapping, PciDevice, PhysAddr, Timestamp, Width,
+    Access, AccessKind, Event, EventKind, MapId, Mapping, PciDevice, PhysAddr, VirtAddr, Width,
 };
 use mmiotrace_format::{Line, ParseError, Record};
 use std::collections::HashMap;
@@ -15,13 +20,17 @@ use std::collections::HashMap;
 /// At most so many registers are told apart.
 const MAX_REGISTERS: usize = 65_536;
 
-/// At most so many mappings, and so many regions.
+/// At most so many program counters; of so many registers the values are kept.
+const MAX_PCS: usize = 16_384;
+
+/// At most so many mappings, regions, and threads.
 const MAX_MAPPINGS: usize = 4_096;
 
 /// Counts a trace, line by line.
 ///
 /// Its memory does not grow with the trace: the first 65,536 registers and the first 4,096
-/// mappings are told apart, accesses to others are counted together.
+/// mappings are told apart, and so on (see [`Statistics`]); accesses to others are counted
+/// together.
 ///
 /// ```
 /// use mmiotrace_analysis::StatisticsBuilder;
@@ -37,6 +46,9 @@ const MAX_MAPPINGS: usize = 4_096;
 /// let statistics = builder.finish();
 /// assert_eq!(statistics.registers[0].offset, 8);
 /// assert_eq!(statistics.registers[0].accesses.reads, 2);
+/// let values = statistics.registers[0].read_values.as_ref().unwrap();
+/// assert_eq!((values.values[0].value, values.values[0].count), (0x8008_0783, 2));
+/// assert_eq!(statistics.gaps.longest[0].nanos, 4_000);
 /// # Ok::<(), mmiotrace_format::Error>(())
 /// ```
 #[derive(Debug)]
@@ -50,9 +62,33 @@ pub struct StatisticsBuilder {
     devices: Devices,
     /// The range in which the last access was found.
     last_bar: Option<(Region, PciDevice, usize)>,
-    mappings: Table<MapId>,
-    regions: Table<Region>,
-    registers: Table<(Region, u64)>,
+    mappings: Table<MapId, AccessCounts>,
+    regions: Table<Region, AccessCounts>,
+    registers: Table<(Region, u64), RegisterRow>,
+    /// Histograms of values that may still be made.
+    histograms_left: usize,
+    pcs: Table<VirtAddr, AccessCounts>,
+    pids: Table<i32, AccessCounts>,
+    accesses: AccessCounts,
+    phases: Phases,
+    timeline: TimelineBuilder,
+    gaps: GapsBuilder,
+}
+
+/// A register being counted.
+#[derive(Debug, Default)]
+struct RegisterRow {
+    name: Option<Box<str>>,
+    accesses: AccessCounts,
+    read: Option<Box<ValueHistogram>>,
+    written: Option<Box<ValueHistogram>>,
+}
+
+/// Where a line stands, and who knows the name of the register that it accesses.
+struct Context<'a> {
+    line: u64,
+    counted: bool,
+    name_of: &'a mut dyn FnMut() -> Option<String>,
 }
 
 impl Default for StatisticsBuilder {
@@ -76,6 +112,13 @@ impl StatisticsBuilder {
             mappings: Table::with_limit(MAX_MAPPINGS),
             regions: Table::with_limit(MAX_MAPPINGS),
             registers: Table::with_limit(MAX_REGISTERS),
+            histograms_left: MAX_PCS,
+            pcs: Table::with_limit(MAX_PCS),
+            pids: Table::with_limit(MAX_MAPPINGS),
+            accesses: AccessCounts::default(),
+            phases: Phases::default(),
+            timeline: TimelineBuilder::default(),
+            gaps: GapsBuilder::default(),
         }
     }
 
@@ -85,21 +128,47 @@ impl StatisticsBuilder {
     /// # Errors
     /// Where the line does not parse. It is counted by its keyword, and the next may be shown.
     pub fn line(&mut self, line: &Line<'_>, counted: bool) -> Result<(), ParseError> {
+        self.line_named(line, counted, || None)
+    }
+
+    /// The same, and asks for the name of the register that the line accesses, where it is the first
+    /// access to it.
+    ///
+    /// # Errors
+    /// Where the line does not parse.
+    pub fn line_named(
+        &mut self,
+        line: &Line<'_>,
+        counted: bool,
+        mut name_of: impl FnMut() -> Option<String>,
+    ) -> Result<(), ParseError> {
         if counted {
             self.records.add_line(line);
         }
-        self.record(&line.parse()?, counted);
+        let mut context = Context {
+            line: line.position().line(),
+            counted,
+            name_of: &mut name_of,
+        };
+        self.record(&line.parse()?, &mut context);
         for fused in fused::records(line) {
-            self.record(&fused.parse()?, counted);
+            self.record(&fused.parse()?, &mut context);
         }
         Ok(())
     }
 
-    fn record(&mut self, record: &Record<'_>, counted: bool) {
+    fn record(&mut self, record: &Record<'_>, context: &mut Context<'_>) {
         match record {
-            Record::Event(event) => self.event(event, counted),
-            Record::Marker(marker) if counted => self.clock.record(marker.time),
-            Record::Lost(loss) if counted => {
+            Record::Event(event) => self.event(event, context),
+            Record::Marker(marker) => {
+                if context.counted {
+                    self.clock.record(marker.time);
+                }
+                if !marker.is_reserved() {
+                    self.phases.mark(marker, context.line, context.counted);
+                }
+            }
+            Record::Lost(loss) if context.counted => {
                 self.lost_events = self.lost_events.saturating_add(loss.count)
             }
             Record::Header(header) if self.devices.apply(header) => self.last_bar = None,
@@ -107,15 +176,15 @@ impl StatisticsBuilder {
         }
     }
 
-    fn event(&mut self, event: &Event, counted: bool) {
-        if counted {
+    fn event(&mut self, event: &Event, context: &mut Context<'_>) {
+        if context.counted {
             self.clock.record(event.time);
         }
         match &event.kind {
             EventKind::Map(mapping) => {
                 self.live.map(*mapping);
-                if counted {
-                    self.mappings.list(mapping.id);
+                if context.counted {
+                    self.mappings.list(mapping.id, AccessCounts::default);
                 }
                 if self.maps.len() < MAX_MAPPINGS || self.maps.contains_key(&mapping.id) {
                     self.maps.insert(mapping.id, *mapping);
@@ -124,16 +193,12 @@ impl StatisticsBuilder {
             EventKind::Unmap(id) => {
                 self.live.unmap(*id);
             }
-            EventKind::Access(access) if counted => {
-                self.access(
-                    event.time,
-                    access.map_id,
-                    access.phys,
-                    Some((access.kind, access.width)),
-                );
+            EventKind::Access(access) if context.counted => {
+                let place = (access.map_id, access.phys);
+                self.access(event, place, Some(access), context);
             }
-            EventKind::UnknownOpcode(unknown) if counted => {
-                self.access(event.time, unknown.map_id, unknown.phys, None);
+            EventKind::UnknownOpcode(unknown) if context.counted => {
+                self.access(event, (unknown.map_id, unknown.phys), None, context);
             }
             _ => {}
         }
@@ -141,16 +206,49 @@ impl StatisticsBuilder {
 
     fn access(
         &mut self,
-        time: Timestamp,
-        map_id: MapId,
-        phys: PhysAddr,
-        access: Option<(AccessKind, Width)>,
+        event: &Event,
+        (map_id, phys): (MapId, PhysAddr),
+        access: Option<&Access>,
+        context: &mut Context<'_>,
     ) {
-        self.clock.access(time);
-        self.mappings.add(map_id, access);
+        let kind: Option<(AccessKind, Width)> = access.map(|access| (access.kind, access.width));
+        self.accesses.add(kind);
+        self.clock.access(event.time);
+        self.timeline.add(event.time, kind.map(|(kind, _)| kind));
+        self.gaps.add(event.time, context.line);
+        self.phases.access(event.time, kind);
         let (region, offset) = self.place(map_id, phys);
-        self.regions.add(region, access);
-        self.registers.add((region, offset), access);
+        let new = AccessCounts::default;
+        for row in [
+            self.mappings.row(map_id, new),
+            self.regions.row(region, new),
+            self.pcs.row(event.pc, new),
+            self.pids.row(event.pid, new),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            row.add(kind);
+        }
+        let register = self.registers.row((region, offset), || RegisterRow {
+            name: (context.name_of)().map(String::into_boxed_str),
+            ..RegisterRow::default()
+        });
+        let Some(register) = register else { return };
+        register.accesses.add(kind);
+        if let Some(access) = access {
+            let values = match access.kind {
+                AccessKind::Read => &mut register.read,
+                AccessKind::Write => &mut register.written,
+            };
+            if values.is_none() && self.histograms_left > 0 {
+                self.histograms_left -= 1;
+                *values = Some(Box::default());
+            }
+            if let Some(values) = values {
+                values.add(access.value.and_then(|value| value.to_u64()));
+            }
+        }
     }
 
     fn place(&mut self, map_id: MapId, phys: PhysAddr) -> (Region, u64) {
@@ -182,19 +280,9 @@ impl StatisticsBuilder {
     /// The statistics.
     #[must_use]
     pub fn finish(self) -> Statistics {
-        let Self {
-            records,
-            lost_events,
-            clock,
-            maps,
-            mappings,
-            regions,
-            registers,
-            ..
-        } = self;
-        let (mappings, accesses_of_other_mappings) = mappings.finish();
+        let (mappings, accesses_of_other_mappings) = self.mappings.finish();
         let mappings = mappings.into_iter().map(|(map_id, accesses)| {
-            let map = maps.get(&map_id);
+            let map = self.maps.get(&map_id);
             MappingStatistics {
                 map_id,
                 phys: map.map(|map| map.phys),
@@ -202,29 +290,63 @@ impl StatisticsBuilder {
                 accesses,
             }
         });
-        let regions = regions.finish().0.into_iter();
-        let (mut registers, accesses_of_other_registers) = registers.finish();
-        registers.sort_by_key(|((region, offset), accesses)| {
-            (Reverse(accesses.total()), *region, *offset)
-        });
-        let registers = registers.into_iter();
+        let regions = self.regions.finish().0.into_iter();
+        let (registers, accesses_of_other_registers) = self.registers.finish();
+        let (pcs, accesses_of_other_pcs) = self.pcs.finish();
+        let pcs = sorted(pcs).into_iter();
+        let (pids, accesses_of_other_pids) = self.pids.finish();
+        let pids = sorted(pids).into_iter();
+        let (phases, accesses_of_other_phases) = self.phases.finish();
         Statistics {
-            records,
-            lost_events,
-            rates: clock.finish(),
+            records: self.records,
+            lost_events: self.lost_events,
+            accesses: self.accesses,
+            reads_per_write: self.accesses.reads_per_write(),
+            rates: self.clock.finish(),
+            timeline: self.timeline.finish(),
+            gaps: self.gaps.finish(),
             mappings: mappings.collect(),
             accesses_of_other_mappings,
             regions: regions
                 .map(|(region, accesses)| RegionStatistics { region, accesses })
                 .collect(),
-            registers: registers
-                .map(|((region, offset), accesses)| RegisterStatistics {
-                    region,
-                    offset,
-                    accesses,
-                })
-                .collect(),
+            registers: register_rows(registers),
             accesses_of_other_registers,
+            pcs: pcs
+                .map(|(pc, accesses)| PcStatistics { pc, accesses })
+                .collect(),
+            accesses_of_other_pcs,
+            pids: pids
+                .map(|(pid, accesses)| PidStatistics { pid, accesses })
+                .collect(),
+            accesses_of_other_pids,
+            phases,
+            accesses_of_other_phases,
         }
     }
+}
+
+/// Those with most accesses first.
+fn sorted<K: Ord + Copy>(mut rows: Vec<(K, AccessCounts)>) -> Vec<(K, AccessCounts)> {
+    rows.sort_by_key(|(key, accesses)| (Reverse(accesses.total()), *key));
+    rows
+}
+
+fn register_rows(mut rows: Vec<((Region, u64), RegisterRow)>) -> Vec<RegisterStatistics> {
+    rows.sort_by_key(|((region, offset), row)| (Reverse(row.accesses.total()), *region, *offset));
+    let rows = rows.into_iter();
+    rows.map(|((region, offset), mut row)| {
+        for values in [&mut row.read, &mut row.written].into_iter().flatten() {
+            values.sort();
+        }
+        RegisterStatistics {
+            region,
+            offset,
+            name: row.name,
+            accesses: row.accesses,
+            read_values: row.read,
+            written_values: row.written,
+        }
+    })
+    .collect()
 }

@@ -8,10 +8,10 @@ use mmiotrace_core::Timestamp;
 #[non_exhaustive]
 pub struct Rates {
     /// The time of the first record counted that has one.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "as_printed"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::as_printed_or_none"))]
     pub first_time: Option<Timestamp>,
     /// The time of the last.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "as_printed"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::as_printed_or_none"))]
     pub last_time: Option<Timestamp>,
     /// Accesses per second between these, on average; 0 where no time passed.
     pub accesses_per_second: f64,
@@ -19,18 +19,6 @@ pub struct Rates {
     pub busiest_second_accesses: u64,
     /// That second.
     pub busiest_second: u64,
-}
-
-#[cfg(feature = "serde")]
-#[expect(clippy::ref_option, reason = "serde's interface")]
-fn as_printed<S: serde::Serializer>(
-    time: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serializer.collect_str(time),
-        None => serializer.serialize_none(),
-    }
 }
 
 /// Follows the times of a trace.
@@ -43,7 +31,11 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// A record without a time of its own has 0 (losses, and the markers that an import makes).
     pub(super) fn record(&mut self, time: Timestamp) {
+        if time == Timestamp::ZERO {
+            return;
+        }
         self.rates.first_time.get_or_insert(time);
         self.rates.last_time = Some(time);
     }

@@ -1,22 +1,20 @@
-//! Counts by key, within bounds.
+//! Rows by key, within bounds.
 
-use super::AccessCounts;
 use core::hash::Hash;
-use mmiotrace_core::{AccessKind, Width};
 use std::collections::HashMap;
 
-/// Accesses counted by a key. Keys beyond a limit are counted together, so that memory does not
+/// Rows by a key. Accesses to keys beyond a limit are counted together, so that memory does not
 /// grow with the trace.
 #[derive(Debug)]
-pub(super) struct Table<K> {
+pub(super) struct Table<K, R> {
     index: HashMap<K, usize>,
-    list: Vec<(K, AccessCounts)>,
+    list: Vec<(K, R)>,
     limit: usize,
     last: usize,
     others: u64,
 }
 
-impl<K: Copy + Eq + Hash> Table<K> {
+impl<K: Copy + Eq + Hash, R> Table<K, R> {
     pub(super) fn with_limit(limit: usize) -> Self {
         Self {
             index: HashMap::new(),
@@ -27,47 +25,40 @@ impl<K: Copy + Eq + Hash> Table<K> {
         }
     }
 
-    /// Counts an access. Whether its key is listed.
-    pub(super) fn add(&mut self, key: K, access: Option<(AccessKind, Width)>) -> bool {
+    /// The row of a key, made where there is none yet. `None` where there is no room: an access
+    /// has been counted among the others.
+    pub(super) fn row(&mut self, key: K, new: impl FnOnce() -> R) -> Option<&mut R> {
         let at = match self.list.get(self.last) {
             Some((last, _)) if *last == key => Some(self.last),
-            _ => self.find_or_insert(key),
+            _ => self.find_or_insert(key, new),
         };
-        let listed = at.and_then(|at| {
-            self.last = at;
-            self.list.get_mut(at)
-        });
-        match listed {
-            Some((_, counts)) => {
-                counts.add(access);
-                true
-            }
-            None => {
-                self.others += 1;
-                false
-            }
-        }
+        let Some(at) = at else {
+            self.others += 1;
+            return None;
+        };
+        self.last = at;
+        self.list.get_mut(at).map(|(_, row)| row)
     }
 
     /// Lists a key without counting anything.
-    pub(super) fn list(&mut self, key: K) {
-        self.find_or_insert(key);
+    pub(super) fn list(&mut self, key: K, new: impl FnOnce() -> R) {
+        self.find_or_insert(key, new);
     }
 
-    fn find_or_insert(&mut self, key: K) -> Option<usize> {
+    fn find_or_insert(&mut self, key: K, new: impl FnOnce() -> R) -> Option<usize> {
         if let Some(at) = self.index.get(&key) {
             return Some(*at);
         }
         let at = self.list.len();
         (at < self.limit).then(|| {
             self.index.insert(key, at);
-            self.list.push((key, AccessCounts::default()));
+            self.list.push((key, new()));
             at
         })
     }
 
-    /// Every key in the order in which they came up, and how many accesses had others.
-    pub(super) fn finish(self) -> (Vec<(K, AccessCounts)>, u64) {
+    /// Every row in the order in which they came up, and how many accesses had others.
+    pub(super) fn finish(self) -> (Vec<(K, R)>, u64) {
         (self.list, self.others)
     }
 }

@@ -68,12 +68,15 @@ impl Output {
     /// Writes one JSON object in one line.
     pub(crate) fn json<T: Serialize>(&mut self, report: &T) -> Result<(), Stop> {
         let report = Report { schema: 1, report };
-        match serde_json::to_vec(&report) {
-            Ok(mut text) => {
-                text.push(b'\n');
-                self.write(&text)
-            }
-            Err(error) => Err(Failure::new("standard output", error).into()),
+        let mut out = Pieces {
+            output: self,
+            stopped: None,
+        };
+        let written = serde_json::to_writer(&mut out, &report);
+        match (out.stopped, written) {
+            (Some(stop), _) => Err(stop),
+            (None, Err(error)) => Err(Failure::new("standard output", error).into()),
+            (None, Ok(())) => self.write(b"\n"),
         }
     }
 
@@ -83,6 +86,26 @@ impl Output {
         // What failed once is not tried again.
         self.pending.clear();
         written.map_err(|error| stop(&error))
+    }
+}
+
+/// The output for those who write piece by piece, so that a long object need not be in memory.
+struct Pieces<'o> {
+    output: &'o mut Output,
+    stopped: Option<Stop>,
+}
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes).map_err(|stop| {
+            self.stopped = Some(stop);
+            io::Error::from(io::ErrorKind::Other)
+        })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
