@@ -5,6 +5,7 @@
 //! - [`StatisticsBuilder`] counts accesses by kind, mapping, device, register and value, program
 //!   counter, thread, and between markers, and tells how they lie in time.
 //! - [`diff`] compares two traces by meaning.
+//! - [`merge`] puts several traces on one clock.
 //! - [`blocks`] turns accesses into what the driver did: waits, transfers, repetitions.
 //!
 //! Each is a fold over the lines that a `mmiotrace_format::Reader` gives, with memory that does
@@ -42,6 +43,7 @@ mod filter;
 mod fused;
 mod kind_set;
 mod live;
+pub mod merge;
 mod numbering;
 mod statistics;
 mod verdict;

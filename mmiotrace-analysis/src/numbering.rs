@@ -69,6 +69,11 @@ impl Numbering {
         self.cpu
     }
 
+    /// The sequence number of the next event.
+    pub(crate) const fn next_seq(&self) -> Option<u64> {
+        self.next_seq
+    }
+
     /// The next event of the trace.
     pub(crate) const fn event(&mut self) -> Origin {
         let origin = Origin {

@@ -1,8 +1,8 @@
 //! The arguments of the command. Each verb's own are in its file.
 
 use crate::commands::{
-    bundle, cat, check, decode, diff, doctor, export, lookup, map, mark, name, record, replay,
-    report, stat, watch,
+    bundle, cat, check, decode, diff, doctor, export, lookup, map, mark, merge, name, record,
+    replay, report, stat, watch,
 };
 
 /// Captures, checks, filters and names traces of memory-mapped I/O.
@@ -39,6 +39,7 @@ pub(crate) enum Command {
     Watch(watch::Args),
     Map(map::Args),
     Diff(diff::Args),
+    Merge(merge::Args),
     Export(export::Args),
     Report(report::Args),
     Replay(replay::Args),

@@ -3,7 +3,7 @@
 
 mod command;
 
-use command::{fixture, fixtures, run, run_on};
+use command::{fixture, fixtures, fixtures_dir, run, run_on};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -246,8 +246,8 @@ fn one_table_is_that_of_the_whole_report() {
 /// The marker that an import makes has no time: rates do not begin at 0.
 #[test]
 fn an_imported_log_begins_with_its_first_access() {
-    let log = fixture("edu-6.1.qemu.log.xz");
-    let report = run(&["stat", "--json", log.path()]).json();
+    let log = fixtures_dir().join("traces").join("edu-6.1.qemu.log.xz");
+    let report = run(&["stat", "--json", log.to_str().unwrap()]).json();
     assert_ne!(report["rates"]["first_time"], "0.000000");
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod export;
 pub(crate) mod lookup;
 pub(crate) mod map;
 pub(crate) mod mark;
+pub(crate) mod merge;
 pub(crate) mod name;
 pub(crate) mod record;
 pub(crate) mod replay;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Stop> {
         Command::Map(args) => map::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),

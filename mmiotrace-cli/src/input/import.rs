@@ -22,12 +22,24 @@ pub(crate) struct ImportArgs {
     /// Where a window of the log lies, as 0000:01:00.0:region0=0xfe000000+0x1000000
     #[arg(long, value_name = "NAME=BASE+LEN", value_parser = known_window)]
     window: Vec<KnownWindow>,
+
+    /// What is a trace by its content stays one, whatever is said.
+    #[arg(skip)]
+    spares_traces: bool,
 }
 
 /// As much of the input as is looked at to know what it is.
 const HEAD: u64 = 64 * 1024;
 
 impl ImportArgs {
+    /// The same for several inputs, of which some are traces.
+    pub(crate) fn sparing_traces(&self) -> Self {
+        Self {
+            spares_traces: true,
+            ..self.clone()
+        }
+    }
+
     /// The input, as a trace.
     pub(super) fn apply(
         &self,
@@ -56,13 +68,11 @@ impl ImportArgs {
         let mut head = Vec::new();
         // What cannot be read is told when it is read again below.
         let failed = (&mut source).take(HEAD).read_to_end(&mut head).err();
-        let format = format.or_else(|| {
-            if is_trace(&head) {
-                None
-            } else {
-                Format::detect(&head)
-            }
-        });
+        let format = match format {
+            _ if is_trace(&head) && (format.is_none() || self.spares_traces) => None,
+            Some(format) => Some(format),
+            None => Format::detect(&head),
+        };
         let all = Cursor::new(head).chain(Failing(failed)).chain(source);
         match format {
             None => Ok(Box::new(all)),

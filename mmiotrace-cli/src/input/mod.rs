@@ -153,6 +153,11 @@ impl Input {
         &self.name
     }
 
+    /// Its bytes, decompressed.
+    pub(crate) fn into_source(self) -> Box<dyn Read> {
+        self.source
+    }
+
     /// Its lines.
     pub(crate) fn lines(self) -> Lines {
         let reader = Reader::<Box<dyn Read>>::builder()

@@ -1,0 +1,336 @@
+//! Several traces on one clock.
+//!
+//! ```
+//! use mmiotrace_analysis::merge::{Merge, Shift};
+//!
+//! let driver = "VERSION 20070824\nW 4 6.000001 1 0xfebc0000 0x1 0x0 0\nR 4 6.000009 1 0xfebc0008 0x3 0x0 0\n";
+//! let device = "VERSION 20070824\nW 4 2.000005 1 0xfebc0000 0x1 0x0 0\n";
+//! let mut merge = Merge::new();
+//! merge.add("driver", Shift::default(), driver.as_bytes());
+//! merge.add("device", Shift::from_nanos(4_000_000_000), device.as_bytes());
+//! let mut merged = Vec::new();
+//! while merge.next(&mut merged)? {}
+//! let merged = String::from_utf8_lossy(&merged);
+//! let last: Vec<&str> = merged.lines().skip(3).collect();
+//! assert_eq!(last, [
+//!     "W 4 6.000001 1 0xfebc0000 0x1 0x0 0",
+//!     "W 4 6.000005 1000001 0xfebc0000 0x1 0x0 0",
+//!     "R 4 6.000009 1 0xfebc0008 0x3 0x0 0",
+//! ]);
+//! # Ok::<(), mmiotrace_analysis::merge::MergeError>(())
+//! ```
+//!
+//! # What becomes of each line
+//! Every line of every source comes out once, in the order of its source, and between sources in
+//! the order of time; where times are equal, the earlier source is first. A line without a time
+//! follows the one before it. An annotation stays with the records that it speaks of. Changed are
+//! only times (by the source's shift; 0 stays 0, because it means none) and, but for the first
+//! source, map ids: source `n` has its own plus `(n - 1) * 1_000_000`, so that they tell the
+//! source. `VERSION` and `PCIDEV` lines that are equal to one before come once.
+//!
+//! # What is added
+//! After `VERSION`, a marker for each source: `merge: source 2 is device, times +4.000000 s, map
+//! ids +1000000`. Before a marker, or what else has no map id (or -1), of another source than the first:
+//! the annotation `mmiotrace1 source n=2`. Where the source changes, the annotations `cpu` and
+//! `seq`, so that each event keeps its own. Sequence numbers of one source only are kept as such
+//! (the first that has some), because a trace can have only one count; those of others stand in
+//! `mmiotrace1 source n=2 seq=77`.
+
+mod rewrite;
+mod source;
+
+pub use rewrite::{InvalidShift, Shift};
+
+use crate::{Numbering, split_fused};
+use mmiotrace_core::Timestamp;
+use mmiotrace_format::{Annotation, Error, Line, LineKind, ParseError, Position, Record};
+use rewrite::rewrite;
+use source::{Failed, Source};
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read};
+
+/// Map ids of a source are that much higher than those of the source before.
+pub const MAP_ID_STEP: i32 = 1_000_000;
+
+/// At most so many `PCIDEV` lines are remembered: as many places as there are.
+const MAX_DEVICES: usize = 65_536;
+
+/// Merges traces. [`add`](Self::add) them all, then take lines with [`next`](Self::next).
+///
+/// Its memory does not grow with the traces.
+#[derive(Debug, Default)]
+pub struct Merge<R> {
+    sources: Vec<Source<R>>,
+    begun: bool,
+    /// The `VERSION` line that was written.
+    version: Option<Vec<u8>>,
+    /// The `PCIDEV` lines that were written, and by which source those of each place.
+    devices: HashSet<Vec<u8>>,
+    places: HashMap<Vec<u8>, usize>,
+    /// What the lines written say of the next event.
+    written: Numbering,
+    /// The source whose sequence numbers are kept.
+    numbered: Option<usize>,
+    next_error: Option<MergeError>,
+}
+
+/// What is wrong with a line of a source. But for those that [`is_fatal`](Self::is_fatal) names,
+/// merging goes on with the next call.
+#[derive(Debug, thiserror::Error)]
+#[error("source {source_number}, line {line}: {kind}")]
+#[non_exhaustive]
+pub struct MergeError {
+    /// The number of the source, from 1 in the order in which they were added.
+    pub source_number: usize,
+    /// The line in it, counted from 1; 0 where it is not about a line.
+    pub line: u64,
+    /// What it is.
+    #[source]
+    pub kind: MergeErrorKind,
+}
+
+/// What can be wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeErrorKind {
+    /// A line does not parse. It is written as it is, or, where it is too long to be kept, as a
+    /// loss of one event.
+    #[error(transparent)]
+    Line(ParseError),
+    /// The source cannot be read further. What was read of it is merged.
+    #[error(transparent)]
+    Read(io::Error),
+    /// Shifted, the time would be before 0.
+    #[error("its time would be before 0")]
+    BeforeZero,
+    /// The map id is so high that it would be taken for one of the next source.
+    #[error("its map id is not below {MAP_ID_STEP}")]
+    MapId,
+    /// Another source has another device at this place: names and offsets of one of them are wrong
+    /// from here on.
+    #[error("another source has another PCI device at that place")]
+    Device,
+}
+
+impl MergeError {
+    /// Whether the line could not be written: the merged trace would not be true.
+    #[must_use]
+    pub const fn is_fatal(&self) -> bool {
+        matches!(
+            self.kind,
+            MergeErrorKind::BeforeZero | MergeErrorKind::MapId
+        )
+    }
+}
+
+impl<R: Read> Merge<R> {
+    /// Nothing to merge yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            sources: Vec::new(),
+            begun: false,
+            version: None,
+            devices: HashSet::new(),
+            places: HashMap::new(),
+            written: Numbering::new(),
+            numbered: None,
+            next_error: None,
+        }
+    }
+
+    /// Adds a source: the name that the merged trace calls it by, how far its times are shifted, and
+    /// its text.
+    pub fn add(&mut self, name: &str, shift: Shift, trace: R) {
+        let number = self.sources.len();
+        self.sources.push(Source::new(name, number, shift, trace));
+    }
+
+    /// Appends the next lines to `out`. Returns whether there were any.
+    ///
+    /// # Errors
+    /// What is wrong with a line. Unless it is fatal, the next call goes on.
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, MergeError> {
+        if let Some(error) = self.next_error.take() {
+            return Err(error);
+        }
+        self.fill()?;
+        if !core::mem::replace(&mut self.begun, true) {
+            self.begin(out);
+            return Ok(true);
+        }
+        let time = |source: &Source<R>| source.head_time();
+        let waiting = self
+            .sources
+            .iter()
+            .enumerate()
+            .filter(|(_, source)| source.has_head());
+        let Some((at, _)) = waiting.min_by_key(|(at, source)| (time(source), *at)) else {
+            return Ok(false);
+        };
+        let Some(source) = self.sources.get_mut(at) else {
+            return Ok(false);
+        };
+        let head = source.take_head();
+        self.write(at, &head, out)?;
+        Ok(true)
+    }
+
+    /// Every source has its next lines ready, or has none.
+    fn fill(&mut self) -> Result<(), MergeError> {
+        for (at, source) in self.sources.iter_mut().enumerate() {
+            if let Err(Failed { line, error }) = source.fill() {
+                let kind = match error {
+                    Error::Parse(error) => MergeErrorKind::Line(error),
+                    Error::Io(error) => MergeErrorKind::Read(error),
+                    other => MergeErrorKind::Read(io::Error::other(other)),
+                };
+                return Err(MergeError {
+                    source_number: at + 1,
+                    line,
+                    kind,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The version, and where everything comes from.
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        let heads = self.sources.iter().map(Source::head);
+        let version = heads.clone().find(|head| head.starts_with(b"VERSION "));
+        if let Some(version) = version {
+            out.extend_from_slice(version);
+            self.version = Some(version.to_vec());
+        }
+        for source in &self.sources {
+            out.extend_from_slice(source.provenance().as_bytes());
+        }
+    }
+
+    fn write(&mut self, at: usize, head: &[u8], out: &mut Vec<u8>) -> Result<(), MergeError> {
+        if self.was_told(at, head) {
+            return Ok(());
+        }
+        let lines = || {
+            head.split_inclusive(|byte| *byte == b'\n')
+                .map(|line| Line::new(line, Position::START))
+        };
+        let Some(source) = self.sources.get_mut(at) else {
+            return Ok(());
+        };
+        let has_event = lines().any(|line| matches!(line.parse(), Ok(Record::Event(_))));
+        let line_of_head = source.line_of_head();
+        let time = source
+            .shift
+            .apply(source.time_of_head())
+            .unwrap_or_default();
+        let before = source.numbering;
+        // What lines say of the events after them is about this source.
+        for line in lines().flat_map(|line| split_fused(&line).collect::<Vec<_>>()) {
+            if let Ok(record) = line.parse() {
+                source.numbering.see(&record);
+            }
+        }
+        if let (None, Some(_)) = (self.numbered, source.numbering.next_seq()) {
+            self.numbered = Some(at);
+        }
+        let keeps_seq = self.numbered == Some(at);
+        if has_event {
+            let seq = before.next_seq().filter(|_| keeps_seq);
+            self.renumber(before.cpu(), seq, time, out);
+        }
+        let tells = |line: Line<'_>| line.columns().map_id().is_some_and(|id| id.0 >= 0);
+        if at > 0 && !(has_event && lines().any(tells)) {
+            if let (Some(Annotation::Seq { seq }), false) = (annotation(head), keeps_seq) {
+                let seq = seq.map_or_else(|| "none".to_owned(), |seq| seq.to_string());
+                let text = format!("MARK {time} mmiotrace1 source n={} seq={seq}\n", at + 1);
+                out.extend_from_slice(text.as_bytes());
+                return Ok(());
+            }
+            let text = format!("MARK {time} mmiotrace1 source n={}\n", at + 1);
+            out.extend_from_slice(text.as_bytes());
+        }
+        let shift = self
+            .sources
+            .get(at)
+            .map(|source| source.shift)
+            .unwrap_or_default();
+        let begin = out.len();
+        for (line, number) in lines().zip(line_of_head..) {
+            rewrite(&line, shift, at, out).map_err(|kind| MergeError {
+                source_number: at + 1,
+                line: number,
+                kind,
+            })?;
+        }
+        for line in out
+            .get(begin..)
+            .unwrap_or(&[])
+            .split_inclusive(|byte| *byte == b'\n')
+        {
+            for part in split_fused(&Line::new(line, Position::START)) {
+                if let Ok(record) = part.parse() {
+                    self.written.see(&record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is a `VERSION` or `PCIDEV` line that was written before.
+    fn was_told(&mut self, at: usize, head: &[u8]) -> bool {
+        let line = Line::new(head, Position::START);
+        match line.kind() {
+            LineKind::Version => self.version.as_deref() == Some(head),
+            LineKind::PciDev => {
+                if self.devices.contains(head) {
+                    return true;
+                }
+                let place = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+                let place = place
+                    .split(|byte| *byte == b'\t')
+                    .next()
+                    .unwrap_or_default();
+                let owner = *self.places.entry(place.to_vec()).or_insert(at);
+                if owner != at {
+                    self.next_error = Some(MergeError {
+                        source_number: at + 1,
+                        line: self.sources.get(at).map_or(0, Source::line_of_head),
+                        kind: MergeErrorKind::Device,
+                    });
+                }
+                if self.devices.len() < MAX_DEVICES {
+                    self.devices.insert(head.to_vec());
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Says which CPU and sequence number the next event has, where the lines before say something
+    /// else.
+    fn renumber(&mut self, cpu: Option<u32>, seq: Option<u64>, time: Timestamp, out: &mut Vec<u8>) {
+        let told = [
+            ("cpu", self.written.cpu().map(u64::from), cpu.map(u64::from)),
+            ("seq", self.written.next_seq(), seq),
+        ];
+        for (name, _, number) in told.iter().filter(|(_, written, number)| written != number) {
+            let number = number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            let line = format!("MARK {time} mmiotrace1 {name} {name}={number}\n");
+            if let Ok(record) = Line::new(line.as_bytes(), Position::START).parse() {
+                self.written.see(&record);
+            }
+            out.extend_from_slice(line.as_bytes());
+        }
+    }
+}
+
+/// What a line annotates.
+fn annotation(line: &[u8]) -> Option<Annotation> {
+    match Line::new(line, Position::START).parse() {
+        Ok(Record::Marker(marker)) if marker.is_reserved() => Annotation::parse(marker.text),
+        _ => None,
+    }
+}
