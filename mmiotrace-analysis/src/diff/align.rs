@@ -2,9 +2,9 @@
 //!
 //! Four passes. Steps with equal keys (register, kind, width, and for writes the value) are
 //! aligned first, by a diff of the whole sequences. In what is left between them, steps that differ
-//! only in the value are paired. Then polls are folded: where reads in a row stand opposite to reads in
-//! a row, only the last of each count, because how often a register was polled is chance. Of the rest, a step that is missing here and inserted not far from
-//! here has moved.
+//! only in the value are paired. Then polls are folded: of reads in a row only the last counts,
+//! because how often a register was polled is chance. Of the rest, a step that is missing here and
+//! inserted not far from here has moved.
 
 use super::polls::fold_polls;
 use super::step::{Key, Step};
@@ -15,17 +15,20 @@ use std::collections::{HashMap, VecDeque};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pairing {
     /// The same step on both sides; the values may differ.
-    Same(usize, usize),
+    Same(u32, u32),
     /// Only on the first side.
-    Missing(usize),
+    Missing(u32),
     /// Only on the second side.
-    Inserted(usize),
+    Inserted(u32),
     /// On both sides, in another order.
-    Moved(usize, usize),
+    Moved(u32, u32),
 }
 
-/// A step that stands more than so many steps further on has not moved: it is another one.
-const MOVE_LIMIT: usize = 4096;
+const _: () = assert!(size_of::<Pairing>() == 12);
+
+/// A step that stands more than so many steps further on has not moved: it is another one, since
+/// most traces do the same again some time.
+const MOVE_LIMIT: usize = 256;
 
 /// Aligns two sequences. The pairings come in the order of the first, what is inserted in its place.
 pub(super) fn align(before: &[Step], after: &[Step]) -> Vec<Pairing> {
@@ -33,10 +36,7 @@ pub(super) fn align(before: &[Step], after: &[Step]) -> Vec<Pairing> {
     for_each_hunk(before, after, Step::exact_key, |hunk| match hunk {
         Hunk::Equal(i, j) => pairings.push(Pairing::Same(i, j)),
         Hunk::Different((i0, i1), (j0, j1)) => {
-            let (left, right) = (
-                before.get(i0..i1).unwrap_or(&[]),
-                after.get(j0..j1).unwrap_or(&[]),
-            );
+            let (left, right) = (part(before, i0, i1), part(after, j0, j1));
             for_each_hunk(left, right, Step::key, |inner| match inner {
                 Hunk::Equal(i, j) => pairings.push(Pairing::Same(i0 + i, j0 + j)),
                 Hunk::Different((a, b), (c, d)) => {
@@ -46,14 +46,18 @@ pub(super) fn align(before: &[Step], after: &[Step]) -> Vec<Pairing> {
             });
         }
     });
-    let mut pairings = fold_polls(pairings, before, after);
+    fold_polls(&mut pairings, before, after);
     find_moves(&mut pairings, before, after);
     pairings
 }
 
+fn part(steps: &[Step], from: u32, to: u32) -> &[Step] {
+    steps.get(from as usize..to as usize).unwrap_or(&[])
+}
+
 enum Hunk {
-    Equal(usize, usize),
-    Different((usize, usize), (usize, usize)),
+    Equal(u32, u32),
+    Different((u32, u32), (u32, u32)),
 }
 
 /// Runs through a diff of the keys.
@@ -76,7 +80,7 @@ fn for_each_hunk(
     let mut diff = Diff::default();
     diff.compute_with(Algorithm::Myers, &left, &right, count);
     let (mut i, mut j) = (0, 0);
-    let equal_until = |i: &mut usize, j: &mut usize, end: usize, give: &mut dyn FnMut(Hunk)| {
+    let equal_until = |i: &mut u32, j: &mut u32, end: u32, give: &mut dyn FnMut(Hunk)| {
         while *i < end {
             give(Hunk::Equal(*i, *j));
             *i += 1;
@@ -84,12 +88,13 @@ fn for_each_hunk(
         }
     };
     for hunk in diff.hunks() {
-        equal_until(&mut i, &mut j, hunk.before.start as usize, &mut give);
-        let (i1, j1) = (hunk.before.end as usize, hunk.after.end as usize);
+        equal_until(&mut i, &mut j, hunk.before.start, &mut give);
+        let (i1, j1) = (hunk.before.end, hunk.after.end);
         give(Hunk::Different((i, i1), (j, j1)));
         (i, j) = (i1, j1);
     }
-    equal_until(&mut i, &mut j, left.len(), &mut give);
+    let end = u32::try_from(left.len()).unwrap_or(u32::MAX);
+    equal_until(&mut i, &mut j, end, &mut give);
 }
 
 /// Turns a missing and an inserted step of equal key and value, near each other, into one that moved.
@@ -99,8 +104,8 @@ fn find_moves(pairings: &mut Vec<Pairing>, before: &[Step], after: &[Step]) {
     let identity = |step: &Step| (step.exact_key(), step.value);
     for at in 0..pairings.len() {
         let (step, is_missing) = match pairings.get(at) {
-            Some(Pairing::Missing(i)) => (before.get(*i), true),
-            Some(Pairing::Inserted(j)) => (after.get(*j), false),
+            Some(Pairing::Missing(i)) => (before.get(*i as usize), true),
+            Some(Pairing::Inserted(j)) => (after.get(*j as usize), false),
             _ => continue,
         };
         let Some(step) = step else { continue };

@@ -3,7 +3,7 @@
 use super::align::{Pairing, align};
 use super::register::Spaces;
 use super::step::{Act, Step};
-use super::{Diff, DiffSummary, Difference, Register, Seen, Space};
+use super::{ChangedField, Diff, DiffSummary, Difference, Field, Known, Register, Seen, Space};
 use mmiotrace_core::{Access, AccessKind, Event, EventKind};
 use mmiotrace_format::{Line, ParseError, Record};
 use std::collections::HashMap;
@@ -23,26 +23,30 @@ pub enum Side {
 pub enum Treatment {
     /// Everything.
     Compare,
-    /// Not what it answers: it changes by itself.
+    /// Not what it answers: it changes by itself. That of registers of which a map says so.
     Volatile,
+    /// Neither what it answers nor what is written to it: the address of a buffer, which the
+    /// system chose.
+    AnyValue,
     /// Nothing: as if it were never accessed.
     Ignore,
 }
 
-type NameOf<'n> = Box<dyn FnMut(&Access) -> Option<String> + 'n>;
-type TreatmentOf<'n> = Box<dyn FnMut(&Register) -> Treatment + 'n>;
+type TreatmentOf<'n> = Box<dyn FnMut(&Register) -> Option<Treatment> + 'n>;
+
+/// Who tells of a register what a map says.
+type KnownOf<'k> = &'k mut dyn FnMut() -> Option<Known>;
 
 /// Two traces being compared. Push the lines of both, in any interleaving, then
 /// [`finish`](Self::finish).
 ///
-/// Memory grows with the traces: about 50 bytes an access.
+/// Memory grows with the traces: 32 bytes an access, and about twice that while they are aligned.
 pub struct Comparison<'n> {
     sides: [OneSide; 2],
-    registers: Vec<(Register, Treatment)>,
+    registers: Vec<Told>,
     numbers: HashMap<(Space, u64), u32>,
     texts: Vec<Vec<u8>>,
     text_numbers: HashMap<Vec<u8>, u64>,
-    name_of: NameOf<'n>,
     treatment_of: TreatmentOf<'n>,
 }
 
@@ -52,6 +56,13 @@ impl core::fmt::Debug for Comparison<'_> {
             .field("registers", &self.registers.len())
             .finish_non_exhaustive()
     }
+}
+
+/// A register that was accessed.
+struct Told {
+    register: Register,
+    treatment: Treatment,
+    fields: Vec<Field>,
 }
 
 #[derive(Debug, Default)]
@@ -79,21 +90,14 @@ impl<'n> Comparison<'n> {
             numbers: HashMap::new(),
             texts: Vec::new(),
             text_numbers: HashMap::new(),
-            name_of: Box::new(|_| None),
-            treatment_of: Box::new(|_| Treatment::Compare),
+            treatment_of: Box::new(|_| None),
         }
     }
 
-    /// Calls registers by names; asked at the first access of each. By default none has one.
+    /// Says how much of each register counts; asked once for each. By default, and where it says
+    /// nothing, all of it, and of registers that a map calls volatile not what they answer.
     #[must_use]
-    pub fn names(mut self, name_of: impl FnMut(&Access) -> Option<String> + 'n) -> Self {
-        self.name_of = Box::new(name_of);
-        self
-    }
-
-    /// Says how much of each register counts; asked once for each. By default all of it.
-    #[must_use]
-    pub fn treat(mut self, treatment_of: impl FnMut(&Register) -> Treatment + 'n) -> Self {
+    pub fn treat(mut self, treatment_of: impl FnMut(&Register) -> Option<Treatment> + 'n) -> Self {
         self.treatment_of = Box::new(treatment_of);
         self
     }
@@ -103,9 +107,23 @@ impl<'n> Comparison<'n> {
     /// # Errors
     /// Where it cannot be parsed. It is left out, and the next line goes on.
     pub fn push(&mut self, side: Side, line: &Line<'_>) -> Result<(), ParseError> {
-        let number = line.position().line();
+        self.push_known(side, line, || None)
+    }
+
+    /// The same, and asks what is known of the register that the line accesses, where it is the
+    /// first access to it.
+    ///
+    /// # Errors
+    /// Where it cannot be parsed.
+    pub fn push_known(
+        &mut self,
+        side: Side,
+        line: &Line<'_>,
+        mut known: impl FnMut() -> Option<Known>,
+    ) -> Result<(), ParseError> {
+        let number = u32::try_from(line.position().line()).unwrap_or(u32::MAX);
         match line.parse()? {
-            Record::Event(event) => self.push_event(side, number, &event),
+            Record::Event(event) => self.push_event(side, number, &event, &mut known),
             Record::Marker(marker) if !marker.is_reserved() => {
                 let text = self.text(marker.text);
                 let step = Step {
@@ -145,9 +163,9 @@ impl<'n> Comparison<'n> {
         Ok(())
     }
 
-    fn push_event(&mut self, side: Side, line: u64, event: &Event) {
+    fn push_event(&mut self, side: Side, line: u32, event: &Event, known: KnownOf<'_>) {
         match &event.kind {
-            EventKind::Access(access) => self.push_access(side, line, event, access),
+            EventKind::Access(access) => self.push_access(side, line, event, access, known),
             EventKind::UnknownOpcode(unknown) => {
                 let (space, offset) = self.side(side).spaces.locate(unknown.map_id, unknown.phys);
                 let code = unknown
@@ -156,7 +174,7 @@ impl<'n> Comparison<'n> {
                     .iter()
                     .take(8)
                     .fold(0, |all, byte| all << 8 | u64::from(*byte));
-                let register = self.register(space, offset, || None);
+                let register = self.register(space, offset, &mut || None);
                 self.push_step(
                     side,
                     Step {
@@ -169,7 +187,7 @@ impl<'n> Comparison<'n> {
             EventKind::Map(mapping) => {
                 self.side(side).spaces.map(mapping);
                 let (space, offset) = self.side(side).spaces.locate(mapping.id, mapping.phys);
-                let register = self.register(space, offset, || None);
+                let register = self.register(space, offset, &mut || None);
                 self.push_step(
                     side,
                     Step {
@@ -182,7 +200,7 @@ impl<'n> Comparison<'n> {
             EventKind::Unmap(id) => {
                 let place = self.side(side).spaces.unmap(*id);
                 let register = place.map_or(NO_REGISTER, |(space, offset)| {
-                    self.register(space, offset, || None)
+                    self.register(space, offset, &mut || None)
                 });
                 self.push_step(
                     side,
@@ -196,11 +214,16 @@ impl<'n> Comparison<'n> {
         }
     }
 
-    fn push_access(&mut self, side: Side, line: u64, event: &Event, access: &Access) {
+    fn push_access(
+        &mut self,
+        side: Side,
+        line: u32,
+        event: &Event,
+        access: &Access,
+        known: KnownOf<'_>,
+    ) {
         let (space, offset) = self.side(side).spaces.of_access(access);
-        let mut name_of = core::mem::replace(&mut self.name_of, Box::new(|_| None));
-        let register = self.register(space, offset, || name_of(access));
-        self.name_of = name_of;
+        let register = self.register(space, offset, known);
         let value = access.value.and_then(|value| value.to_u64());
         let act = if access.kind == AccessKind::Read {
             Act::Read
@@ -212,6 +235,7 @@ impl<'n> Comparison<'n> {
             value: value.unwrap_or(0),
             width: access.width.bytes(),
             blank: value.is_none(),
+            any_value: self.treatment(register) == Some(Treatment::AnyValue),
             ..step(line, event.time, act)
         };
         let last = self
@@ -224,13 +248,14 @@ impl<'n> Comparison<'n> {
     }
 
     fn push_step(&mut self, side: Side, step: Step) {
-        let treatment = self
-            .registers
-            .get(step.register as usize)
-            .map(|(_, treatment)| *treatment);
-        if treatment != Some(Treatment::Ignore) {
+        if self.treatment(step.register) != Some(Treatment::Ignore) {
             self.side(side).steps.push(step);
         }
+    }
+
+    fn treatment(&self, register: u32) -> Option<Treatment> {
+        let told = self.registers.get(register as usize)?;
+        Some(told.treatment)
     }
 
     const fn side(&mut self, side: Side) -> &mut OneSide {
@@ -241,23 +266,32 @@ impl<'n> Comparison<'n> {
         }
     }
 
-    fn register(
-        &mut self,
-        space: Space,
-        offset: u64,
-        name: impl FnOnce() -> Option<String>,
-    ) -> u32 {
+    fn register(&mut self, space: Space, offset: u64, known: KnownOf<'_>) -> u32 {
         if let Some(number) = self.numbers.get(&(space, offset)) {
             return *number;
         }
+        let known = known();
+        let (volatile, fields, name) = match known {
+            Some(known) => (known.volatile, known.fields, Some(known.name)),
+            None => (false, Vec::new(), None),
+        };
         let register = Register {
             space,
             offset,
-            name: name(),
+            name,
         };
-        let treatment = (self.treatment_of)(&register);
+        let usual = if volatile {
+            Treatment::Volatile
+        } else {
+            Treatment::Compare
+        };
+        let treatment = (self.treatment_of)(&register).unwrap_or(usual);
         let number = u32::try_from(self.registers.len()).unwrap_or(NO_REGISTER);
-        self.registers.push((register, treatment));
+        self.registers.push(Told {
+            register,
+            treatment,
+            fields,
+        });
         self.numbers.insert((space, offset), number);
         number
     }
@@ -292,18 +326,19 @@ impl<'n> Comparison<'n> {
     }
 
     fn tell(&self, pairing: Pairing, before: &[Step], after: &[Step], diff: &mut Diff) {
-        let seen = |steps: &[Step], at: usize| steps.get(at).map(|step| self.seen(step));
+        let seen = |steps: &[Step], at: u32| steps.get(at as usize).map(|step| self.seen(step));
         let summary = &mut diff.summary;
         let difference = match pairing {
             Pairing::Same(i, j) => {
-                let (Some(a), Some(b)) = (before.get(i), after.get(j)) else {
+                let (Some(a), Some(b)) = (before.get(i as usize), after.get(j as usize)) else {
                     return;
                 };
-                let volatile = self
-                    .registers
-                    .get(a.register as usize)
-                    .is_some_and(|(_, how)| *how == Treatment::Volatile);
-                if a.value == b.value && a.blank == b.blank || volatile && a.act == Act::Read {
+                let is_free = match self.treatment(a.register) {
+                    Some(Treatment::Volatile) => a.act == Act::Read,
+                    Some(Treatment::AnyValue) => true,
+                    _ => false,
+                };
+                if a.value == b.value && a.blank == b.blank || is_free {
                     summary.equal += 1;
                     return;
                 }
@@ -316,6 +351,7 @@ impl<'n> Comparison<'n> {
                 Difference::Changed {
                     before: self.seen(a),
                     after: self.seen(b),
+                    fields: self.changed_fields(a, b),
                 }
             }
             Pairing::Missing(i) => {
@@ -341,19 +377,39 @@ impl<'n> Comparison<'n> {
         diff.differences.push(difference);
     }
 
+    fn changed_fields(&self, before: &Step, after: &Step) -> Vec<ChangedField> {
+        let told = self.registers.get(before.register as usize);
+        let fields = told.map_or(&[][..], |told| &told.fields);
+        let differ = before.value ^ after.value;
+        let is_known = !before.blank && !after.blank;
+        let changed = fields
+            .iter()
+            .filter(|field| is_known && field.bits & differ != 0);
+        changed
+            .map(|field| {
+                let value = |step: &Step| (step.value & field.bits) >> field.bits.trailing_zeros();
+                ChangedField {
+                    name: field.name.clone(),
+                    before: value(before),
+                    after: value(after),
+                }
+            })
+            .collect()
+    }
+
     fn seen(&self, step: &Step) -> Seen {
         let text = self
             .texts
             .get(usize::try_from(step.value).unwrap_or(usize::MAX));
         let is_mark = step.act == Act::Mark;
         Seen {
-            line: step.line,
+            line: step.line.into(),
             time: step.time,
             act: step.act,
             register: self
                 .registers
                 .get(step.register as usize)
-                .map(|(register, _)| register.clone()),
+                .map(|told| told.register.clone()),
             width: step.width(),
             value: (!step.blank && !is_mark && step.act != Act::Unmap).then_some(step.value),
             text: text
@@ -365,7 +421,7 @@ impl<'n> Comparison<'n> {
 }
 
 /// A step without register, width and value.
-const fn step(line: u64, time: mmiotrace_core::Timestamp, act: Act) -> Step {
+const fn step(line: u32, time: mmiotrace_core::Timestamp, act: Act) -> Step {
     Step {
         line,
         time,
@@ -375,5 +431,6 @@ const fn step(line: u64, time: mmiotrace_core::Timestamp, act: Act) -> Step {
         width: 0,
         act,
         blank: false,
+        any_value: false,
     }
 }

@@ -38,6 +38,8 @@ pub enum Difference {
         before: Seen,
         /// In the second.
         after: Seen,
+        /// The fields of the register that differ, where its fields are known.
+        fields: Vec<ChangedField>,
     },
     /// A step of the first trace that the second has not.
     Missing {
@@ -56,6 +58,19 @@ pub enum Difference {
         /// In the second.
         after: Seen,
     },
+}
+
+/// A field with another value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ChangedField {
+    /// Its name.
+    pub name: String,
+    /// Its value in the first trace.
+    pub before: u64,
+    /// Its value in the second.
+    pub after: u64,
 }
 
 impl Difference {
@@ -85,7 +100,7 @@ impl Difference {
     #[must_use]
     pub const fn changed_bits(&self) -> Option<u64> {
         match self {
-            Self::Changed { before, after } => match (before.value, after.value) {
+            Self::Changed { before, after, .. } => match (before.value, after.value) {
                 (Some(before), Some(after)) => Some(before ^ after),
                 _ => None,
             },

@@ -31,6 +31,6 @@ mod register;
 mod step;
 
 pub use comparison::{Comparison, Side, Treatment};
-pub use difference::{Diff, DiffSummary, Difference, Seen};
-pub use register::{Register, Space};
+pub use difference::{ChangedField, Diff, DiffSummary, Difference, Seen};
+pub use register::{Field, Known, Register, Space};
 pub use step::Act;

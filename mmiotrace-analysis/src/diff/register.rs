@@ -66,6 +66,38 @@ impl fmt::Display for Register {
     }
 }
 
+/// What a register map tells of a register.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// Its fields, as bits of the values that accesses move.
+    pub fields: Vec<Field>,
+    /// It changes by itself.
+    pub volatile: bool,
+}
+
+/// A field of a register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its bits.
+    pub bits: u64,
+}
+
+impl Known {
+    /// A register with this name.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Finds the space and offset of addresses in one trace.
 #[derive(Debug, Default)]
 pub(super) struct Spaces {

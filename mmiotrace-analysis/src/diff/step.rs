@@ -22,15 +22,15 @@ pub enum Act {
     Mark,
 }
 
-/// A step: 40 bytes, because traces have millions.
+/// A step: 32 bytes, because traces have millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    /// Line, counted from 1.
-    pub(super) line: u64,
     pub(super) time: Timestamp,
     /// The value; of a marker the number of its text; of an
     /// undecoded access its code bytes.
     pub(super) value: u64,
+    /// Line, counted from 1; of lines beyond 2^32 the greatest number.
+    pub(super) line: u32,
     /// The number of its register.
     pub(super) register: u32,
     /// The how manieth read of the register in a row it is, counted from 1.
@@ -40,7 +40,11 @@ pub(super) struct Step {
     pub(super) act: Act,
     /// The value is not known.
     pub(super) blank: bool,
+    /// Any value is as good.
+    pub(super) any_value: bool,
 }
+
+const _: () = assert!(size_of::<Step>() == 32);
 
 impl Step {
     /// Whether both are reads of one register: side by side they may be turns of a poll.
@@ -71,7 +75,7 @@ impl Step {
     /// it: an answer that differs makes no other step.
     pub(super) const fn exact_key(&self) -> Key {
         let mut key = self.key();
-        if matches!(self.act, Act::Write) {
+        if matches!(self.act, Act::Write) && !self.any_value {
             key.value = self.value;
         }
         key

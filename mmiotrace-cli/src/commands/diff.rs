@@ -5,11 +5,11 @@ use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{ImportArgs, Input, Printing};
 use crate::naming::{Names, NamingArgs};
 use crate::output::Output;
-use core::cell::RefCell;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::diff::{
-    Act, Comparison, Diff, Difference, Register, Seen, Side, Treatment,
+    Act, Comparison, Diff, Difference, Field, Known, Register, Seen, Side, Treatment,
 };
+use mmiotrace_registers::Named;
 use regex::Regex;
 
 /// Compare two traces by meaning
@@ -55,9 +55,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
     ignore: Vec<Regex>,
 
-    /// Do not compare what these registers answer: they change by themselves
+    /// Do not compare what these registers answer: they change by themselves; those that a map calls
+    /// volatile are so anyway
     #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
     volatile: Vec<Regex>,
+
+    /// Compare that these registers are accessed, but neither what they answer nor what is written:
+    /// addresses of buffers that the system chose
+    #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
+    any_value: Vec<Regex>,
+
+    /// Compare what registers answer also where a map calls them volatile
+    #[arg(long)]
+    strict: bool,
 
     #[command(flatten)]
     import: ImportArgs,
@@ -84,10 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
             .advise("give a file for one")
             .into());
     }
-    let name = RefCell::new(None);
-    let mut comparison = Comparison::new()
-        .names(|_| name.borrow_mut().take())
-        .treat(|register| treatment(args, register));
+    let mut comparison = Comparison::new().treat(|register| treatment(args, register));
     let mut outcome = Outcome::Clean;
     for (side, file) in [(Side::Before, &args.before), (Side::After, &args.after)] {
         let input = Input::open_as(file, Printing::Afterwards, &args.import)?;
@@ -96,10 +103,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         let walked = input.lines().walk(|line| {
             let wanted = selector.selects(line)?;
             let record = line.parse()?;
-            *name.borrow_mut() = names.see(&record);
+            let named = names.follow(&record);
             // Mappings and devices tell the registers apart, also where they are not compared.
             if wanted {
-                comparison.push(side, line)?;
+                comparison.push_known(side, line, || named.as_ref().and_then(known))?;
             } else {
                 comparison.context(side, line)?;
             }
@@ -125,15 +132,38 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     })
 }
 
-fn treatment(args: &Args, register: &Register) -> Treatment {
+/// What the maps know of a register.
+fn known(named: &Named<'_>) -> Option<Known> {
+    let mut known = Known::new(named.name()?);
+    known.volatile = named.register().is_some_and(|register| register.volatile);
+    for part in named.parts() {
+        let shift = u64::from(part.first) * 8;
+        for field in part.fields() {
+            let low = shift + u64::from(field.low);
+            let Some(low) = low.checked_sub(part.within * 8).filter(|low| *low < 64) else {
+                continue;
+            };
+            let ones = u64::MAX >> (63 - u64::from(field.high.saturating_sub(field.low)).min(63));
+            known.fields.push(Field {
+                name: field.name().to_owned(),
+                bits: ones << low,
+            });
+        }
+    }
+    Some(known)
+}
+
+fn treatment(args: &Args, register: &Register) -> Option<Treatment> {
     let text = register.to_string();
     let matches = |patterns: &[Regex]| patterns.iter().any(|pattern| pattern.is_match(&text));
     if matches(&args.ignore) {
-        Treatment::Ignore
+        Some(Treatment::Ignore)
+    } else if matches(&args.any_value) {
+        Some(Treatment::AnyValue)
     } else if matches(&args.volatile) {
-        Treatment::Volatile
+        Some(Treatment::Volatile)
     } else {
-        Treatment::Compare
+        args.strict.then_some(Treatment::Compare)
     }
 }
 
@@ -170,10 +200,18 @@ const fn sign(difference: &Difference) -> char {
 
 fn one_line(difference: &Difference) -> String {
     match difference {
-        Difference::Changed { before, after } => {
+        Difference::Changed {
+            before,
+            after,
+            fields,
+        } => {
+            let fields: String = fields
+                .iter()
+                .map(|field| format!("; {} {:#x} -> {:#x}", field.name, field.before, field.after))
+                .collect();
             let bits = difference
                 .changed_bits()
-                .map_or_else(String::new, |bits| format!(" (bits {bits:#x})"));
+                .map_or_else(String::new, |bits| format!(" (bits {bits:#x}{fields})"));
             format!(
                 "{} -> {}{bits}, line {}",
                 describe(before),
