@@ -20,8 +20,11 @@ use std::collections::HashMap;
 /// At most so many registers are told apart.
 const MAX_REGISTERS: usize = 65_536;
 
-/// At most so many program counters; of so many registers the values are kept.
-const MAX_PCS: usize = 16_384;
+/// At most so many program counters.
+const MAX_PCS: usize = 4_096;
+
+/// At most so many histograms of values.
+const MAX_HISTOGRAMS: usize = 8_192;
 
 /// At most so many mappings, regions, and threads.
 const MAX_MAPPINGS: usize = 4_096;
@@ -112,7 +115,7 @@ impl StatisticsBuilder {
             mappings: Table::with_limit(MAX_MAPPINGS),
             regions: Table::with_limit(MAX_MAPPINGS),
             registers: Table::with_limit(MAX_REGISTERS),
-            histograms_left: MAX_PCS,
+            histograms_left: MAX_HISTOGRAMS,
             pcs: Table::with_limit(MAX_PCS),
             pids: Table::with_limit(MAX_MAPPINGS),
             accesses: AccessCounts::default(),
@@ -328,12 +331,14 @@ impl StatisticsBuilder {
 
 /// Those with most accesses first.
 fn sorted<K: Ord + Copy>(mut rows: Vec<(K, AccessCounts)>) -> Vec<(K, AccessCounts)> {
-    rows.sort_by_key(|(key, accesses)| (Reverse(accesses.total()), *key));
+    rows.sort_unstable_by_key(|(key, accesses)| (Reverse(accesses.total()), *key));
     rows
 }
 
 fn register_rows(mut rows: Vec<((Region, u64), RegisterRow)>) -> Vec<RegisterStatistics> {
-    rows.sort_by_key(|((region, offset), row)| (Reverse(row.accesses.total()), *region, *offset));
+    rows.sort_unstable_by_key(|((region, offset), row)| {
+        (Reverse(row.accesses.total()), *region, *offset)
+    });
     let rows = rows.into_iter();
     rows.map(|((region, offset), mut row)| {
         for values in [&mut row.read, &mut row.written].into_iter().flatten() {

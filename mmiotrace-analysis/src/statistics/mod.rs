@@ -20,9 +20,9 @@ use mmiotrace_core::{MapId, PhysAddr, Timestamp, VirtAddr};
 
 /// What is in a trace, in numbers. Made by a [`StatisticsBuilder`].
 ///
-/// Told apart are the first 65,536 registers, the first 16,384 program counters, and the first
-/// 4,096 mappings, regions, threads and phases. The first 16,384 histograms of values are kept (of
-/// a register one for reads and one for writes), each with the first 16 values.
+/// Told apart are the first 65,536 registers, and the first 4,096 program counters, mappings,
+/// regions, threads and phases. The first 8,192 histograms of values are kept (of a register one
+/// for reads and one for writes), each with the first 16 values.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

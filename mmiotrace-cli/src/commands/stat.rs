@@ -11,6 +11,7 @@ use crate::output::Output;
 use by::By;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::{Statistics, StatisticsBuilder};
+use mmiotrace_registers::VerbosityRules;
 
 /// Count accesses: by register, value, mapping, device, instruction, thread, marker and time
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,7 @@ Examples:
   mmiotrace stat --by value --from-mark 'load' --to-mark 'ready' trace.mmiotrace
   mmiotrace stat --json --kind write trace.mmiotrace | jq '.registers[:10]'
 
-The first 65,536 registers (of each the first 16 values), 16,384 program counters and 4,096 mappings,
+The first 65,536 registers (of each the first 16 values) and the first 4,096 program counters, mappings,
 threads and phases are told apart; accesses to others are counted together, and the report says so.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -54,7 +55,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let filter = args.filter.filter()?;
     let input = args.input.open()?;
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
-    let mut names = Names::new(args.names.namer()?);
+    // Only the first access to each register is asked for its name.
+    let namer = args.names.namer_with(VerbosityRules::new(), Some(4096))?;
+    let mut names = Names::new(namer);
     let mut builder = StatisticsBuilder::new();
     let walked = input.lines().walk(|line| {
         let wanted = selector.selects(line)?;

@@ -62,7 +62,7 @@ pub(super) fn one(out: &mut String, by: By, statistics: &Statistics, top: usize)
             "Program counters",
             "program counter",
             s.accesses_of_other_pcs,
-            "by program counters beyond the first 16384",
+            "by program counters beyond the first 4096",
         ),
         By::Pid => (
             "Threads",
