@@ -47,9 +47,9 @@ fn one_planted_bit_is_found() {
     assert_eq!(json["differences"][0]["before"]["line"], line);
     let text = run(&["diff", &trace, &doctored]).text();
     assert!(
-        text.lines()
-            .next()
-            .is_some_and(|line| line.starts_with("! ") && line.contains("(bits 0x1)")),
+        text.lines().next().is_some_and(
+            |line| line.starts_with("! ") && line.contains("(bits 0x1; EN 0x1 -> 0x0)")
+        ),
         "{text}"
     );
     let ignored = run(&[
