@@ -54,6 +54,11 @@ impl Machine<'_> {
         let device_log = self.folder.join("device.log");
         let mut command = self.command();
         command.args(["-serial", &format!("file:{}", serial.display())]);
+        let monitor = self.monitor();
+        command.args([
+            "-monitor",
+            &format!("unix:{},server=on,wait=off", monitor.display()),
+        ]);
         command.args([
             "-chardev",
             &format!("file,id=out,path={}", archive.display()),

@@ -70,7 +70,8 @@ fn play(kernel: &Kernel) -> Result<()> {
         initrd: folder.join("initrd"),
         cpus: 4,
         devices: arguments,
-        append: String::new(),
+        // What hangs is to say so, and where, at once.
+        append: "softlockup_panic=1 sysctl.kernel.softlockup_all_cpu_backtrace=1".to_owned(),
         limit: Duration::from_secs(900),
         folder: folder.clone(),
     };
