@@ -168,6 +168,18 @@ impl Driver {
         Ok(Some(device))
     }
 
+    /// Loads again what [`prepare`](Self::prepare) has unloaded, where the capture could not begin.
+    /// A device is bound again by the capture itself.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub fn put_back(&self) -> Result<(), Error> {
+        match &self.subject {
+            Subject::Module(_) | Subject::ModuleFile(_) if self.was_there => self.attach(),
+            _ => Ok(()),
+        }
+    }
+
     /// Loads or binds. Returns when the driver's probe has returned.
     ///
     /// # Errors

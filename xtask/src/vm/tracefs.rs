@@ -292,6 +292,7 @@ impl Judge {
             "nvme",
             "xhci",
             "bind",
+            "no-folder",
             "tee-e1000",
             "tee-nvme",
             "tee-xhci",
@@ -332,7 +333,8 @@ impl Judge {
         if !self.text("unmounted.mounts")?.is_empty() {
             return Err("tracefs is still mounted".into());
         }
-        expect(&self.text("bind.bound")?, "drivers/e1000")
+        expect(&self.text("bind.bound")?, "drivers/e1000")?;
+        expect(&self.text("no-folder.modules")?, "e1000")
     }
 
     fn statuses(&self) -> Result<()> {
@@ -342,6 +344,7 @@ impl Judge {
             ("xhci", "0"),
             ("bind", "0"),
             ("refused", "2"),
+            ("no-folder", "2"),
             ("tee-e1000", "0"),
             ("tee-nvme", "0"),
             ("tee-xhci", "0"),

@@ -115,20 +115,29 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         .as_deref()
         .unwrap_or_else(|| Path::new("trace.mmiotrace"));
     let mut backend = Tracefs::new(options(args, root, output, unbind));
-    let plan = plan(args, driver);
     let interrupts = catch_signals()?;
     let count = || interrupts.load(Ordering::Relaxed);
     if let Err(error) = backend.start() {
         backend.notes().iter().for_each(tell);
+        put_back(driver.as_ref());
         return Err(failure(error).into());
     }
     if output == Path::new("-") {
+        let plan = plan(args, driver);
         let report =
             mmiotrace_capture::tracefs::run(plan, &mut backend, &mut io::stdout().lock(), &count);
         return end(&report, &backend, output, None);
     }
     // Not before: a capture that cannot begin must not cost an earlier trace.
-    let mut file = TraceFile::create(output).map_err(|error| unwritable(output, &error))?;
+    let mut file = match TraceFile::create(output) {
+        Ok(file) => file,
+        Err(error) => {
+            drop(backend);
+            put_back(driver.as_ref());
+            return Err(unwritable(output, &error).into());
+        }
+    };
+    let plan = plan(args, driver);
     tell(format_args!(
         "recording to {}; Ctrl-C ends it",
         output.display()
@@ -138,6 +147,13 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         .close(&report.figures)
         .map_err(|error| unwritable(output, &error));
     end(&report, &backend, output, Some(missing))
+}
+
+/// What was unloaded for a capture that could not begin is loaded again.
+fn put_back(driver: Option<&Driver>) {
+    if let Some(Err(error)) = driver.map(Driver::put_back) {
+        tell(error);
+    }
 }
 
 fn restore(root: &Root) -> Result<Outcome, Stop> {

@@ -91,6 +91,13 @@ echo $? > /out/refused.status
 capture bind --device $bdf --reload -- sh -c "$use_e1000"
 ls -l /sys/bus/pci/devices/$bdf/driver > /out/bind.bound 2>&1
 ip link set eth0 down
+
+# A capture that cannot begin loads again what it has unloaded for it.
+state no-folder.before
+mmiotrace record --backend tracefs --driver e1000 --reload -o /no/such/folder/trace > /out/no-folder.log 2>&1
+echo $? > /out/no-folder.status
+state no-folder.after
+grep '^e1000 ' /proc/modules > /out/no-folder.modules
 rmmod e1000
 
 # A made-up root with everything real but trace_pipe: what the recorder gets goes through tee first,
