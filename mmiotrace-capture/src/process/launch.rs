@@ -90,6 +90,16 @@ impl Launch {
         self.running.as_ref().and_then(|running| running.status)
     }
 
+    /// Waits some milliseconds, or until the command has ended; says whether it still runs.
+    pub fn wait_a_little(&mut self) -> bool {
+        let running = self.running.as_mut();
+        let runs = running.is_some_and(|running| !running.has_ended());
+        if runs {
+            std::thread::sleep(core::time::Duration::from_millis(10));
+        }
+        runs
+    }
+
     /// The command's process id, once it was started.
     #[must_use]
     pub fn command_pid(&self) -> Option<u32> {

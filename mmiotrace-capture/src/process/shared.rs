@@ -4,7 +4,7 @@
 
 use super::Error;
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 
 /// A shared mapping of a file, unmapped when dropped. Its bytes are reached by pointers only: others
 /// may change them at any time.
@@ -72,6 +72,26 @@ impl Drop for SharedMapping {
     }
 }
 
+/// One page of memory that is mapped shared.
+pub(super) fn anonymous_page() -> Result<SharedMapping, Error> {
+    map_shared(&memory_file(4096)?, 0, 4096)
+}
+
+fn memory_file(len: u64) -> Result<File, Error> {
+    // SAFETY: a name that ends in 0.
+    let descriptor = unsafe { libc::memfd_create(c"device".as_ptr(), libc::MFD_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(Error::last("make shared memory"));
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    let file = unsafe { File::from_raw_fd(descriptor) };
+    file.set_len(len).map_err(|source| Error::System {
+        what: "make shared memory",
+        source,
+    })?;
+    Ok(file)
+}
+
 /// A file of one page, for examples.
 ///
 /// # Panics
@@ -79,9 +99,5 @@ impl Drop for SharedMapping {
 #[doc(hidden)]
 #[must_use]
 pub fn doc_example_device() -> File {
-    use std::os::fd::FromRawFd;
-    // SAFETY: a name that ends in 0; the descriptor is new and nobody else's.
-    let file = unsafe { File::from_raw_fd(libc::memfd_create(c"device".as_ptr(), 1)) };
-    file.set_len(4096).expect("memory for one page");
-    file
+    memory_file(4096).expect("memory for one page")
 }

@@ -1,6 +1,7 @@
 //! `mmiotrace record`: a capture. Each backend has a file below.
 
 mod process;
+mod trace;
 mod tracefs;
 mod verdict;
 

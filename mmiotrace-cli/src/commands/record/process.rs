@@ -1,14 +1,15 @@
 //! `mmiotrace record`: a program's own MMIO, in user space.
 
-use super::{Args, catch_signals, status_of, tell, unwritable, verdict};
+use super::trace::{Rates, Trace};
+use super::{Args, catch_signals, status_of, tell, unwritable};
 use crate::failure::{Failure, Outcome, Stop, plain};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use mmiotrace_capture::demo;
-use mmiotrace_capture::process::{Error, Launch, OnFull, Options, Order};
+use mmiotrace_capture::process::{
+    Error, LIBRARY, Launch, OnFull, Options, Order, library_places, measure_cost,
+};
 use mmiotrace_core::{CaptureBackend, DrainState, Summary};
-use mmiotrace_format::Writer;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -79,15 +80,22 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     for text in &args.mark {
         launch.marker(text.as_bytes()).map_err(failure)?;
     }
-    let mut writer = create(output)?;
+    // Not before: a capture that cannot begin must not cost an earlier trace.
+    let mut trace = Trace::create(output)?;
     let began = Instant::now();
-    let (summary, written) = record(&mut launch, &mut writer, &interrupts)?;
+    let (summary, written) = record(&mut launch, &mut trace, &interrupts)?;
     tell(summary_line(output, &summary, began.elapsed()));
     if let Err(error) = written {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Err(Stop::ClosedPipe);
+        }
         unwritable(output, &error).print();
+        // The command goes on untraced, and whoever has called it waits for it as before.
+        while launch.wait_a_little() && interrupts.load(Ordering::Relaxed) == 0 {}
         return Err(Stop::Told);
     }
-    let outcome = verdict::tell(output)?;
+    let outcome = trace.verdict(output)?;
+    tell_cost();
     let status = launch.status().and_then(status_of);
     Ok(status.map_or(outcome, Outcome::Status))
 }
@@ -95,17 +103,20 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
 /// Writes what comes until the command has ended, or a person ends the capture.
 fn record(
     launch: &mut Launch,
-    writer: &mut Writer<File>,
+    trace: &mut Trace,
     interrupts: &AtomicUsize,
 ) -> Result<(Summary, std::io::Result<()>), Stop> {
+    let mut rates = Rates::new();
     let mut stopped = false;
     loop {
-        let drained = launch.drain(writer).map_err(failure)?;
+        let drained = launch.drain(&mut trace.tee).map_err(failure)?;
         // What happened is on disk as soon as nothing more is at hand.
+        let writer = &mut trace.tee.writer;
         let full = writer.error().is_some();
         if drained.records > 0 && drained.state != DrainState::Pending && !full {
             let _ = writer.flush();
         }
+        rates.add(drained.records);
         if drained.state == DrainState::Ended {
             break;
         }
@@ -118,20 +129,22 @@ fn record(
         }
     }
     let summary = launch.stop().map_err(failure)?;
-    Ok((summary, writer.flush()))
+    Ok((summary, trace.tee.writer.flush()))
 }
 
 fn demonstrate(own: &ProcessArgs, output: &Path) -> Result<Outcome, Stop> {
-    let mut writer = create(output)?;
+    let mut trace = Trace::create(output)?;
     let began = Instant::now();
-    let outcome = demo::run(options(own), &mut writer).map_err(failure)?;
-    writer.flush().map_err(|error| unwritable(output, &error))?;
+    let outcome = demo::run(options(own), &mut trace.tee).map_err(failure)?;
+    let written = trace.tee.writer.flush();
+    written.map_err(|error| unwritable(output, &error))?;
     tell(summary_line(output, &outcome.summary, began.elapsed()));
     tell(format_args!(
         "the device has logged {} accesses itself; {} of them are missing in the trace, {} in the trace were not made",
         outcome.accesses, outcome.missing, outcome.invented
     ));
-    let verdict = verdict::tell(output)?;
+    let verdict = trace.verdict(output)?;
+    tell_cost();
     Ok(if outcome.is_exact() {
         verdict
     } else {
@@ -139,9 +152,15 @@ fn demonstrate(own: &ProcessArgs, output: &Path) -> Result<Outcome, Stop> {
     })
 }
 
-fn create(output: &Path) -> Result<Writer<File>, Stop> {
-    let file = File::create(output).map_err(|error| unwritable(output, &error))?;
-    Ok(Writer::new(file))
+/// So that nobody takes traced timing for real. Where it cannot be measured nothing is said.
+fn tell_cost() {
+    if let Ok(cost) = measure_cost() {
+        tell(format_args!(
+            "an access to memory takes {:.0} ns here when it is traced, {:.1} ns when it is not: times in the trace \
+             are not those of the program alone",
+            cost.traced, cost.untraced
+        ));
+    }
 }
 
 fn options(own: &ProcessArgs) -> Options {
@@ -164,20 +183,18 @@ fn options(own: &ProcessArgs) -> Options {
 
 /// The library to preload: beside the command, where cargo puts it, or under `../lib/mmiotrace`.
 fn library() -> Result<PathBuf, Stop> {
-    const NAME: &str = "libmmiotrace_preload.so";
     let failed = |error: std::io::Error| Failure::new(PLACE, plain(&error));
     let command = std::env::current_exe().map_err(failed)?;
     let folder = command.parent().unwrap_or_else(|| Path::new("/"));
-    let places = [
-        folder.join(NAME),
-        folder.join("deps").join(NAME),
-        folder.join("../lib/mmiotrace").join(NAME),
-    ];
-    let found = places.into_iter().find(|place| place.is_file());
+    let found = library_places(&command)
+        .into_iter()
+        .find(|place| place.is_file());
     found.ok_or_else(|| {
-        let failure = Failure::new(PLACE, format_args!("{NAME} is not beside the command"));
+        let what =
+            format_args!("{LIBRARY} is neither beside the command nor in ../lib/mmiotrace");
+        let failure = Failure::new(PLACE, what);
         let advice = format!(
-            "in the source: cargo build --release -p mmiotrace-preload && cp target/release/{NAME} {}",
+            "in the source: cargo build --release -p mmiotrace-preload && cp target/release/{LIBRARY} {}",
             folder.display()
         );
         failure.advise(advice).into()

@@ -23,14 +23,19 @@ pub(crate) fn tell(path: &Path) -> Result<Outcome, Failure> {
             Err(error) => return Err(Failure::new(&name, error)),
         }
     }
+    Ok(tell_of(&name, checker))
+}
+
+/// Says on standard error what has come of a trace that was checked as it was made.
+pub(crate) fn tell_of(name: &str, checker: Checker) -> Outcome {
     let verdict = checker.finish();
     // Nobody is left to be told that standard error is closed.
     let _ = io::stderr()
         .lock()
-        .write_all(check::text(&name, &verdict).as_bytes());
-    Ok(if verdict.complete {
+        .write_all(check::text(name, &verdict).as_bytes());
+    if verdict.complete {
         Outcome::Clean
     } else {
         Outcome::Found
-    })
+    }
 }
