@@ -185,7 +185,9 @@ fn median(samples: &mut [Duration]) -> Duration {
     samples.get(samples.len() / 2).copied().unwrap_or_default()
 }
 
-fn thread_time() -> Duration {
+/// The CPU time of this thread.
+#[must_use]
+pub fn thread_time() -> Duration {
     cpu_time(ClockId::ThreadCPUTime)
 }
 

@@ -19,6 +19,7 @@ mod bus;
 mod child;
 mod compare;
 pub mod encodings;
+pub mod engine;
 mod forms;
 mod kinds;
 mod machine;

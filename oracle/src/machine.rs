@@ -207,7 +207,8 @@ fn end(signal: i32, machine: &libc::mcontext_t) -> End {
     if signal == libc::SIGTRAP {
         return End::Done;
     }
-    if vector == PAGE_FAULT {
+    // A tracer's handler may pass another signal on, in the frame of the fault.
+    if vector == PAGE_FAULT && matches!(signal, libc::SIGSEGV | libc::SIGBUS) {
         let address = machine.gregs[libc::REG_CR2 as usize] as u64;
         return End::PageFault {
             address,
@@ -224,6 +225,8 @@ fn end(signal: i32, machine: &libc::mcontext_t) -> End {
 unsafe fn restore_segments(fs_base: u64) {
     const ARCH_SET_FS: i64 = 0x1002;
     const ARCH_SET_GS: i64 = 0x1001;
+    // SAFETY: The selectors that every program begins with; their bases do not matter in 64-bit mode.
+    unsafe { core::arch::asm!("mov ds, {0:e}", "mov es, {0:e}", in(reg) 0) };
     for (code, base) in [(ARCH_SET_FS, fs_base), (ARCH_SET_GS, GS_BASE)] {
         // SAFETY: The system call `arch_prctl`, without the C library, which could look at the
         // thread's own data before that is back.

@@ -1,5 +1,6 @@
 //! `oracle`: every encoding against the CPU at hand; `oracle HEX…`: these instructions, in detail;
 //! `oracle --results FILE`: every encoding, and the figures into a file.
+//! `oracle --engine [HEX…]`: through the engine of the process backend.
 //! Exit status 1 where the decoder disagrees with the CPU.
 
 use oracle::encodings::{self, Encoding};
@@ -14,12 +15,28 @@ fn main() -> ExitCode {
     if results.is_some() {
         wanted.clear();
     }
+    let through_engine = wanted.first().is_some_and(|first| first == "--engine");
+    if through_engine {
+        wanted.remove(0);
+    }
     let all = encodings::all();
     let chosen: Vec<&Encoding> = all
         .iter()
         .filter(|encoding| is_wanted(encoding, &wanted))
         .collect();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    if through_engine {
+        return match oracle::engine::run(&chosen, workers) {
+            Ok(tally) => {
+                print!("{tally}");
+                ExitCode::from(u8::from(!tally.problems.is_empty()))
+            }
+            Err(error) => {
+                eprintln!("oracle: {error}");
+                ExitCode::from(2)
+            }
+        };
+    }
     let tally = match oracle::run(&chosen, workers) {
         Ok(tally) => tally,
         Err(error) => {

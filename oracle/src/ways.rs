@@ -59,7 +59,7 @@ pub(crate) fn check(
                 bench,
                 setup,
                 native,
-                &carried,
+                &carried.log,
                 (context, way),
                 &device,
                 report,
@@ -255,7 +255,7 @@ fn untouched(bench: &Bench, setup: &Setup, carried: &Carried) -> Option<String> 
 }
 
 /// Flags that the architecture leaves undefined, as bits of the flags register.
-fn undefined_flags(trial: &Trial<'_>) -> u64 {
+pub(crate) fn undefined_flags(trial: &Trial<'_>) -> u64 {
     const BITS: [(u32, u64); 6] = [
         (RflagsBits::CF, 1 << 0),
         (RflagsBits::PF, 1 << 2),
@@ -270,12 +270,12 @@ fn undefined_flags(trial: &Trial<'_>) -> u64 {
         .fold(0, |all, (_, bit)| all | bit)
 }
 
-/// The accesses that an engine would have recorded, against those the decoder told and the memory.
-fn events(
+/// The accesses that an engine has recorded, or would have, against those the decoder told and the memory.
+pub(crate) fn events(
     bench: &Bench,
     setup: &Setup,
     native: &Outcome,
-    carried: &Carried,
+    log: &[Logged],
     (context, way): (Context, Way),
     device: &[Range<u64>],
     report: &mut Report,
@@ -295,28 +295,28 @@ fn events(
         (access.kind, access.address.0, access.width.as_usize())
             == (logged.kind, logged.address, logged.width)
     };
-    let equal = expected.len() == carried.log.len()
+    let equal = expected.len() == log.len()
         && expected
             .iter()
-            .zip(&carried.log)
+            .zip(log)
             .all(|(access, logged)| same(access, logged));
     // Blocks are recorded as the runs of bytes that were written.
     let blocks = expected.iter().any(|access| access.width.bytes() == 64) && expected.len() > 1;
     if certain && !blocks && !equal {
         report.problem(
             category,
-            format!("{way}: recorded {:x?}, told {expected:x?}", carried.log),
+            format!("{way}: recorded {log:x?}, told {expected:x?}"),
         );
     }
-    for (number, logged) in carried.log.iter().enumerate() {
+    for (number, logged) in log.iter().enumerate() {
         report.events += 1;
         let Some(value) = logged.value else {
             report.events_without_value += 1;
             continue;
         };
         let (others, memory) = match logged.kind {
-            AccessKind::Read => (&carried.log[..number], &setup.memory),
-            AccessKind::Write => (&carried.log[number + 1..], &native.memory),
+            AccessKind::Read => (&log[..number], &setup.memory),
+            AccessKind::Write => (&log[number + 1..], &native.memory),
         };
         let hidden = others.iter().any(|other| {
             other.kind == AccessKind::Write

@@ -33,6 +33,21 @@ pub(super) struct Desk {
     signal: AtomicI32,
     code: AtomicI32,
     address: AtomicU64,
+    /// See [`Floating`]; noted where `mxcsr` has the bit [`NOTED`].
+    x87: AtomicU64,
+    mxcsr: AtomicU64,
+}
+
+/// Says that a desk's `mxcsr` was noted. The register has 32 bits.
+const NOTED: u64 = 1 << 32;
+
+/// What a floating-point exception leaves in the registers although the instruction was not carried out:
+/// its flags, and the mode of the x87 registers where the instruction uses them as MMX ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Floating {
+    /// The first eight bytes of the legacy area: control, status and tag words, opcode.
+    pub(super) x87: u64,
+    pub(super) mxcsr: u32,
 }
 
 static DESKS_OF_ALL: [Desk; DESKS] = [const {
@@ -41,6 +56,8 @@ static DESKS_OF_ALL: [Desk; DESKS] = [const {
         signal: AtomicI32::new(0),
         code: AtomicI32::new(0),
         address: AtomicU64::new(0),
+        x87: AtomicU64::new(0),
+        mxcsr: AtomicU64::new(0),
     }
 }; DESKS];
 
@@ -116,6 +133,7 @@ impl Seat {
                         .compare_exchange(0, thread, Ordering::Acquire, Ordering::Relaxed);
                 if taken.is_ok() {
                     desk.signal.store(0, Ordering::Relaxed);
+                    desk.mxcsr.store(0, Ordering::Relaxed);
                     return Self { number, desk };
                 }
             }
@@ -130,6 +148,15 @@ impl Seat {
             signal,
             code: self.desk.code.load(Ordering::Relaxed),
             address: self.desk.address.load(Ordering::Relaxed),
+        })
+    }
+
+    /// What a floating-point exception of the engine's own code left in the registers.
+    pub(super) fn floating(&self) -> Option<Floating> {
+        let mxcsr = self.desk.mxcsr.load(Ordering::Relaxed);
+        (mxcsr & NOTED != 0).then(|| Floating {
+            x87: self.desk.x87.load(Ordering::Relaxed),
+            mxcsr: u32::try_from(mxcsr & !NOTED).unwrap_or(0),
         })
     }
 
@@ -171,13 +198,18 @@ impl Drop for Seat {
 }
 
 /// Notes what the kernel said of a fault of the engine's own code in this thread.
-pub(super) fn note(thread: i32, told: Told) {
+pub(super) fn note(thread: i32, told: Told, floating: Option<Floating>) {
     // The desk is this thread's own: everything here is written and read by it alone.
     let mut desks = numbered(thread).map(|(_, desk)| desk);
     if let Some(desk) = desks.find(|desk| desk.thread.load(Ordering::Relaxed) == thread) {
         desk.code.store(told.code, Ordering::Relaxed);
         desk.address.store(told.address, Ordering::Relaxed);
         desk.signal.store(told.signal, Ordering::Relaxed);
+        if let Some(floating) = floating {
+            desk.x87.store(floating.x87, Ordering::Relaxed);
+            let mxcsr = u64::from(floating.mxcsr) | NOTED;
+            desk.mxcsr.store(mxcsr, Ordering::Relaxed);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "the kernel's structures are looked at")]
 
+use super::desk::Floating;
 use core::arch::asm;
 use libc::{greg_t, ucontext_t};
 use mmiotrace_decode::Registers;
@@ -30,6 +31,9 @@ const PLACES: [libc::c_int; 16] = [
 /// `sw_reserved` in the legacy area, which says whether an XSAVE area follows
 /// (`arch/x86/include/uapi/asm/sigcontext.h`).
 const SOFTWARE: usize = 464;
+/// The SSE control and status register, and the XSAVE header's first word (Intel SDM volume 1, 13.4).
+const MXCSR: usize = 24;
+const HEADER: usize = 512;
 const MAGIC: u32 = 0x4650_5853;
 
 /// `SS_AUTODISARM` (`include/uapi/linux/signal.h`; since Linux 4.7).
@@ -150,6 +154,44 @@ impl SignalFrame {
         }
     }
 
+    /// What a SIMD floating-point exception (vector 19) has left in the interrupted registers; `None` after
+    /// any other exception.
+    pub(super) fn floating(&mut self) -> Option<Floating> {
+        const SIMD_EXCEPTION: u64 = 19;
+        if self.get(libc::REG_TRAPNO) != SIMD_EXCEPTION {
+            return None;
+        }
+        let area = self.extended()?;
+        let x87 = area.get(..8)?.try_into().ok()?;
+        let mxcsr = area.get(MXCSR..MXCSR + 4)?.try_into().ok()?;
+        Some(Floating {
+            x87: u64::from_le_bytes(x87),
+            mxcsr: u32::from_le_bytes(mxcsr),
+        })
+    }
+
+    /// Leaves that in these registers.
+    pub(super) fn set_floating(&mut self, floating: &Floating) {
+        let Some(area) = self.extended() else { return };
+        if let Some(place) = area.get_mut(MXCSR..MXCSR + 4) {
+            place.copy_from_slice(&floating.mxcsr.to_le_bytes());
+        }
+        // Where the x87 state is the initial one the area's contents do not count.
+        if area.get(HEADER).is_none_or(|features| features & 1 == 0) {
+            return;
+        }
+        let Some(words) = area.get_mut(2..5) else {
+            return;
+        };
+        let before = top(words);
+        words.copy_from_slice(floating.x87.to_le_bytes().get(2..5).unwrap_or(&[0; 3]));
+        let moved = (top(words) + 8 - before) % 8;
+        // The registers stand in the area from the top of the stack on.
+        if let Some(registers) = area.get_mut(32..160) {
+            registers.rotate_left(16 * moved);
+        }
+    }
+
     /// Reads the bases of `fs` and `gs`, for an instruction that uses them.
     pub(super) fn load_bases(&mut self) {
         (self.fs_base, self.gs_base) = bases();
@@ -195,6 +237,11 @@ impl Frame for SignalFrame {
         self.set_rip(registers.rip);
         self.set(libc::REG_EFL, registers.rflags);
     }
+}
+
+/// The number of the x87 register on top of the stack, from the status word (Intel SDM volume 1, 8.1.3).
+fn top(status: &[u8]) -> usize {
+    usize::from(status.get(1).map_or(0, |high| high >> 3 & 7))
 }
 
 /// The bases of `fs` and `gs` of this thread.

@@ -7,7 +7,7 @@ use super::desk::{self, Seat, Told};
 use super::frame::SignalFrame;
 use super::home::Home;
 use super::space::UserSpace;
-use super::{current, life, thread};
+use super::{current, life, maps, thread};
 use core::mem;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use mmiotrace_core::VirtAddr;
@@ -51,7 +51,7 @@ pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context:
     let thread = thread::id();
     // A fault in the engine's own code comes on the engine's own stack already.
     if let Some(landing) = current::recover(frame.rip()) {
-        desk::note(thread, told);
+        desk::note(thread, told, frame.floating());
         frame.set_rip(landing);
         return;
     }
@@ -149,12 +149,14 @@ fn on_fault(home: &Home, told: &Told, frame: &mut SignalFrame, seat: &Seat) -> O
     if told.signal != libc::SIGSEGV || frame.error_code() & ERROR_FETCH != 0 {
         return Outcome::AsItCame;
     }
-    if told.code == NOT_MAPPED {
+    if told.code == NOT_MAPPED && maps::at(told.address).is_none() {
         // Where a region is traced something is always mapped.
         home.note_unmapped(told.address);
         return Outcome::AsItCame;
     }
-    if told.code != ACCESS_ERROR {
+    // The kernel says "not mapped" also where it emulates an instruction itself (`sgdt`, `sldt`, `str` on
+    // a CPU with UMIP; arch/x86/kernel/umip.c) and could not write its result.
+    if told.code != ACCESS_ERROR && told.code != NOT_MAPPED {
         return Outcome::AsItCame;
     }
     let fault = Fault {
@@ -166,7 +168,12 @@ fn on_fault(home: &Home, told: &Told, frame: &mut SignalFrame, seat: &Seat) -> O
     home.load_bases_if_used(frame);
     match home.engine().on_page_fault(&space, frame, fault) {
         Claim::Handled => Outcome::Return,
-        Claim::Raise(raise) => Outcome::Signal(raised(home, raise, seat, frame)),
+        Claim::Raise(raise) => {
+            if let Some(floating) = seat.floating() {
+                frame.set_floating(&floating);
+            }
+            Outcome::Signal(raised(home, raise, seat, frame))
+        }
         _ => Outcome::AsItCame,
     }
 }

@@ -183,6 +183,8 @@ impl Tracer {
             home.pump();
             std::thread::yield_now();
         });
+        // The worker sees that there is nothing left for it.
+        home.bell().ring();
     }
 }
 

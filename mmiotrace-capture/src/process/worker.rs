@@ -65,13 +65,21 @@ pub(super) fn start(home: Weak<Home>) -> std::io::Result<()> {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
         before
     };
+    let (begin, begun) = std::sync::mpsc::channel();
     let started = std::thread::Builder::new()
         .name("mmiotrace".into())
         .stack_size(64 * 1024)
-        .spawn(move || work(&home));
+        .spawn(move || {
+            drop(begin);
+            work(&home);
+        });
     // SAFETY: as above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, core::ptr::null_mut()) };
-    started.map(drop)
+    started?;
+    // From here on it has its name, by which the next capture knows that this thread's blocked signals
+    // are nobody's mistake. It sends nothing: the channel ends.
+    let _: Result<(), _> = begun.recv();
+    Ok(())
 }
 
 fn work(home: &Weak<Home>) {
@@ -88,6 +96,10 @@ fn work(home: &Weak<Home>) {
             home.bell().wait(now, wait);
         }
         seen = home.bell().0.load(Ordering::Relaxed);
+        if !super::current::is(&home) {
+            // The capture has ended meanwhile: the handlers are somebody else's now.
+            return;
+        }
         wait = if home.rearm() > 0 { SHORT } else { LONG };
         if home.has_unmapped() {
             let _ = home.forget_unmapped();

@@ -1,5 +1,6 @@
 //! What the tests of the process backend share.
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod work;
 
