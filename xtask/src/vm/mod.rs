@@ -21,6 +21,8 @@ mod options;
 mod programs;
 mod qemu;
 mod record;
+mod replay;
+mod replay_judge;
 mod scenarios;
 mod shell;
 mod test;
@@ -36,6 +38,7 @@ cargo xtask vm COMMAND [--kernel 6.1|6.12] [--device NAME]…
   fetch     put the newest kernels and QEMU into place (--refresh: look for newer ones)
   test      run the scenarios and compare with the devices' log (--all, --scenario NAME)
   tracefs   judge `mmiotrace record --backend tracefs`, each way in and out
+  replay    record start-ups of drivers, replay them without the drivers, and judge
   shell     boot with a shell on this terminal; the devices' drivers are not loaded yet
   record    trace a device's driver with the kernel's own tracer (-o FILE)
 
@@ -50,14 +53,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Some("test") => {
             let options = Options::parse(rest)?;
             let result = test::run(&options);
-            // One boot of its own for each kernel: not in the short run.
+            // Boots of their own for each kernel: not in the short run.
             if options.all && options.scenarios.is_empty() {
                 tracefs::run(&options)?;
+                replay::run(&options)?;
             }
             result
         }
         Some("record") => record::run(&Options::parse(rest)?),
         Some("tracefs") => tracefs::run(&Options::parse(rest)?),
+        Some("replay") => replay::run(&Options::parse(rest)?),
         Some("shell") => shell::run(&Options::parse(rest)?),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

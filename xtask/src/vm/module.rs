@@ -46,6 +46,27 @@ pub(crate) fn build_test(kernel: &Kernel) -> Result<PathBuf> {
     Ok(folder.join("mmiotrace_test.ko"))
 }
 
+/// A module of one source, which may include the file `replay.h`.
+pub(crate) fn build_replay(
+    kernel: &Kernel,
+    name: &str,
+    source: &str,
+    header: &str,
+) -> Result<PathBuf> {
+    let folder = cache::fresh(&format!("modules/{}-{name}", kernel.release))?;
+    let files = [
+        ("Kbuild".to_owned(), format!("obj-m := {name}.o\n")),
+        (format!("{name}.c"), source.to_owned()),
+        ("replay.h".to_owned(), header.to_owned()),
+    ];
+    for (file, text) in files {
+        let path = folder.join(file);
+        std::fs::write(&path, text).at(&path)?;
+    }
+    make_modules(kernel, &folder)?;
+    Ok(folder.join(format!("{name}.ko")))
+}
+
 /// The engine as an object; the same for all kernels. Gives the folder that holds it.
 fn engine(source: &Path) -> Result<PathBuf> {
     let folder = cache::folder("modules/engine")?;

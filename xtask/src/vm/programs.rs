@@ -26,6 +26,15 @@ pub(crate) fn build() -> Result<Vec<PathBuf>> {
 
 /// Builds the `mmiotrace` command.
 pub(crate) fn command() -> Result<PathBuf> {
+    command_with(&[])
+}
+
+/// The same with all of its targets of replays.
+pub(crate) fn replaying_command() -> Result<PathBuf> {
+    command_with(&["--features", "vfio"])
+}
+
+fn command_with(arguments: &[&str]) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(cache::workspace());
     cargo.args([
@@ -35,6 +44,7 @@ pub(crate) fn command() -> Result<PathBuf> {
         "--package",
         "mmiotrace-cli",
     ]);
+    cargo.args(arguments);
     command::output(&mut cargo)?;
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| cache::workspace().join("target"), PathBuf::from);

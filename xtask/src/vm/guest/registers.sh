@@ -1,5 +1,10 @@
-# The registers of a device, by offset: `OFFSET VALUE` a line. Reading one of these does nothing to
-# the device; those that are left out are named where the states are compared.
+# The registers of a device, by offset: `OFFSET VALUE` a line.
+#
+# Left out of the e1000, because they are volatile or reading them does something to the card: ICR
+# (0xc0; reading clears it) and ICS and IMC (0xc8, 0xd8; they can only be written), the statistics
+# (0x4000 to 0x40ff; reading clears them), EERD and MDIC (0x14, 0x20; they hold the answer of the last
+# wait, which the log of the run shows access by access), the packet buffer (0x10000 on; memory of the
+# card's own engine). Of edu: 0x60 and 0x64 can only be written.
 
 # slot VENDOR DEVICE: the address of the first such PCI device.
 slot() {
@@ -19,7 +24,7 @@ base() {
     done < "/sys/bus/pci/devices/$1/resource"
 }
 
-range() { seq $(($1)) $(($3)) $(($2)); }
+range() { seq $(($1)) $(($2)) $(($3)); }
 
 # offsets DEVICE
 offsets() {
@@ -37,7 +42,7 @@ offsets() {
             range 0x5600 4 0x57fc
             echo 0x5800 0x5808 0x5820
             ;;
-        edu) echo 0x00 0x04 0x08 0x20 0x24 ;;
+        edu) echo 0x00 0x04 0x08 0x20 0x24 0x80 0x88 0x90 0x98 ;;
     esac
 }
 
