@@ -16,6 +16,7 @@ use yaxpeax_x86::long_mode::{InstDecoder, RegSpec};
 /// What every decoder is asked for.
 type Answer = (u8, u8, u64);
 
+#[inline]
 fn ours(instruction: &DecodedInstruction, registers: &Registers) -> Answer {
     let kind = match instruction.kind() {
         Kind::Read => 1,

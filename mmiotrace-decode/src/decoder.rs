@@ -82,9 +82,9 @@ impl Decoder {
         code: &[u8],
         pc: VirtAddr,
     ) -> Result<&DecodedInstruction, DecodeError> {
-        // Asked twice, because the answer borrows from `self`; on a hit the compiler asks once.
-        if self.cache.get(pc.0, code).is_some() {
-            return self.cache.get(pc.0, code).ok_or(DecodeError::Invalid);
+        if let Some(place) = self.cache.find(pc.0, code) {
+            // There is something at every place that was found.
+            return self.cache.at(place).ok_or(DecodeError::Invalid);
         }
         self.decode_anew(code, pc)
     }
@@ -95,8 +95,14 @@ impl Decoder {
         code: &[u8],
         pc: VirtAddr,
     ) -> Result<&DecodedInstruction, DecodeError> {
-        self.last = uncached(&mut self.fallback, code)?;
-        Ok(self.cache.put(pc.0, self.last).unwrap_or(&self.last))
+        let instruction = uncached(&mut self.fallback, code)?;
+        if self.cache.is_empty() {
+            self.last = instruction;
+            return Ok(&self.last);
+        }
+        // There is room for every address where there is a cache.
+        let put = self.cache.put(pc.0, instruction);
+        put.ok_or(DecodeError::Invalid)
     }
 
     /// The instruction at the beginning of `code`, without asking the cache: by the table of common
@@ -128,8 +134,5 @@ impl Decoder {
 /// By the table, else by iced.
 #[inline]
 fn uncached(fallback: &mut Fallback, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
-    match table::decode(code) {
-        Some(instruction) => Ok(instruction),
-        None => fallback.decode(code),
-    }
+    table::decode_as(code, Ok, || fallback.decode(code))
 }

@@ -147,6 +147,7 @@ impl DecodedInstruction {
     /// The memory operand, if it has an explicit one (or `xlat`, `maskmovdqu` an implicit one).
     /// String and stack instructions have none: their addresses are registers by definition.
     #[must_use]
+    #[inline]
     pub const fn operand(&self) -> Option<MemoryOperand> {
         if self.shape.traits().has_operand {
             Some(self.memory)

@@ -119,6 +119,9 @@ impl Reencoder {
     /// [`Reason::NotEncodable`] where there is no such encoding.
     pub fn reencode(&mut self, instruction: &DecodedInstruction) -> Result<Reencoded, Reason> {
         let original = parse(instruction.bytes()).map_err(|_| Reason::NotEncodable)?;
+        if has_no_other_operand(&original) {
+            return Err(Reason::NotEncodable);
+        }
         let mut changed = original;
         let used = self.used_registers(&original);
         let stand_in = uses_stack_pointer(&original)
@@ -184,6 +187,24 @@ impl Reencoder {
             _ => Err(Reason::NotEncodable),
         }
     }
+}
+
+/// Whether the operand cannot be `[pointer]`: `xlat` always uses `rbx` and `al`, `moffs` is an address
+/// in the instruction. The encoder would say so too, but allocates for its message.
+fn has_no_other_operand(instruction: &Instruction) -> bool {
+    use iced_x86::Code::*;
+    matches!(
+        instruction.code(),
+        Xlat_m8
+            | Mov_AL_moffs8
+            | Mov_AX_moffs16
+            | Mov_EAX_moffs32
+            | Mov_RAX_moffs64
+            | Mov_moffs8_AL
+            | Mov_moffs16_AX
+            | Mov_moffs32_EAX
+            | Mov_moffs64_RAX
+    )
 }
 
 fn free(used: u16) -> Result<Gpr, Reason> {

@@ -91,32 +91,53 @@ pub(crate) static MASKS: [(u64, u64); 16] = {
 /// The instruction at the beginning of `code`, if the table knows it.
 #[inline]
 pub(crate) fn decode(code: &[u8]) -> Option<DecodedInstruction> {
-    match code.first_chunk() {
-        Some(bytes) => decode_window(Window(bytes), LONGEST),
-        None => decode_short(code),
+    decode_as(code, Some, || None)
+}
+
+/// As [`decode`], with the answer made by `known` or `unknown`.
+///
+/// The common way is compiled into each caller, which has the instruction written to where its own
+/// answer goes: a copy of what was just written in pieces would have to wait for them.
+#[inline(always)]
+pub(crate) fn decode_as<T>(
+    code: &[u8],
+    known: impl Fn(DecodedInstruction) -> T,
+    mut unknown: impl FnMut() -> T,
+) -> T {
+    let mut other = |found: Option<DecodedInstruction>| match found {
+        Some(instruction) => known(instruction),
+        None => unknown(),
+    };
+    let Some(bytes) = code.first_chunk() else {
+        return other(decode_short(code));
+    };
+    // The common way has no prefix but REX. It is compiled for itself: what the other prefixes would
+    // change is constant there.
+    let window = Window(bytes);
+    let Some(prefixes) = Prefixes::rex_only(window) else {
+        return other(decode_rare(window, LONGEST));
+    };
+    let Some(opcode) = Opcode::find(window, prefixes.len) else {
+        return unknown();
+    };
+    if opcode.entry.form == Form::Implicit {
+        return other(decode_rare(window, LONGEST));
+    }
+    let Some(operand) = Operand::parse(window, opcode.end, &prefixes) else {
+        return unknown();
+    };
+    match put_together(window, LONGEST, &prefixes, &opcode, &operand, 0) {
+        Some(instruction) => known(instruction),
+        None => unknown(),
     }
 }
 
+/// Where there are less bytes than the longest instruction has.
 #[cold]
 fn decode_short(code: &[u8]) -> Option<DecodedInstruction> {
     let mut bytes = [0; LONGEST];
     bytes[..code.len()].copy_from_slice(code);
-    decode_window(Window(&bytes), code.len())
-}
-
-/// The common way has no prefix but REX. It is compiled for itself: what the other prefixes would
-/// change is constant there.
-#[inline(always)]
-fn decode_window(window: Window<'_>, have: usize) -> Option<DecodedInstruction> {
-    let Some(prefixes) = Prefixes::rex_only(window) else {
-        return decode_rare(window, have);
-    };
-    let opcode = Opcode::find(window, prefixes.len)?;
-    if opcode.entry.form == Form::Implicit {
-        return decode_rare(window, have);
-    }
-    let operand = Operand::parse(window, opcode.end, &prefixes)?;
-    put_together(window, have, &prefixes, &opcode, &operand, 0)
+    decode_rare(Window(&bytes), code.len())
 }
 
 /// With other prefixes, or without ModRM.
@@ -160,10 +181,12 @@ fn put_together(
     }
     let number = (opcode.modrm >> 3 & 7 | prefixes.rex_r()) & entry.register_mask;
     // Without REX, numbers 4 to 7 are the high bytes of the first four registers.
-    let (data, register) = if entry.has_high_bytes && number >= 4 && !prefixes.has_rex() {
-        (DataClass::GprHigh, number - 4)
+    let is_high = entry.has_high_bytes & (number >= 4) & !prefixes.has_rex();
+    let register = number.wrapping_sub(4 * u8::from(is_high));
+    let data = if is_high {
+        DataClass::GprHigh
     } else {
-        (entry.data, number)
+        entry.data
     };
     Some(DecodedInstruction {
         memory: operand.memory,

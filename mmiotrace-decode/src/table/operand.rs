@@ -23,16 +23,15 @@ impl Operand {
         if mode == 3 {
             return None;
         }
-        let (mut base, mut index, mut scale, mut len) = (rm | prefixes.rex_b(), NONE, 0, 1);
-        if rm == 4 {
-            let sib = window.byte(at + 1);
-            len = 2;
-            base = sib & 7 | prefixes.rex_b();
-            let number = sib >> 3 & 7 | prefixes.rex_x();
-            if number != 4 {
-                (index, scale) = (number, sib >> 6);
-            }
-        }
+        // A SIB byte is there or not, and it has an index or not, as it happens: masks, no branches.
+        let has_sib = rm == 4;
+        let sib = select(has_sib, window.byte(at + 1), rm);
+        let len = 1 + usize::from(has_sib);
+        let mut base = sib & 7 | prefixes.rex_b();
+        let number = sib >> 3 & 7 | prefixes.rex_x();
+        let has_index = has_sib & (number != 4);
+        let index = select(has_index, number, NONE);
+        let scale = select(has_index, sib >> 6, 0);
         // Base 5 (and 13) without displacement stands for a displacement without base.
         let bare = mode == 0 && base & 7 == 5;
         if bare {
@@ -53,6 +52,13 @@ impl Operand {
             len: len + usize::from(bytes),
         })
     }
+}
+
+/// One or the other; compilers make a branch of an `if`.
+#[inline(always)]
+const fn select(condition: bool, one: u8, other: u8) -> u8 {
+    let mask = (condition as u8).wrapping_neg();
+    one & mask | other & !mask
 }
 
 /// The lowest 0, 1 or 4 bytes, sign-extended; selected, not branched on.

@@ -101,11 +101,8 @@ impl Prefixes {
     /// The operand size as an index: 0 for 4 bytes, 1 for 2, 2 for 8. REX.W wins over 66h.
     #[inline(always)]
     pub(super) const fn size(&self) -> usize {
-        if self.rex & 8 != 0 {
-            2
-        } else {
-            self.operand_16 as usize
-        }
+        let wide = (self.rex >> 3 & 1) as usize;
+        2 * wide + (self.operand_16 as usize & (1 - wide))
     }
 
     /// REX.R as the fourth bit of a register number.
