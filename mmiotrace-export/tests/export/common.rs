@@ -2,7 +2,7 @@
 
 use mmiotrace_core::EventSink;
 use mmiotrace_format::{Lifter, Reader};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -70,6 +70,11 @@ pub(crate) fn rows(trace: &str) -> Vec<Row> {
 
 /// Runs a reader script on a file; `None`, said loudly, where this machine lacks its library.
 pub(crate) fn read_by(script: &str, library: &str, file: &Path) -> Option<Vec<String>> {
+    run_reader(script, library, &[file])
+}
+
+/// The same with several arguments.
+pub(crate) fn run_reader(script: &str, library: &str, files: &[&Path]) -> Option<Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let python = match std::env::var_os("MMIOTRACE_PYTHON") {
         Some(python) => PathBuf::from(python),
@@ -79,7 +84,9 @@ pub(crate) fn read_by(script: &str, library: &str, file: &Path) -> Option<Vec<St
         .args(["-c", &format!("import {library}")])
         .output();
     if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: {script}: no Python with {library} (cargo xtask test brings it)");
+        let reason = format!("no Python with {library} (cargo xtask test brings it)");
+        // Not eprintln: the harness would hold it back.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {script}: {reason}");
         return None;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -87,7 +94,7 @@ pub(crate) fn read_by(script: &str, library: &str, file: &Path) -> Option<Vec<St
         .join(script);
     let output = Command::new(python)
         .arg(script)
-        .arg(file)
+        .args(files)
         .output()
         .expect("python runs");
     assert!(

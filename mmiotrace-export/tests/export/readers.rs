@@ -129,3 +129,71 @@ fn duckdb_reads_every_access() {
         }
     }
 }
+
+/// The queries of docs/many-traces.md give what plain counting gives.
+#[cfg(feature = "parquet")]
+#[test]
+fn the_queries_of_the_page_are_right() {
+    use crate::common::run_reader;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut counts, mut lost, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
+    let mut places: BTreeMap<String, u64> = BTreeMap::new();
+    let mut names = TRACES;
+    names.sort_unstable();
+    for name in names {
+        let trace = fixture(name);
+        let table = format!(
+            "{}.parquet",
+            name.split(".mmiotrace").next().unwrap_or(name)
+        );
+        let file = std::fs::File::create(folder.path().join(&table)).expect("a file");
+        let mut exporter = mmiotrace_export::ParquetExporter::new(file, unnamed()).expect("a head");
+        feed(&trace, &mut exporter);
+        exporter.finish().expect("room on the disk");
+        let rows = rows(&trace);
+        let reads = rows.iter().filter(|row| row.kind == 'R').count();
+        counts.push(format!("{table} {reads} {}", rows.len() - reads));
+        let losses = trace.lines().filter_map(|line| {
+            let count = line
+                .strip_prefix("MARK 0.000000 Lost ")?
+                .split(' ')
+                .next()?;
+            count.parse::<u64>().ok()
+        });
+        lost.extend(
+            Some(losses.sum::<u64>())
+                .filter(|sum| *sum > 0)
+                .map(|sum| format!("{table} {sum}")),
+        );
+        let pairs = rows.windows(2);
+        let longest = pairs
+            .map(|pair| pair[1].nanos.saturating_sub(pair[0].nanos))
+            .max();
+        gaps.extend(longest.map(|nanos| format!("{table} {}", nanos / 1000)));
+        for row in &rows {
+            *places.entry(format!("{:#x}", row.phys)).or_default() += 1;
+        }
+    }
+    let mut places: Vec<(u64, String)> = places
+        .into_iter()
+        .map(|(place, count)| (count, place))
+        .collect();
+    places.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let places = places.iter().take(5);
+    let places: Vec<String> = places
+        .map(|(count, place)| format!("{place} {count}"))
+        .collect();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/many-traces.md");
+    let Some(lines) = run_reader("queries.py", "duckdb", &[&page, folder.path()]) else {
+        return;
+    };
+    let mut expected = Vec::new();
+    for (number, answer) in (1..).zip([counts, lost, places, gaps]) {
+        expected.push(format!("query {number}"));
+        expected.extend(answer);
+    }
+    assert_eq!(lines, expected);
+}
