@@ -17,8 +17,8 @@ use mmiotrace_core::{
 use mmiotrace_format::{Line, ParseError, Record};
 use std::collections::HashMap;
 
-/// At most so many registers are told apart.
-const MAX_REGISTERS: usize = 65_536;
+/// At most so many registers are told apart. (A hash table of this many still fits 65,536 places.)
+const MAX_REGISTERS: usize = 50_000;
 
 /// At most so many program counters.
 const MAX_PCS: usize = 4_096;
@@ -31,7 +31,7 @@ const MAX_MAPPINGS: usize = 4_096;
 
 /// Counts a trace, line by line.
 ///
-/// Its memory does not grow with the trace: the first 65,536 registers and the first 4,096
+/// Its memory does not grow with the trace: the first 50,000 registers and the first 4,096
 /// mappings are told apart, and so on (see [`Statistics`]); accesses to others are counted
 /// together.
 ///

@@ -20,7 +20,7 @@ use mmiotrace_core::{MapId, PhysAddr, Timestamp, VirtAddr};
 
 /// What is in a trace, in numbers. Made by a [`StatisticsBuilder`].
 ///
-/// Told apart are the first 65,536 registers, and the first 4,096 program counters, mappings,
+/// Told apart are the first 50,000 registers, and the first 4,096 program counters, mappings,
 /// regions, threads and phases. The first 8,192 histograms of values are kept (of a register one
 /// for reads and one for writes), each with the first 16 values.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ Examples:
   mmiotrace stat --by value --from-mark 'load' --to-mark 'ready' trace.mmiotrace
   mmiotrace stat --json --kind write trace.mmiotrace | jq '.registers[:10]'
 
-The first 65,536 registers (of each the first 16 values) and the first 4,096 program counters, mappings,
+The first 50,000 registers (of each the first 16 values) and the first 4,096 program counters, mappings,
 threads and phases are told apart; accesses to others are counted together, and the report says so.")]
 pub(crate) struct Args {
     #[command(flatten)]

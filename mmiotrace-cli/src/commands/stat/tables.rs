@@ -74,7 +74,7 @@ pub(super) fn one(out: &mut String, by: By, statistics: &Statistics, top: usize)
             "Registers",
             "register",
             s.accesses_of_other_registers,
-            "to registers beyond the first 65536",
+            "to registers beyond the first 50000",
         ),
     };
     titled(out, title, rows.len(), top)?;
@@ -281,7 +281,7 @@ fn values(out: &mut String, statistics: &Statistics, top: usize) -> fmt::Result 
         }
     }
     let others = statistics.accesses_of_other_registers;
-    write_others(out, others, "to registers beyond the first 65536")
+    write_others(out, others, "to registers beyond the first 50000")
 }
 
 fn value_rows(out: &mut String, verb: &str, histogram: &ValueHistogram) -> fmt::Result {
