@@ -16,11 +16,22 @@ pub(crate) struct Toolchain {
     pub(crate) version: String,
 }
 
+/// Debian's security archive has 1.96; 1.85, of the release itself, refuses
+/// `-Zretpoline-external-thunk`.
+const OLDEST_FOR_MODULES: [u32; 2] = [1, 90];
+
+/// The first two numbers of a version.
+fn release(version: &str) -> [u32; 2] {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    [(); 2].map(|()| numbers.next().unwrap_or(0))
+}
+
 impl Toolchain {
-    /// The newest Rust compiler that Debian has, with the sources of its standard library.
+    /// The newest Rust compiler that Debian has, with the sources of its standard library. Package
+    /// lists that know only one that is too old for the module's flags are brought up to date.
     pub(crate) fn newest_with_sources() -> Result<Self> {
         Self::unpack(
-            |_| true,
+            |version| release(version) >= OLDEST_FOR_MODULES,
             &[
                 "rustc-web",
                 "libstd-rust-web-dev",
@@ -43,12 +54,21 @@ impl Toolchain {
         let Some(first) = packages.first() else {
             return Err("no packages asked for".into());
         };
-        let version = apt::versions(first)?
-            .into_iter()
-            .find(|version| wanted(version))
-            .ok_or_else(|| {
-                Error::Unavailable(format!("apt has no {first} of the wanted version"))
-            })?;
+        let known = || {
+            Ok::<_, Error>(
+                apt::versions(first)?
+                    .into_iter()
+                    .find(|known| wanted(known)),
+            )
+        };
+        let mut version = known()?;
+        if version.is_none() {
+            apt::update();
+            version = known()?;
+        }
+        let version = version.ok_or_else(|| {
+            Error::Unavailable(format!("apt has no {first} of the wanted version"))
+        })?;
         let root = cache::folder("toolchains")?.join(&version);
         cache::once(&root, |into| {
             let pinned = packages

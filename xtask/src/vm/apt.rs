@@ -172,7 +172,8 @@ pub(crate) fn install(packages: &[&str]) -> Result<String> {
     )
 }
 
-fn update() {
+/// Brings the package lists up to date, where that is allowed.
+pub(crate) fn update() {
     if command::is_root() {
         // Without success the next command says what is missing.
         let _ = command::output(Command::new("apt-get").args(["-qq", "update"]));

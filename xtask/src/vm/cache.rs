@@ -30,16 +30,48 @@ pub(crate) fn fresh(name: &str) -> Result<PathBuf> {
 }
 
 /// Makes a folder once. `fill` works in a folder of another name, so that one which it left half
-/// done (no network, interrupted) is never taken for a finished one.
+/// done (no network, interrupted) is never taken for a finished one, and which no other process
+/// uses: where two fill at the same time, the first one's counts.
 pub(crate) fn once(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let partial = folder.with_extension("partial");
+    remove_abandoned(folder)?;
+    let partial = folder.with_extension(format!("{}.{PARTIAL}", std::process::id()));
     if partial.exists() {
         std::fs::remove_dir_all(&partial).at(&partial)?;
     }
     std::fs::create_dir_all(&partial).at(&partial)?;
     fill(&partial)?;
-    std::fs::rename(&partial, folder).at(folder)
+    match std::fs::rename(&partial, folder) {
+        Err(_) if folder.is_dir() => std::fs::remove_dir_all(&partial).at(&partial),
+        renamed => renamed.at(folder),
+    }
+}
+
+/// The ending of folders that are being filled.
+const PARTIAL: &str = "partial";
+
+/// Removes what processes that are no more have left beside `folder`: `NAME.PID.partial`, and what
+/// was fetched for it.
+fn remove_abandoned(folder: &Path) -> Result<()> {
+    let Some(parent) = folder.parent() else {
+        return Ok(());
+    };
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry.at(parent)?.path();
+        let stem = path.file_stem().map(Path::new);
+        let pid = stem.and_then(Path::extension).and_then(|pid| pid.to_str());
+        let abandoned = [PARTIAL, "debs"].map(|ending| path.extension() == Some(ending.as_ref()));
+        let is_pid = |pid: &str| pid.bytes().all(|byte| byte.is_ascii_digit());
+        let is_gone = |pid: &str| is_pid(pid) && !Path::new("/proc").join(pid).exists();
+        if abandoned.contains(&true) && pid.is_some_and(is_gone) {
+            // Another process may be doing the same.
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
+    Ok(())
 }

@@ -99,6 +99,8 @@ impl Kernel {
 
     fn fetch(series: Series, folder: &Path) -> Result<Self> {
         apt::require(&[("dpkg-deb", "dpkg"), ("xz", "xz-utils"), ("tar", "tar")])?;
+        // Lists of another day name packages of which half are gone.
+        apt::update();
         let package = apt::newest(series.image_pattern())?;
         let version = apt::candidate(&package)?;
         let release = package
