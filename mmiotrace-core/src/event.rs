@@ -100,6 +100,10 @@ pub struct Event {
     pub seq: Option<u64>,
     /// The CPU that made it, where known.
     pub cpu: Option<u32>,
+    /// Whether its number does not tell its place among the device's accesses: it interrupted one
+    /// (an NMI), or waited too long for its turn. `false` where nothing is known.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unordered: bool,
     /// The thread id, as ftrace has it; 0 where not known (the kernel's tracer always prints 0).
     pub pid: i32,
     /// The address of the instruction; 0 where not known.
@@ -119,6 +123,7 @@ impl Event {
             time,
             seq: None,
             cpu: None,
+            unordered: false,
             pid: 0,
             pc: VirtAddr(0),
             code: Code::EMPTY,

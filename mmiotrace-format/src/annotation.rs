@@ -14,6 +14,7 @@ use mmiotrace_core::{AccessKind, Blind, BlindEdge, Code, PhysAddr, Width};
 /// | `lost n=12 seq=100-180 cpu=1` | the next record, a loss | where it happened; `seq` and `cpu` are absent where not known |
 /// | `cpu cpu=3` | all events after it | the CPU that made them; `cpu=none`: not known |
 /// | `seq seq=77` | the next event | its sequence number; each event after it has the number after; `seq=none`: not known. Told where a number is not the one after, and again every 1024 events, so that lines taken out of the text show |
+/// | `unordered` | the next event | its place among the device's accesses is not exactly this one ([`Event::unordered`](mmiotrace_core::Event::unordered)) |
 /// | `lines n=3` | the next `n` markers | they are one marker, whose text has newlines between theirs; none of them is an annotation |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -62,6 +63,8 @@ pub enum Annotation {
         /// The number; `None` where events are not numbered.
         seq: Option<u64>,
     },
+    /// The next event may have come to the device before or after its neighbours.
+    Unordered,
     /// The next markers are one.
     Lines {
         /// How many.

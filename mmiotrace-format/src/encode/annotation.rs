@@ -49,6 +49,9 @@ pub(crate) fn push_annotation(text: &mut Text, time: Timestamp, annotation: &Ann
         }
         Annotation::Cpu { cpu } => push_or_none(text, b"cpu cpu=", cpu.map(u64::from)),
         Annotation::Seq { seq } => push_or_none(text, b"seq seq=", seq),
+        Annotation::Unordered => {
+            text.push(b"unordered");
+        }
         Annotation::Lines { n } => {
             text.push(b"lines n=").decimal(n.into());
         }

@@ -195,6 +195,9 @@ impl<W: Write> Writer<W> {
             self.since_seq = 0;
         }
         self.next_seq = event.seq.map(|seq| seq.wrapping_add(1));
+        if event.unordered {
+            self.put_annotation(event.time, &Annotation::Unordered);
+        }
     }
 
     fn put_event(&mut self, event: &Event) {

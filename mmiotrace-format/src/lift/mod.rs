@@ -45,6 +45,8 @@ use pending::{Pending, Taken};
 pub struct Lifter {
     cpu: Option<u32>,
     next_seq: Option<u64>,
+    /// The next event's.
+    unordered: bool,
     pending: Option<Pending>,
 }
 
@@ -55,6 +57,7 @@ impl Lifter {
         Self {
             cpu: None,
             next_seq: None,
+            unordered: false,
             pending: None,
         }
     }
@@ -68,7 +71,9 @@ impl Lifter {
         }
         match record {
             // Most traces have neither numbers nor CPUs: no copy is made to fill them in.
-            Record::Event(event) if self.cpu.is_none() && self.next_seq.is_none() => {
+            Record::Event(event)
+                if self.cpu.is_none() && self.next_seq.is_none() && !self.unordered =>
+            {
                 sink.event(event);
             }
             Record::Event(event) => sink.event(&self.numbered(*event)),
@@ -134,9 +139,11 @@ impl Lifter {
         for event in pending.pieces() {
             let mut event = *event;
             (event.cpu, event.seq) = (cpu, seq);
+            event.unordered = self.unordered;
             sink.event(&event);
         }
         if !pending.pieces().is_empty() {
+            self.unordered = false;
             self.next_seq = seq.map(|seq| seq.wrapping_add(1));
         }
         pending.markers(|marker| sink.marker(marker));
@@ -149,6 +156,7 @@ impl Lifter {
         match Annotation::parse(marker.text) {
             Some(Annotation::Cpu { cpu }) => self.cpu = cpu,
             Some(Annotation::Seq { seq }) => self.next_seq = seq,
+            Some(Annotation::Unordered) => self.unordered = true,
             Some(Annotation::Blind {
                 edge,
                 page,
@@ -173,6 +181,7 @@ impl Lifter {
     fn numbered(&mut self, mut event: Event) -> Event {
         event.cpu = self.cpu;
         event.seq = self.next_seq;
+        event.unordered = core::mem::take(&mut self.unordered);
         self.next_seq = self.next_seq.map(|seq| seq.wrapping_add(1));
         event
     }

@@ -28,6 +28,7 @@ pub(crate) fn annotation(text: &[u8]) -> Option<Annotation> {
         b"seq" => Some(Annotation::Seq {
             seq: words.number_or_none("seq")?,
         }),
+        b"unordered" => Some(Annotation::Unordered),
         b"lines" => Some(Annotation::Lines {
             n: words.number("n")?,
         }),
