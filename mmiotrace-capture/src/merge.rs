@@ -1,8 +1,12 @@
 //! From the rings of all CPUs to one sequence.
 
 use mmiotrace_core::{Blind, BlindEdge, Event, EventSink, Loss, Marker, Timestamp};
-use mmiotrace_kmod::{Body, Channel, Entry, EntryBuf};
-use std::collections::BTreeMap;
+use mmiotrace_kmod::{Body, Channel, Cursor, Entry, EntryBuf, Written};
+use std::collections::{BTreeMap, VecDeque};
+
+fn index(ring: u32) -> usize {
+    usize::try_from(ring).unwrap_or(usize::MAX)
+}
 
 /// Records taken from one ring before the next is looked at.
 const AT_ONCE: usize = 1 << 16;
@@ -50,6 +54,16 @@ pub(crate) struct Merge {
     unnumbered: u64,
     given: Given,
     time: Timestamp,
+    /// By ring, where records stay in the rings until they are written.
+    kept: Option<Vec<Kept>>,
+}
+
+/// What was taken from a ring and stays in it.
+#[derive(Debug)]
+struct Kept {
+    cursor: Cursor,
+    /// For each look at the ring that found something: the highest number found, and where it ended.
+    looks: VecDeque<(u64, Cursor)>,
 }
 
 impl Merge {
@@ -57,14 +71,35 @@ impl Merge {
         self.given
     }
 
-    /// Begins where an earlier recorder stopped: at the lowest number that waits. What is below
-    /// was given by it.
-    pub(crate) fn continue_at_lowest(&mut self, channel: &Channel<'_>, buf: &mut EntryBuf) {
-        self.take(channel, buf);
-        self.next = self
-            .waiting
-            .first_key_value()
-            .map_or_else(|| channel.settled(), |(seq, _)| *seq);
+    /// Leaves records in the rings until they are [`written`](Self::written), and begins behind
+    /// what an earlier recorder has written.
+    pub(crate) fn keep(&mut self, channel: &Channel<'_>) {
+        let written = channel.written().unwrap_or_default();
+        (self.next, self.unnumbered) = (written.next, written.unnumbered);
+        let kept = |ring| Kept {
+            cursor: channel.oldest(ring),
+            looks: VecDeque::new(),
+        };
+        self.kept = Some((0..channel.geometry().rings).map(kept).collect());
+    }
+
+    /// Notes that all that was given is on disk, in a trace of this length, and has the rings forget
+    /// it. For one who keeps.
+    pub(crate) fn written(&mut self, channel: &Channel<'_>, bytes: u64) {
+        channel.note_written(&Written {
+            next: self.next,
+            unnumbered: self.unnumbered,
+            bytes,
+        });
+        for (ring, kept) in (0..).zip(self.kept.iter_mut().flatten()) {
+            while let Some((highest, end)) = kept.looks.front().copied() {
+                if highest >= self.next {
+                    break;
+                }
+                channel.release(ring, end);
+                kept.looks.pop_front();
+            }
+        }
     }
 
     /// Takes what is in the rings and keeps it.
@@ -89,13 +124,27 @@ impl Merge {
     /// Empties the rings; `true` where all were empty at some moment.
     fn take(&mut self, channel: &Channel<'_>, buf: &mut EntryBuf) -> bool {
         let mut empty = true;
+        let (next, waiting) = (self.next, &mut self.waiting);
         for ring in 0..channel.geometry().rings {
-            empty &= channel.pop_all(ring, buf, AT_ONCE, |entry| {
-                // What an earlier recorder was given is not given again.
-                if entry.stamp.seq >= self.next {
-                    self.waiting.insert(entry.stamp.seq, Held::of(entry));
+            let mut highest = 0;
+            let hold = |entry: &Entry<'_>| {
+                let seq = entry.stamp.seq;
+                highest = highest.max(seq);
+                // What an earlier recorder has written is not given again.
+                if seq >= next {
+                    waiting.insert(seq, Held::of(entry));
                 }
-            });
+            };
+            let kept = self.kept.as_mut().and_then(|all| all.get_mut(index(ring)));
+            let Some(kept) = kept else {
+                empty &= channel.pop_all(ring, buf, AT_ONCE, hold);
+                continue;
+            };
+            let before = kept.cursor;
+            empty &= channel.look_at_all(ring, &mut kept.cursor, buf, AT_ONCE, hold);
+            if kept.cursor != before {
+                kept.looks.push_back((highest, kept.cursor));
+            }
         }
         empty
     }
@@ -187,5 +236,100 @@ impl Merge {
             }
             Held::Void => self.given.records -= 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::AtomicU64;
+    use mmiotrace_kmod::{Geometry, Options};
+
+    #[derive(Default)]
+    struct Texts(Vec<String>);
+
+    impl EventSink for Texts {
+        fn event(&mut self, _: &Event) {}
+        fn marker(&mut self, marker: &Marker<'_>) {
+            self.0
+                .push(String::from_utf8_lossy(marker.text).into_owned());
+        }
+        fn lost(&mut self, loss: &Loss) {
+            self.0.push(format!("lost {}", loss.count));
+        }
+        fn blind(&mut self, _: &Blind) {}
+        fn line(&mut self, _: &[u8]) {}
+    }
+
+    fn drained(merge: &mut Merge, channel: &Channel<'_>) -> Vec<String> {
+        let mut texts = Texts::default();
+        merge.drain(channel, &mut EntryBuf::default(), &mut texts);
+        texts.0
+    }
+
+    /// A recorder dies between taking and writing, twice; the one after it finds all of it, once.
+    #[test]
+    fn what_was_not_written_comes_again() {
+        let geometry = Geometry {
+            contexts: 4,
+            rings: 2,
+            slots: 128,
+        };
+        let memory: Vec<AtomicU64> = (0..geometry.words().unwrap())
+            .map(|_| AtomicU64::new(0))
+            .collect();
+        let channel = Channel::create(&memory, geometry, Options::default()).unwrap();
+        let mark = |owner: u64, text: &str| {
+            assert!(channel.mark(owner, Timestamp::ZERO, 1, text.as_bytes()));
+        };
+        let mut first = Merge::default();
+        first.keep(&channel);
+        mark(1, "a");
+        mark(2, "b");
+        assert_eq!(drained(&mut first, &channel), ["a", "b"]);
+        first.written(&channel, 10);
+        mark(1, "c");
+        assert_eq!(drained(&mut first, &channel), ["c"]);
+        drop(first);
+        mark(2, "d");
+        assert_eq!(channel.written().unwrap().bytes, 10);
+        let mut second = Merge::default();
+        second.keep(&channel);
+        assert_eq!(drained(&mut second, &channel), ["c", "d"]);
+        drop(second);
+        let mut third = Merge::default();
+        third.keep(&channel);
+        assert_eq!(drained(&mut third, &channel), ["c", "d"]);
+        third.written(&channel, 20);
+        assert_eq!((channel.fullest(), channel.written().unwrap().next), (0, 4));
+        // The room is free again: many laps of the ring.
+        for lap in 0..1000 {
+            mark(1, "again");
+            assert_eq!(drained(&mut third, &channel), ["again"], "{lap}");
+            third.written(&channel, 30 + lap);
+        }
+    }
+
+    /// Without one who writes the ring fills up, and what finds no room is told.
+    #[test]
+    fn what_is_not_written_stays() {
+        let geometry = Geometry {
+            contexts: 4,
+            rings: 1,
+            slots: 128,
+        };
+        let memory: Vec<AtomicU64> = (0..geometry.words().unwrap())
+            .map(|_| AtomicU64::new(0))
+            .collect();
+        let channel = Channel::create(&memory, geometry, Options::default()).unwrap();
+        let mut merge = Merge::default();
+        merge.keep(&channel);
+        let room = (0..1000)
+            .take_while(|_| channel.mark(1, Timestamp::ZERO, 1, b"x"))
+            .count();
+        assert_eq!(drained(&mut merge, &channel).len(), room + 1, "and a loss");
+        assert!(!channel.mark(1, Timestamp::ZERO, 1, b"x"));
+        merge.written(&channel, 1);
+        assert!(channel.mark(1, Timestamp::ZERO, 1, b"x"));
     }
 }

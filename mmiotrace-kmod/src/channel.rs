@@ -15,7 +15,7 @@ mod layout;
 pub(crate) mod record;
 pub(crate) mod ring;
 
-use crate::number::{index, word};
+use crate::number::{index, word, wrap};
 use crate::sync::{AtomicU64, Ordering};
 use context::Context;
 pub use context::ContextId;
@@ -24,10 +24,11 @@ pub use layout::{ABI_VERSION, Geometry};
 use layout::{
     CONTEXT_WORDS, HEADER_WORDS, LINE, MAGIC, RING_HEADER_WORDS, W_CLOSED, W_CONTEXTS, W_HEARTBEAT,
     W_MAGIC, W_MAP_ID, W_OPTIONS, W_ORDER_LOCK, W_RECORDER, W_RECORDER_START, W_RINGS, W_SEQUENCE,
-    W_SLOTS, W_SLOWDOWN, W_VERSION,
+    W_SLOTS, W_SLOWDOWN, W_VERSION, W_WRITTEN,
 };
 use mmiotrace_core::{MapId, Timestamp};
 pub use record::{Body, Entry, EntryBuf, MAX_MARKER_BYTES, Order, Stamp};
+pub(crate) use record::{Plain, word_of_bytes};
 use ring::{Popped, Ring};
 
 /// How accesses of several CPUs are put in order.
@@ -113,6 +114,21 @@ pub(crate) enum TryLock {
     Mine,
     /// By this owner of a context.
     Held(u64),
+}
+
+/// A place in a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(u64);
+
+/// How far a recorder has brought to safety what it took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Everything below this number.
+    pub next: u64,
+    /// How many of these numbers went to what is no event.
+    pub unnumbered: u64,
+    /// The length of the trace in bytes that holds all of it.
+    pub bytes: u64,
 }
 
 /// A channel, as a view of the shared memory.
@@ -315,7 +331,7 @@ impl<'m> Channel<'m> {
     }
 
     fn ring_of(&self, context: ContextId) -> Option<Ring<'m>> {
-        self.ring(context.0 % self.geometry.rings)
+        self.ring(wrap(context.0, self.geometry.rings))
     }
 
     /// Writes a record; `false` where there is no room. Does not count the loss.
@@ -324,10 +340,22 @@ impl<'m> Channel<'m> {
         let keep_free = if entry.is_vital() {
             0
         } else {
-            (u64::from(self.geometry.slots) / 8).min(512)
+            self.keep_free()
         };
         self.ring_of(context)
             .is_some_and(|ring| entry.push(&ring, keep_free))
+    }
+
+    /// As [`push`](Self::push), of a plain access.
+    #[must_use]
+    pub(crate) fn push_plain(&self, context: ContextId, plain: &Plain) -> bool {
+        self.ring_of(context)
+            .is_some_and(|ring| plain.push(&ring, self.keep_free()))
+    }
+
+    /// The room that accesses leave to what must not be lost.
+    fn keep_free(&self) -> u64 {
+        (u64::from(self.geometry.slots) / 8).min(512)
     }
 
     pub(crate) fn count_lost(&self, context: ContextId) {
@@ -376,6 +404,82 @@ impl<'m> Channel<'m> {
             }
         }
         false
+    }
+
+    /// The oldest record of ring `number` that is not released.
+    #[must_use]
+    pub fn oldest(&self, number: u32) -> Cursor {
+        Cursor(self.ring(number).map_or(0, |ring| ring.tail()))
+    }
+
+    /// As [`pop_all`](Self::pop_all), from `cursor` on, and the records stay in the ring until they
+    /// are [released](Self::release): if the caller dies, the next one finds them.
+    pub fn look_at_all(
+        &self,
+        number: u32,
+        cursor: &mut Cursor,
+        buf: &mut EntryBuf,
+        limit: usize,
+        mut show: impl FnMut(&Entry<'_>),
+    ) -> bool {
+        let Some(ring) = self.ring(number) else {
+            return true;
+        };
+        for _ in 0..limit {
+            match ring.look(&mut cursor.0, buf.words_mut()) {
+                Popped::Record(len) => {
+                    if let Some(entry) = buf.parse(len) {
+                        show(&entry);
+                    }
+                }
+                Popped::Empty => return true,
+                Popped::Unfinished => return false,
+            }
+        }
+        false
+    }
+
+    /// Gives the room of the records before `cursor` in ring `number` back.
+    pub fn release(&self, number: u32, cursor: Cursor) {
+        if let Some(ring) = self.ring(number) {
+            ring.release(cursor.0);
+        }
+    }
+
+    /// Notes what a recorder has brought to safety, so that another one goes on exactly there. The
+    /// note is whole at every moment, also if the caller dies while it writes.
+    pub fn note_written(&self, written: &Written) {
+        let generation = self.header[W_WRITTEN].load(Ordering::Relaxed);
+        let next = generation.wrapping_add(1).max(1);
+        let words = self.written_at(next);
+        for (word, value) in words.zip([written.next, written.unnumbered, written.bytes]) {
+            word.store(value, Ordering::Relaxed);
+        }
+        // Release: who sees the generation sees its words.
+        self.header[W_WRITTEN].store(next, Ordering::Release);
+    }
+
+    /// What the last recorder has brought to safety; `None` where nothing is.
+    #[must_use]
+    pub fn written(&self) -> Option<Written> {
+        let generation = self.header[W_WRITTEN].load(Ordering::Acquire);
+        if generation == 0 {
+            return None;
+        }
+        let mut words = self
+            .written_at(generation)
+            .map(|word| word.load(Ordering::Relaxed));
+        Some(Written {
+            next: words.next()?,
+            unnumbered: words.next()?,
+            bytes: words.next()?,
+        })
+    }
+
+    /// Generations write to two places in turn.
+    fn written_at(&self, generation: u64) -> impl Iterator<Item = &'m AtomicU64> + use<'m> {
+        let skip = W_WRITTEN + 1 + if generation & 1 == 0 { 0 } else { 3 };
+        self.header.iter().skip(skip).take(3)
     }
 
     /// The next position that will be reserved in ring `number`; for [`Channel::skip_unfinished`].

@@ -6,7 +6,7 @@
     reason = "a value behind a try-lock: the language has no such cell without the standard library"
 )]
 
-use crate::number::index;
+use crate::number::{index, wrap};
 use crate::sync::{AtomicU32, Ordering};
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
@@ -73,14 +73,14 @@ impl<T> Lanes<T> {
     /// A free lane, the one that `preferred` names if it is free: what its last user has left in
     /// its cache is then of use. `None` where none is free.
     pub(crate) fn take(&self, preferred: u32) -> Option<Lane<'_, T>> {
-        let count = self.slots.len();
-        let start = index(u64::from(preferred)) % count.max(1);
+        let count = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        let start = wrap(preferred, count.max(1));
         (0..count).find_map(|step| {
-            let slot = self.slots.get((start + step) % count)?;
+            let number = wrap(start + step, count);
+            let slot = self.slots.get(index(u64::from(number)))?;
             let taken = slot
                 .taken
                 .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
-            let number = u32::try_from((start + step) % count).ok()?;
             // Lazily: a lane that is made is a lane that will be given back.
             taken.is_ok().then(|| Lane { slot, number })
         })

@@ -38,6 +38,7 @@
 //! | the alias does not answer | [`Claim::Raise`] with [`Raise::Device`] | stays armed |
 //! | memory beside the device is missing | [`Claim::Raise`] with [`Raise::Memory`] | stays armed |
 //! | the instruction raises an exception | [`Claim::Raise`] with [`Raise::Exception`] | stays armed |
+//! | one of these three where the home does not raise ([`Platform::RAISES`]) | *blind begin* is recorded, then the page is opened | open |
 //!
 //! # States of a page
 //! | from | event | to | recorded |
@@ -92,8 +93,8 @@ mod sync;
 
 pub use blind::REARM_AFTER_NANOS;
 pub use channel::{
-    ABI_VERSION, Body, Channel, ChannelError, ContextId, DeviceOrder, Entry, EntryBuf, Geometry,
-    MAX_MARKER_BYTES, OnFull, Options, Order, Stamp,
+    ABI_VERSION, Body, Channel, ChannelError, ContextId, Cursor, DeviceOrder, Entry, EntryBuf,
+    Geometry, MAX_MARKER_BYTES, OnFull, Options, Order, Stamp, Written,
 };
 pub use engine::{AttachError, Claim, Config, Counts, DeviceBus, Engine, Fault, Raise};
 pub use platform::{Frame, Platform, Point};

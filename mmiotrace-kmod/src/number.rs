@@ -11,6 +11,17 @@ pub(crate) fn word(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
+/// `number % count`, for numbers that are nearly always smaller: a division takes longer than all that
+/// is done with its result.
+#[inline]
+pub(crate) const fn wrap(number: u32, count: u32) -> u32 {
+    if number < count {
+        number
+    } else {
+        number % count
+    }
+}
+
 /// The low byte of a word.
 pub(crate) const fn low_byte(word: u64) -> u8 {
     word.to_le_bytes()[0]

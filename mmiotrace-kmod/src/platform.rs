@@ -13,6 +13,11 @@ pub trait Frame {
     /// The integer registers.
     fn registers(&self) -> Registers;
 
+    /// The address of the instruction.
+    fn rip(&self) -> u64 {
+        self.registers().rip
+    }
+
     /// Replaces the integer registers. The bases of `fs` and `gs` never change.
     fn set_registers(&mut self, registers: &Registers);
 }
@@ -63,6 +68,10 @@ pub trait Platform {
     /// How long an access waits for the order lock while nobody else gets on. After that its
     /// holder is taken for one that does not come back.
     const PATIENCE: Duration = Duration::from_millis(100);
+
+    /// Whether the platform gives its code what [`Claim::Raise`](crate::Claim::Raise) says. Where it
+    /// cannot, the engine opens the page instead, and the instruction raises it by itself.
+    const RAISES: bool = true;
 
     /// Who is running: a number of the CPU (kernel) or of the thread (process), not 0, unique among
     /// all that share the channel. The upper 32 bits name the address space. In a kernel it must

@@ -113,6 +113,14 @@ pub(crate) fn resume(file: u64) -> Result<u64, Errno> {
     })
 }
 
+/// Whether a recorder that keeps account of what it has written has not written everything: then
+/// another one may.
+fn has_unwritten(memory: &SharedMemory) -> bool {
+    // SAFETY: not used beyond this function; the memory is borrowed.
+    let channel = Channel::open(unsafe { memory.words() });
+    channel.is_ok_and(|channel| channel.written().is_some_and(|written| written.next < channel.sequence()))
+}
+
 /// The file was closed, by its recorder or because that died.
 pub(crate) fn release(file: u64) {
     state::with(|state, _, _| {
@@ -121,6 +129,7 @@ pub(crate) fn release(file: u64) {
         }
         state.recorder = None;
         match state.running {
+            None if state.memory.as_ref().is_some_and(has_unwritten) => {}
             None => state.memory = None,
             Some(Start { death_timeout_ms: Some(timeout), .. }) => {
                 state.deadline = Some(shim::now() + u64::from(timeout) * 1_000_000);

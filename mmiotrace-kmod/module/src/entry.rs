@@ -106,8 +106,8 @@ fn control(command: u32, words: &mut Words, file: u64) -> Result<(), Errno> {
             let asked = Asked { virt: words[0], len: words[1], phys: words[2] };
             state::with(|state, live, lock| {
                 let live = live.filter(|_| state.recorder == Some(file)).ok_or(Errno::NotPermitted)?;
-                let traced = state.mappings.trace(live, &asked, lock);
-                if traced { Ok(()) } else { Err(Errno::NotFound) }
+                let is_there = state.mappings.arm(live, &asked, lock);
+                if is_there { Ok(()) } else { Err(Errno::NotFound) }
             })?;
         }
         abi::STATE => state::with(|state, live, _| {

@@ -64,6 +64,10 @@ impl Frame for PtRegs {
         }
     }
 
+    fn rip(&self) -> u64 {
+        self.rip
+    }
+
     fn set_registers(&mut self, registers: &Registers) {
         [
             self.rax, self.rcx, self.rdx, self.rbx, self.rsp, self.rbp, self.rsi, self.rdi, self.r8,

@@ -6,7 +6,7 @@
 //! they are.
 //!
 //! Unsafe code stands in `shim` (calls into C), `entry` (pointers from C), `device` (device
-//! accesses), `heap` and `state` (what the mutex of the C side protects), each block with its proof.
+//! accesses), `heap`, `memory` (what the compiler calls to copy) and `state` (what the mutex of the C side protects), each block with its proof.
 #![no_std]
 #![deny(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -21,6 +21,7 @@ mod entry;
 mod frame;
 mod heap;
 mod mappings;
+mod memory;
 mod platform;
 mod shim;
 mod state;

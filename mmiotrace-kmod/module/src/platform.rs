@@ -65,6 +65,10 @@ impl Platform for Kernel {
 
     const CONTEXT: Context = Context::Kernel;
 
+    /// The kernel's own handlers find what an instruction raises by its address (tables of
+    /// exceptions), and its own fault handler brings memory of processes in.
+    const RAISES: bool = false;
+
     /// A CPU always comes back; one of a virtual machine may be away for long.
     const PATIENCE: Duration = Duration::from_secs(5);
 

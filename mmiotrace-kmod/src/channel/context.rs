@@ -5,6 +5,7 @@
 //! second what the recorder needs to tell a number that is late from a number that is lost.
 
 use super::Channel;
+use crate::number::wrap;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// 0: free.
@@ -87,7 +88,7 @@ impl<'m> Inside<'m> {
         let count = channel.geometry().contexts;
         let start = Self::home(channel, owner).0;
         (0..count).find_map(|step| {
-            let id = ContextId((start + step) % count);
+            let id = ContextId(wrap(start + step, count));
             Self::claim(channel, channel.context(id)?, id, owner)
         })
     }
@@ -126,8 +127,11 @@ impl<'m> Inside<'m> {
 
     /// The context that an owner is given if it is free.
     pub(crate) fn home(channel: &Channel<'m>, owner: u64) -> ContextId {
-        let count = u64::from(channel.geometry().contexts.max(1));
-        ContextId(u32::try_from(owner % count).unwrap_or(0))
+        let count = channel.geometry().contexts.max(1);
+        match u32::try_from(owner) {
+            Ok(owner) => ContextId(wrap(owner, count)),
+            Err(_) => ContextId(u32::try_from(owner % u64::from(count)).unwrap_or(0)),
+        }
     }
 
     /// Stays inside beyond this value, until [`Inside::resume`].

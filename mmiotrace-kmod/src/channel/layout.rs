@@ -4,7 +4,7 @@
 use crate::number::{index, word};
 
 /// The version of the layout. Both sides compare it before they touch anything else.
-pub const ABI_VERSION: u64 = 1;
+pub const ABI_VERSION: u64 = 2;
 
 /// `mmiotrc1` as a little-endian word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mmiotrc1");
@@ -31,7 +31,10 @@ pub(super) const W_ORDER_LOCK: usize = 3 * LINE;
 pub(super) const W_MAP_ID: usize = 4 * LINE;
 pub(super) const W_SLOWDOWN: usize = 4 * LINE + 1;
 
-pub(super) const HEADER_WORDS: usize = 5 * LINE;
+// Line 5: what the recorder has written: a generation, and two places of three words each.
+pub(super) const W_WRITTEN: usize = 5 * LINE;
+
+pub(super) const HEADER_WORDS: usize = 6 * LINE;
 pub(super) const CONTEXTS_AT: usize = HEADER_WORDS;
 pub(super) const CONTEXT_WORDS: usize = LINE;
 /// Head, tail and loss count of a ring, one line each.

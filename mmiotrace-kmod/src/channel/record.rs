@@ -122,6 +122,13 @@ impl Entry<'_> {
             .with_pc(self.stamp.pc)
             .with_code(code);
         event.cpu = self.stamp.cpu;
+        event.unordered = matches!(
+            self.body,
+            Body::Access {
+                order: Order::Unordered,
+                ..
+            }
+        );
         Some(event)
     }
 
@@ -147,16 +154,7 @@ impl Entry<'_> {
     }
 
     fn header(&self, kind: u8, phys: u64, id: MapId, rest: [u8; 3]) -> [u64; HEADER_WORDS] {
-        let [a, b, c] = rest;
-        let meta = u32::from_le_bytes([kind, a, b, c]);
-        [
-            self.stamp.seq,
-            self.stamp.time.as_nanos(),
-            self.stamp.pc.0,
-            phys,
-            join(unsigned(self.stamp.pid), unsigned(id.0)),
-            join(self.stamp.cpu.unwrap_or(u32::MAX), meta),
-        ]
+        header(&self.stamp, kind, phys, id, rest)
     }
 
     fn encode_short(&self) -> Short {
@@ -212,12 +210,77 @@ impl Entry<'_> {
     }
 }
 
+/// The words that all records have.
+#[inline]
+fn header(
+    stamp: &Stamp,
+    kind: u8,
+    phys: u64,
+    id: MapId,
+    [a, b, c]: [u8; 3],
+) -> [u64; HEADER_WORDS] {
+    let meta = u32::from_le_bytes([kind, a, b, c]);
+    [
+        stamp.seq,
+        stamp.time.as_nanos(),
+        stamp.pc.0,
+        phys,
+        join(unsigned(stamp.pid), unsigned(id.0)),
+        join(stamp.cpu.unwrap_or(u32::MAX), meta),
+    ]
+}
+
+/// An access of up to eight bytes whose value is known: what [`Entry`] says of it, in the size it
+/// needs.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    pub(crate) stamp: Stamp,
+    pub(crate) kind: AccessKind,
+    pub(crate) width: u8,
+    pub(crate) map_id: MapId,
+    pub(crate) phys: PhysAddr,
+    /// The lowest `width` bytes.
+    pub(crate) value: u64,
+    pub(crate) order: Order,
+}
+
+impl Plain {
+    /// As [`Entry::push`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn push(&self, ring: &Ring<'_>, keep_free: u64) -> bool {
+        let kind = match self.kind {
+            AccessKind::Read => READ,
+            AccessKind::Write => WRITE,
+        };
+        let flags = match self.order {
+            Order::Total => 0,
+            Order::Before(_) => FLAG_INTERVAL,
+            Order::Unordered => FLAG_UNORDERED,
+        };
+        let rest = [self.width, self.width, flags];
+        let [a, b, c, d, e, f] = header(&self.stamp, kind, self.phys.0, self.map_id, rest);
+        match self.order {
+            Order::Before(after) => ring.push([a, b, c, d, e, f, after, self.value], 8, keep_free),
+            _ => ring.push_slot(&[a, b, c, d, e, f, self.value], keep_free),
+        }
+    }
+}
+
 fn len_byte(bytes: &[u8]) -> u8 {
     u8::try_from(bytes.len()).unwrap_or(u8::MAX)
 }
 
 /// Up to eight bytes as a little-endian word.
-fn word_of_bytes(bytes: &[u8]) -> u64 {
+#[inline]
+pub(crate) fn word_of_bytes(bytes: &[u8]) -> u64 {
+    // The widths that device accesses have, without a loop.
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from(u32::from_le_bytes(bytes));
+    }
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from_le_bytes(bytes);
+    }
     let mut all = [0; 8];
     for (to, from) in all.iter_mut().zip(bytes) {
         *to = *from;

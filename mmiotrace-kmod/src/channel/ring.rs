@@ -142,6 +142,22 @@ impl<'m> Ring<'m> {
         true
     }
 
+    /// As [`push`](Self::push), of a record that fills one slot.
+    #[must_use]
+    #[inline]
+    pub(crate) fn push_slot(&self, payload: &[u64; PAYLOAD_WORDS], keep_free: u64) -> bool {
+        let Some(position) = self.reserve(1, keep_free) else {
+            return false;
+        };
+        if let Some([_, room @ ..]) = self.slot(position).first_chunk::<SLOT_WORDS>() {
+            for (to, from) in room.iter().zip(payload) {
+                to.store(*from, Ordering::Relaxed);
+            }
+        }
+        self.commit(position, 1, 0);
+        true
+    }
+
     /// Counts records that were not written.
     pub(crate) fn count_lost(&self, records: u64) {
         self.lost.fetch_add(records, Ordering::Relaxed);
@@ -159,26 +175,44 @@ impl<'m> Ring<'m> {
 
     /// Takes the oldest record. For one consumer at a time.
     pub(crate) fn pop(&self, payload: &mut [u64; MAX_WORDS]) -> Popped {
+        let mut position = self.tail();
+        let popped = self.look(&mut position, payload);
+        self.release(position);
+        popped
+    }
+
+    /// The oldest position that is not released.
+    pub(crate) fn tail(&self) -> u64 {
+        self.tail.load(Ordering::Relaxed)
+    }
+
+    /// Copies the record at `position`, which is then that of the next one. The record stays in the
+    /// ring. For one consumer at a time, who begins at the tail.
+    pub(crate) fn look(&self, position: &mut u64, payload: &mut [u64; MAX_WORDS]) -> Popped {
         loop {
-            let tail = self.tail.load(Ordering::Relaxed);
-            if tail == self.head.load(Ordering::Relaxed) {
+            if *position == self.head.load(Ordering::Relaxed) {
                 return Popped::Empty;
             }
-            let Some((slots, flags)) = self.tag_at(tail) else {
+            let Some((slots, flags)) = self.tag_at(*position) else {
                 return Popped::Unfinished;
             };
-            let words = if flags & PADDING == 0 {
-                self.copy(tail, slots, payload)
+            let is_record = flags & PADDING == 0;
+            let words = if is_record {
+                self.copy(*position, slots, payload)
             } else {
                 0
             };
-            // Release: what was read here is read before a producer overwrites it.
-            self.tail
-                .store(tail.wrapping_add(word(slots)), Ordering::Release);
-            if flags & PADDING == 0 {
+            *position = position.wrapping_add(word(slots));
+            if is_record {
                 return Popped::Record(words);
             }
         }
+    }
+
+    /// Gives the room of everything before `position` back to the producers.
+    pub(crate) fn release(&self, position: u64) {
+        // Release: what was read is read before a producer overwrites it.
+        self.tail.store(position, Ordering::Release);
     }
 
     /// Length and flags of the record that is written at `position`.

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::record::{Place as OrderPlace, Turn};
-use crate::channel::{Body, Entry, Inside};
+use crate::channel::{Body, Entry, Inside, Plain, word_of_bytes};
 use crate::number::word;
 use crate::platform::{Platform, Point};
 use crate::region::Region;
@@ -188,6 +188,54 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
         result
     }
 
+    /// As [`access`](Self::access), for one access of up to eight bytes whose value `run` gives: what
+    /// drivers nearly always do, so without the room that wider values take.
+    fn access_word(
+        &mut self,
+        address: VirtAddr,
+        len: usize,
+        kind: AccessKind,
+        run: impl FnOnce(&P, u64) -> Result<u64, BusFault>,
+    ) -> Result<(), BusFault> {
+        if !self.region.contains(address, word(len)) {
+            let _ = self.region_of(address, len)?;
+        }
+        let offset = self.region.offset(address);
+        let alias = self.region.alias.wrapping_add(offset);
+        let at_home = |fault: BusFault| BusFault {
+            address: VirtAddr(fault.address.0.wrapping_sub(alias).wrapping_add(address.0)),
+        };
+        let (engine, platform, inside) = (self.engine, self.platform, self.inside);
+        if self.silent {
+            return run(platform, alias).map(|_| ()).map_err(at_home);
+        }
+        let mut turn = engine.begin_turn(platform, inside);
+        platform.point(Point::Device);
+        let result = run(platform, alias).map_err(at_home);
+        platform.point(Point::Device);
+        let value = match result {
+            Ok(value) => value,
+            Err(fault) => {
+                engine.end_turn(platform, inside, turn);
+                return Err(fault);
+            }
+        };
+        let place = engine.place(&mut turn);
+        let time = platform.now();
+        engine.end_turn(platform, inside, turn);
+        let plain = Plain {
+            stamp: engine.stamp(platform, place.seq, self.pc, time),
+            kind,
+            width: u8::try_from(len).unwrap_or(u8::MAX),
+            map_id: self.region.map_id,
+            phys: PhysAddr(self.region.phys.0.wrapping_add(offset)),
+            value,
+            order: place.order,
+        };
+        engine.write_plain(platform, inside, &plain);
+        Ok(())
+    }
+
     fn entry(
         &self,
         region: &Region,
@@ -269,6 +317,12 @@ impl<P: Platform> Bus for DeviceBus<'_, '_, P> {
 
     fn read_device(&mut self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {
         let len = into.len();
+        if (1..=8).contains(&len) {
+            return self.access_word(address, len, AccessKind::Read, |platform, alias| {
+                platform.read_device(alias, into)?;
+                Ok(word_of_bytes(into))
+            });
+        }
         self.access(
             address,
             len,
@@ -287,6 +341,17 @@ impl<P: Platform> Bus for DeviceBus<'_, '_, P> {
         bytes: &[u8],
         hint: Hint,
     ) -> Result<(), BusFault> {
+        if (1..=8).contains(&bytes.len()) {
+            return self.access_word(
+                address,
+                bytes.len(),
+                AccessKind::Write,
+                |platform, alias| {
+                    platform.write_device(alias, bytes, hint)?;
+                    Ok(word_of_bytes(bytes))
+                },
+            );
+        }
         self.access(
             address,
             bytes.len(),

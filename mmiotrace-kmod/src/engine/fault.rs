@@ -1,6 +1,6 @@
 //! A page fault, from the look at its address to the return.
 
-use super::reason::{self, NO_CODE, NO_INSTRUCTION, NO_STEP, UNNAMED};
+use super::reason::{self, DEVICE, EXCEPTION, MEMORY, NO_CODE, NO_INSTRUCTION, NO_STEP, UNNAMED};
 use super::{DeviceBus, Engine, Raise, Work};
 use crate::blind::Opening;
 use crate::channel::{Body, Inside};
@@ -62,7 +62,7 @@ impl<P: Platform> Engine<'_, P> {
         };
         platform.point(Point::Found);
         self.faults.fetch_add(1, Ordering::Relaxed);
-        let pc = VirtAddr(frame.registers().rip);
+        let pc = VirtAddr(frame.rip());
         let mut bytes = [0; 15];
         let have = platform.code(pc, &mut bytes);
         let bytes = bytes.get(..have).unwrap_or(&[]);
@@ -159,19 +159,23 @@ impl<P: Platform> Engine<'_, P> {
         bus: &DeviceBus<'_, '_, P>,
         result: Result<Progress, Stop>,
     ) -> Course<'_, P::Lane> {
-        let claim = match result {
-            Ok(_) => Claim::Handled,
+        let raise = match result {
+            Ok(_) => return Course::Claim(Claim::Handled),
             Err(Stop::Cannot(reason)) => return Course::Open(reason::of(reason)),
-            Err(Stop::Exception(exception)) => Claim::Raise(Raise::Exception(exception)),
-            Err(Stop::Fault(fault)) => Claim::Raise(if bus.is_traced(fault.address) {
-                Raise::Device(fault.address)
-            } else {
-                Raise::Memory(fault.address)
-            }),
+            Err(Stop::Exception(exception)) => Raise::Exception(exception),
+            Err(Stop::Fault(fault)) if bus.is_traced(fault.address) => Raise::Device(fault.address),
+            Err(Stop::Fault(fault)) => Raise::Memory(fault.address),
             // A stop of a kind that this engine does not know.
             Err(_) => return Course::Open(UNNAMED),
         };
-        Course::Claim(claim)
+        if P::RAISES {
+            return Course::Claim(Claim::Raise(raise));
+        }
+        Course::Open(match raise {
+            Raise::Exception(_) => EXCEPTION,
+            Raise::Memory(_) => MEMORY,
+            Raise::Device(_) => DEVICE,
+        })
     }
 
     /// Opens a page because an instruction cannot be carried out exactly, and says so first.

@@ -9,8 +9,16 @@ pub(super) const NO_CODE: BlindReason = word("code-unreadable");
 pub(super) const NO_INSTRUCTION: BlindReason = word("not-decoded");
 /// The platform does not step, or a step is under way.
 pub(super) const NO_STEP: BlindReason = word("step-refused");
+/// The instruction raises an exception, which this platform does not do in its place.
+pub(super) const EXCEPTION: BlindReason = word("exception");
+/// Memory beside the device is not there, for which the platform's own fault handler is needed.
+pub(super) const MEMORY: BlindReason = word("memory-fault");
+/// The device's second mapping does not take the access.
+pub(super) const DEVICE: BlindReason = word("device-fault");
 /// The decoder has a reason that this engine does not know.
 pub(super) const UNNAMED: BlindReason = word("unnamed");
+/// What the end of a blind interval says that ended with its mapping.
+pub(super) const UNMAPPED: BlindReason = word("unmapped");
 /// What the end of a blind interval says.
 pub(super) const ARMED_AGAIN: BlindReason = word("armed-again");
 

@@ -1,7 +1,7 @@
 //! Numbers, the order lock, and the way of a record into the channel.
 
 use super::Engine;
-use crate::channel::{Body, DeviceOrder, Entry, Inside, OnFull, Order, Stamp, TryLock};
+use crate::channel::{Body, DeviceOrder, Entry, Inside, OnFull, Order, Plain, Stamp, TryLock};
 use crate::platform::{Platform, Point};
 use mmiotrace_core::{Timestamp, VirtAddr};
 
@@ -135,9 +135,20 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Writes a record, or counts it as lost.
     pub(super) fn write(&self, platform: &P, inside: &Inside<'_>, entry: &Entry<'_>) {
+        self.write_by(platform, inside, || self.channel.push(inside.id(), entry));
+    }
+
+    /// As [`write`](Self::write), of a plain access.
+    pub(super) fn write_plain(&self, platform: &P, inside: &Inside<'_>, plain: &Plain) {
+        self.write_by(platform, inside, || {
+            self.channel.push_plain(inside.id(), plain)
+        });
+    }
+
+    fn write_by(&self, platform: &P, inside: &Inside<'_>, push: impl Fn() -> bool) {
         platform.point(Point::Numbered);
         let mut waited: u32 = 0;
-        while !self.channel.push(inside.id(), entry) {
+        while !push() {
             let wait = self.channel.options().on_full == OnFull::Block
                 && !self.channel.is_closed()
                 && platform.wait_for_room(waited);

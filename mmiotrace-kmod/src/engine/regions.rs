@@ -1,11 +1,22 @@
 //! Regions come and go while others are accessed.
 
-use super::reason::ARMED_AGAIN;
+use super::reason::{ARMED_AGAIN, UNMAPPED};
 use super::{Engine, Work};
 use crate::channel::{Body, Inside, quiesce};
 use crate::platform::{Platform, Point};
 use crate::region::{PAGE, Region, RegionError, RegionId};
-use mmiotrace_core::{Blind, BlindEdge, BlindReason, Code, Mapping, PhysAddr, VirtAddr};
+use mmiotrace_core::{Blind, BlindEdge, BlindReason, Code, Mapping, PhysAddr, Timestamp, VirtAddr};
+
+/// The record gets its time when it gets its number.
+const fn blind_edge(edge: BlindEdge, phys: PhysAddr, reason: BlindReason) -> Blind {
+    Blind {
+        time: Timestamp::ZERO,
+        edge,
+        page: PhysAddr(phys.0 & !(PAGE - 1)),
+        reason,
+        code: Code::EMPTY,
+    }
+}
 
 /// Why a region could not be traced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -182,16 +193,9 @@ impl<P: Platform> Engine<'_, P> {
             platform.point(Point::Page);
             let armed = platform.set_armed(&region, page, PAGE, true);
             if armed {
-                self.note_quietly(
-                    platform,
-                    Body::Blind(Blind {
-                        time: now,
-                        edge: BlindEdge::End,
-                        page: PhysAddr(region.phys.0.wrapping_add(region.offset(page))),
-                        reason: ARMED_AGAIN,
-                        code: Code::EMPTY,
-                    }),
-                );
+                let page = PhysAddr(region.phys.0.wrapping_add(region.offset(page)));
+                let blind = blind_edge(BlindEdge::End, page, ARMED_AGAIN);
+                self.note_quietly(platform, Body::Blind(blind));
             }
             armed
         });
@@ -200,19 +204,18 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Says that a mapping exists which cannot be traced: its MAP record, and a blind interval that
-    /// begins with it and does not end. Not for fault context.
+    /// begins with it and ends where [`untraced_end`](Self::untraced_end) says. Not for fault context.
     pub fn untraced(&self, platform: &P, mapping: &Mapping, reason: BlindReason) {
         self.note_quietly(platform, Body::Map(*mapping));
-        self.note_quietly(
-            platform,
-            Body::Blind(Blind {
-                time: platform.now(),
-                edge: BlindEdge::Begin,
-                page: mapping.phys,
-                reason,
-                code: Code::EMPTY,
-            }),
-        );
+        let blind = blind_edge(BlindEdge::Begin, mapping.phys, reason);
+        self.note_quietly(platform, Body::Blind(blind));
+    }
+
+    /// Says that a mapping has ended which could not be traced.
+    pub fn untraced_end(&self, platform: &P, mapping: &Mapping) {
+        let blind = blind_edge(BlindEdge::End, mapping.phys, UNMAPPED);
+        self.note_quietly(platform, Body::Blind(blind));
+        self.note_quietly(platform, Body::Unmap(mapping.id));
     }
 
     fn lock_table(&self, platform: &P, owner: u64) {
