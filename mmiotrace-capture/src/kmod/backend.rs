@@ -1,12 +1,11 @@
 //! The backend.
 
 use super::device::{Device, Memory};
+use super::module::refuse_other_tracer;
 use super::{Error, Options, Order, abi};
 use crate::machine::{PciIds, PciInventory, Root};
 use crate::merge::Merge;
-use mmiotrace_core::{
-    CaptureBackend, DrainState, Drained, EventSink, Marker, Summary, Timestamp, VirtAddr,
-};
+use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Marker, Summary, Timestamp};
 use mmiotrace_kmod::{Channel, EntryBuf};
 
 /// Our module in the kernel as a source of events.
@@ -21,6 +20,11 @@ pub struct Kmod {
     stopped: bool,
     merge: Merge,
     header: Option<String>,
+    /// All of a stopped capture was given.
+    ended: bool,
+    /// The length of the trace that an earlier recorder has left.
+    written: u64,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,32 @@ impl Kmod {
             stopped: false,
             merge: Merge::default(),
             header: None,
+            ended: false,
+            written: 0,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Where it [resumed](Options::resuming): how many bytes of the trace the recorder before had
+    /// brought to safety. What its file has behind them comes again. 0 where it began.
+    #[must_use]
+    pub const fn resumed_at(&self) -> u64 {
+        self.written
+    }
+
+    /// What a person should know, and is no error.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Says that all that was given so far is on disk, in a trace of `bytes` bytes: the module may
+    /// forget it. Only for a capture that [keeps](Options::keeping_until_written); without it the
+    /// rings fill up.
+    pub fn written(&mut self, bytes: u64) {
+        let channel = self.running.as_ref().map(|running| &running.memory);
+        if let Some(Ok(channel)) = channel.map(|memory| Channel::open(memory.words())) {
+            self.merge.written(&channel, bytes);
         }
     }
 
@@ -78,15 +108,16 @@ impl Kmod {
         )
     }
 
-    fn arm(&self, device: &Device) -> Result<(), Error> {
+    fn arm(&mut self, device: &Device) -> Result<(), Error> {
         for range in &self.options.ranges {
             device.add_filter(range.start.0, range.end.0)?;
         }
         for mapping in &self.options.premapped {
             if !device.arm(mapping.virt.0, mapping.len, mapping.phys.0)? {
-                return Err(Error::NotMapped {
-                    virt: VirtAddr(mapping.virt.0),
-                });
+                self.notes.push(format!(
+                    "the mapping of {} at {} was gone before it could be traced",
+                    mapping.phys, mapping.virt
+                ));
             }
         }
         Ok(())
@@ -115,33 +146,42 @@ impl CaptureBackend for Kmod {
     type Error = Error;
 
     fn start(&mut self) -> Result<(), Error> {
+        // A capture that goes on keeps that tracer away.
+        if !self.options.resume {
+            refuse_other_tracer(&Root::system())?;
+        }
         let device = Device::open()?;
         let bytes = self.begin(&device)?;
+        let resume = self.options.resume;
         let undo = |error| {
-            if !self.options.resume {
+            if !resume {
                 // The error that led here is told.
                 let _ = device.stop();
             }
             error
         };
         let memory = device.map(bytes).map_err(undo)?;
-        let mut buf = Box::<EntryBuf>::default();
-        match Channel::open(memory.words()) {
+        let buf = Box::<EntryBuf>::default();
+        let written = match Channel::open(memory.words()) {
             Ok(channel) => {
                 channel.set_recorder(u64::from(std::process::id()), 0);
-                if self.options.resume {
-                    self.merge.continue_at_lowest(&channel, &mut buf);
+                if self.options.keep || self.options.resume {
+                    self.merge.keep(&channel);
                 }
+                channel.written().map_or(0, |written| written.bytes)
             }
             Err(error) => return Err(undo(Error::Channel(error.to_string()))),
-        }
+        };
         self.arm(&device).map_err(undo)?;
-        if self.options.header && !self.options.resume {
+        self.written = written;
+        if self.options.header && written == 0 {
             let root = Root::system();
             let machine = PciInventory::read(&root).header_lines(&PciIds::read(&root));
             self.header = Some(format!("VERSION 20070824\n{machine}"));
         }
-        self.stopped = false;
+        // One that was stopped, and whose recorder died before it had written everything.
+        self.stopped = self.options.resume && !device.state()?.running;
+        self.ended = false;
         self.running = Some(Running {
             device,
             memory,
@@ -155,7 +195,7 @@ impl CaptureBackend for Kmod {
         if let Some(header) = self.header.take() {
             header.lines().for_each(|line| sink.line(line.as_bytes()));
         }
-        let Some(running) = &mut self.running else {
+        let Some(running) = self.running.as_mut().filter(|_| !self.ended) else {
             return Ok(Drained {
                 records: 0,
                 state: DrainState::Ended,
@@ -172,7 +212,7 @@ impl CaptureBackend for Kmod {
             (false, _) => DrainState::Pending,
         };
         if state == DrainState::Ended {
-            self.running = None;
+            self.ended = true;
         }
         Ok(Drained {
             records: self.merge.given().records - before,

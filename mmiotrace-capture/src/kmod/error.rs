@@ -8,9 +8,36 @@ use std::io;
 pub enum Error {
     /// There is no `/dev/mmiotrace`.
     #[error(
-        "/dev/mmiotrace is not there (load the module: insmod mmiotrace.ko, built by make -C mmiotrace-kmod/module)"
+        "the module is neither loaded nor installed (build it: make -C mmiotrace-kmod/module; then: --module mmiotrace-kmod/module/mmiotrace.ko)"
     )]
     NotLoaded,
+    /// The module's file cannot be opened or loaded.
+    #[error("{path}: {source}{}", hint(source))]
+    ModuleFile {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The kernel refuses the module.
+    #[error("{path} is not loaded: {why}")]
+    ModuleRefused {
+        /// The file.
+        path: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// The module does not go.
+    #[error(
+        "the module does not go: {source} (end what has /dev/mmiotrace open, then: rmmod mmiotrace)"
+    )]
+    NotUnloaded {
+        /// Why.
+        source: io::Error,
+    },
+    /// The kernel's own tracer is active.
+    #[error("the kernel's own tracer is active (echo nop > /sys/kernel/tracing/current_tracer)")]
+    OtherTracer,
     /// `/dev/mmiotrace` cannot be opened.
     #[error("/dev/mmiotrace: {source}{}", hint(source))]
     Open {
@@ -41,12 +68,6 @@ pub enum Error {
     NoMemory {
         /// The size asked for.
         bytes: u64,
-    },
-    /// A mapping that exists could not be traced.
-    #[error("the mapping at {virt} is not there any more, or cannot be traced")]
-    NotMapped {
-        /// Where it was.
-        virt: mmiotrace_core::VirtAddr,
     },
     /// What the module shows is not what this program knows.
     #[error(

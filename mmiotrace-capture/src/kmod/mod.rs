@@ -1,8 +1,9 @@
 //! The backend `kmod`: our module in the kernel, which sees every access of drivers on all CPUs.
 //!
 //! [`Kmod`] talks to `/dev/mmiotrace`, maps the rings that the module writes to, and gives what is
-//! in them in the order of the device. Loading the module, and binding a driver while it is traced,
-//! is up to the caller ([`crate::machine`] knows about both).
+//! in them in the order of the device. [`Module`] loads the module; which addresses are a device's
+//! or a driver's is told by [`device_ranges`] and [`driver_ranges`]. Binding a driver while it is
+//! traced is up to the caller ([`crate::tracefs::Driver`] can).
 //!
 //! ```no_run
 //! use mmiotrace_capture::kmod::{Kmod, Options};
@@ -23,11 +24,15 @@ mod abi;
 mod backend;
 mod device;
 mod error;
+mod module;
 mod options;
+mod ranges;
 mod vmalloc;
 
 pub use backend::Kmod;
 pub use device::{ModuleState, module_state, write_marker};
 pub use error::Error;
+pub use module::Module;
 pub use options::{Options, Order};
+pub use ranges::{device_ranges, driver_ranges};
 pub use vmalloc::{Premapped, premapped};

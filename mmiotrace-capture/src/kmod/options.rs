@@ -26,6 +26,7 @@ pub struct Options {
     pub(super) death_timeout: Option<Duration>,
     pub(super) resume: bool,
     pub(super) header: bool,
+    pub(super) keep: bool,
 }
 
 impl Default for Options {
@@ -47,6 +48,7 @@ impl Options {
             death_timeout: None,
             resume: false,
             header: true,
+            keep: false,
         }
     }
 
@@ -105,6 +107,15 @@ impl Options {
     #[must_use]
     pub const fn resuming(mut self) -> Self {
         self.resume = true;
+        self
+    }
+
+    /// Leaves records in the module's rings until [`Kmod::written`](super::Kmod::written) says that
+    /// they are on disk: if the recorder dies, the next one finds all that was not. A capture that
+    /// [resumes](Self::resuming) always does.
+    #[must_use]
+    pub const fn keeping_until_written(mut self) -> Self {
+        self.keep = true;
         self
     }
 

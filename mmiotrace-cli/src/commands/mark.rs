@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Outcome, Stop};
 use core::str::FromStr;
+use mmiotrace_capture::kmod;
 use mmiotrace_capture::machine::Root;
 use mmiotrace_capture::process::running_captures;
 use mmiotrace_capture::tracefs;
@@ -15,6 +16,7 @@ Examples:
   mmiotrace mark --to 4711 'first start'
   sudo mmiotrace mark 'X is up'
   sudo mmiotrace mark --to tracefs 'suspend begins'
+  sudo mmiotrace mark --to kmod 'suspend begins'
 
 A marker has one line, at most 1000 bytes, and does not begin with the word mmiotrace1, which
 traces use for themselves.")]
@@ -23,8 +25,8 @@ pub(crate) struct Args {
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     text: String,
 
-    /// The capture, where several run: `tracefs`, or the process id of a `mmiotrace record`
-    #[arg(long, value_name = "tracefs|PID")]
+    /// The capture, where several run: `tracefs`, `kmod`, or the process id of a `mmiotrace record`
+    #[arg(long, value_name = "tracefs|kmod|PID")]
     to: Option<Target>,
 
     /// The folder below which proc and sys are
@@ -36,6 +38,8 @@ pub(crate) struct Args {
 enum Target {
     /// The kernel's own tracer.
     Tracefs,
+    /// Our module in the kernel.
+    Kmod,
     /// The capture in user space that this process records.
     Process(u32),
 }
@@ -46,8 +50,9 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match (text, text.parse()) {
             ("tracefs", _) => Ok(Self::Tracefs),
+            ("kmod", _) => Ok(Self::Kmod),
             (_, Ok(pid)) => Ok(Self::Process(pid)),
-            _ => Err("neither tracefs nor a process id"),
+            _ => Err("neither tracefs nor kmod nor a process id"),
         }
     }
 }
@@ -70,6 +75,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
             let failure = Failure::new(PLACE, "several captures run");
             let advice = format!("say which with --to: {}", pids.join(", "));
             return Err(failure.advise(advice).into());
+        }
+        (Some(Target::Kmod), _) => kmod::write_marker(text).map_err(failure)?,
+        (None, []) if kmod::module_state().is_ok_and(|state| state.running) => {
+            kmod::write_marker(text).map_err(failure)?;
         }
         (Some(Target::Tracefs), _) | (None, []) => {
             let root = Root::new(&args.root);

@@ -1,5 +1,6 @@
 //! `mmiotrace record`: a capture. Each backend has a file below.
 
+mod kmod;
 mod process;
 mod trace;
 mod tracefs;
@@ -25,6 +26,9 @@ Examples:
   sudo mmiotrace record --backend tracefs --driver e1000 -o e1000.mmiotrace -- ./use-the-card.sh
   sudo mmiotrace record --backend tracefs --device 00:03.0 --reload --stop-after 30s
   sudo mmiotrace record --backend tracefs --driver nouveau --buffer 256M --stop-on-loss
+  sudo mmiotrace record --backend kmod --device 00:03.0 -o card.mmiotrace -- ./use-the-card.sh
+  sudo mmiotrace record --backend kmod --driver e1000 --reload --stop-after 30s
+  sudo mmiotrace record --backend kmod --resume -o card.mmiotrace
 
 The verdict goes to standard error. Exit status: that of COMMAND where it is not 0 (128 and the
 signal, where one ended it); else 0 for a complete trace, 1 for one that is not; 2 where it could
@@ -48,6 +52,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     tracefs: tracefs::TracefsArgs,
 
+    #[command(flatten)]
+    kmod: kmod::KmodArgs,
+
     /// The program to run; the capture ends with it
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -59,14 +66,52 @@ enum Backend {
     Process,
     /// The kernel's own tracer: as root, no module needed, one CPU
     Tracefs,
+    /// Our module in the kernel: as root, every driver, all CPUs
+    Kmod,
+}
+
+impl Backend {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Tracefs => "tracefs",
+            Self::Kmod => "kmod",
+        }
+    }
+}
+
+/// What both backends in the kernel take.
+const IN_THE_KERNEL: [&str; 6] = [
+    "--driver",
+    "--device",
+    "--reload",
+    "--keep",
+    "--buffer",
+    "--stop-after",
+];
+
+/// An option of another backend would do nothing.
+fn refuse_foreign_options(args: &Args) -> Result<(), Failure> {
+    let common = |name: &&str| args.backend == Backend::Kmod && IN_THE_KERNEL.contains(name);
+    let of_tracefs = args.tracefs.given().into_iter().find(|name| !common(name));
+    let foreign = [
+        (Backend::Tracefs, of_tracefs),
+        (Backend::Kmod, args.kmod.given()),
+    ];
+    for (backend, option) in foreign {
+        if let (true, Some(option)) = (backend != args.backend, option) {
+            let backend = backend.name();
+            let what = format!("{option} is for --backend {backend}");
+            return Err(Failure::new("usage", what).advise(format!("add --backend {backend}")));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
-    if let (Backend::Process, Some(option)) = (args.backend, args.tracefs.given()) {
-        let failure = Failure::new("usage", format_args!("{option} is for --backend tracefs"));
-        return Err(failure.advise("add --backend tracefs").into());
-    }
+    refuse_foreign_options(args)?;
     match args.backend {
+        Backend::Kmod => kmod::run(args),
         Backend::Process => process::run(args),
         Backend::Tracefs => tracefs::run(args),
     }

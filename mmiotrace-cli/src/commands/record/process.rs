@@ -30,13 +30,13 @@ pub(crate) struct ProcessArgs {
     #[arg(long, value_enum, default_value_t = Full::Block)]
     on_full: Full,
 
-    /// How accesses of several threads are put in order
+    /// How accesses of several threads are put in order (kmod: of several CPUs)
     #[arg(long, value_enum, default_value_t = OrderArg::Total)]
-    order: OrderArg,
+    pub(super) order: OrderArg,
 
-    /// Leave the addresses of instructions out of the trace
+    /// Leave the addresses of instructions out of the trace (also with kmod)
     #[arg(long)]
-    no_pc: bool,
+    pub(super) no_pc: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -48,7 +48,7 @@ enum Full {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum OrderArg {
+pub(super) enum OrderArg {
     /// One access after the other, as the device sees them
     Total,
     /// Threads do not wait for one another
@@ -201,7 +201,7 @@ fn library() -> Result<PathBuf, Stop> {
     })
 }
 
-fn summary_line(output: &Path, summary: &Summary, elapsed: Duration) -> String {
+pub(super) fn summary_line(output: &Path, summary: &Summary, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     let rate = if seconds > 0.0 {
         summary.events as f64 / seconds

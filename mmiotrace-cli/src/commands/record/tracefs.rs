@@ -15,56 +15,59 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What only this backend takes.
+/// What this backend takes. The backend kmod takes some of it too (`IN_THE_KERNEL`).
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Backend tracefs")]
+#[command(next_help_heading = "Backends tracefs and kmod")]
 pub(crate) struct TracefsArgs {
-    /// Load this driver (a module's name, or its .ko file) while tracing, and unload it at the end
+    /// Load this driver (a module's name, or its .ko file) while tracing, and unload it at the end.
+    /// One that is loaded: kmod traces it as it is
     #[arg(long, value_name = "NAME|FILE")]
-    driver: Option<OsString>,
+    pub(super) driver: Option<OsString>,
 
-    /// Bind this PCI device to its driver (or to --driver) while tracing, and unbind it at the end
+    /// Bind this PCI device to its driver (or to --driver) while tracing, and unbind it at the end.
+    /// One that is bound: kmod traces it as it is
     #[arg(long, value_name = "[DDDD:]BB:DD.F")]
-    device: Option<PciAddress>,
+    pub(super) device: Option<PciAddress>,
 
-    /// Unload the driver, or unbind the device, first: what is mapped already cannot be traced
+    /// Unload the driver, or unbind the device, first, to trace it from its beginning (with tracefs
+    /// it cannot be traced otherwise)
     #[arg(long)]
-    reload: bool,
+    pub(super) reload: bool,
 
     /// Leave the driver loaded, or the device bound, at the end
     #[arg(long)]
-    keep: bool,
+    pub(super) keep: bool,
 
-    /// Size of the kernel's ring, as 64M [default: by free memory]
+    /// Size of the kernel's ring (kmod: of each CPU's), as 64M [default: by free memory; kmod: 16M]
     #[arg(long, value_name = "SIZE", value_parser = units::kib)]
-    buffer: Option<u64>,
+    pub(super) buffer: Option<u64>,
 
     /// Trace clock: local, global, mono, boot, … [default: as it is]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Backend tracefs")]
     clock: Option<String>,
 
     /// Switch off another tracer, or trace events, for the time of the capture
-    #[arg(long)]
+    #[arg(long, help_heading = "Backend tracefs")]
     take_over: bool,
 
     /// Stop when events are lost
-    #[arg(long)]
+    #[arg(long, help_heading = "Backend tracefs")]
     stop_on_loss: bool,
 
     /// Stop when a marker with this text in it comes
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", help_heading = "Backend tracefs")]
     stop_on_mark: Option<String>,
 
     /// Stop after this time, as 500ms, 30s, 5m
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
-    stop_after: Option<Duration>,
+    pub(super) stop_after: Option<Duration>,
 
     /// Stop when the trace has this size, as 64M, 2G
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes, help_heading = "Backend tracefs")]
     stop_at_size: Option<u64>,
 
     /// Capture nothing: only put back what a killed capture has left
-    #[arg(long)]
+    #[arg(long, help_heading = "Backend tracefs")]
     restore: bool,
 
     /// The folder below which proc, sys and run are
@@ -75,8 +78,8 @@ pub(crate) struct TracefsArgs {
 const PLACE: &str = "record";
 
 impl TracefsArgs {
-    /// The first of these options that was given: with another backend it would do nothing.
-    pub(crate) fn given(&self) -> Option<&'static str> {
+    /// Which of these options were given: with another backend they would do nothing.
+    pub(crate) fn given(&self) -> Vec<&'static str> {
         let given = [
             ("--driver", self.driver.is_some()),
             ("--device", self.device.is_some()),
@@ -91,10 +94,8 @@ impl TracefsArgs {
             ("--stop-at-size", self.stop_at_size.is_some()),
             ("--restore", self.restore),
         ];
-        given
-            .iter()
-            .find(|(_, given)| *given)
-            .map(|(name, _)| *name)
+        let given = given.iter().filter(|(_, given)| *given);
+        given.map(|(name, _)| *name).collect()
     }
 }
 

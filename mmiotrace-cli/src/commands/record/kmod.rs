@@ -1,0 +1,485 @@
+//! `mmiotrace record --backend kmod`: our module in the kernel.
+
+use super::process::{OrderArg, summary_line};
+use super::{Args, catch_signals, status_of, tell, unwritable, verdict};
+use crate::failure::{Failure, Outcome, Stop, plain};
+use crate::units;
+use core::fmt;
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use mmiotrace_capture::kmod::{
+    Kmod, Module, Options, Order, device_ranges, driver_ranges, premapped, write_marker,
+};
+use mmiotrace_capture::machine::{PciAddress, Root};
+use mmiotrace_capture::tracefs::{Driver, Subject};
+use mmiotrace_core::{CaptureBackend, DrainState, PhysAddr};
+use mmiotrace_format::Writer;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// What only this backend takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Backend kmod")]
+pub(crate) struct KmodArgs {
+    /// Trace every mapping that any driver makes from now on
+    #[arg(long)]
+    all: bool,
+
+    /// Continue a capture whose recorder was killed: with the same -o FILE nothing is missing and
+    /// nothing is there twice
+    #[arg(long, conflicts_with_all = ["all", "device", "driver"])]
+    resume: bool,
+
+    /// The module, where it is neither loaded nor installed; it is unloaded at the end
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+
+    /// If this recorder is killed, end the capture after this time, as 500ms, 30s, 5m [default: it
+    /// goes on into the rings]
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    disarm_after: Option<Duration>,
+}
+
+const PLACE: &str = "record";
+/// How long a command gets to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl KmodArgs {
+    /// The first of these options that was given: with another backend it would do nothing.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--all", self.all),
+            ("--resume", self.resume),
+            ("--module", self.module.is_some()),
+            ("--disarm-after", self.disarm_after.is_some()),
+        ];
+        given
+            .iter()
+            .find(|(_, given)| *given)
+            .map(|(name, _)| *name)
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    let root = Root::system();
+    let mut plan = Plan::of(args, &root)?;
+    let output = args
+        .output
+        .as_deref()
+        .unwrap_or_else(|| Path::new("trace.mmiotrace"));
+    let interrupts = catch_signals()?;
+    let module = Module::load(&root, args.kmod.module.as_deref()).map_err(failure)?;
+    let outcome = plan
+        .unbind()
+        .and_then(|()| capture(args, &root, plan, output, &interrupts));
+    // The capture is over and its files are closed; where it failed, this is still to be done.
+    if let Err(error) = module.unload() {
+        tell(&error);
+        return outcome.and(Err(Stop::Told));
+    }
+    outcome
+}
+
+/// What is traced, and what is loaded or bound meanwhile.
+struct Plan {
+    ranges: Vec<Range<PhysAddr>>,
+    all: bool,
+    driver: Option<Driver>,
+}
+
+impl Plan {
+    fn of(args: &Args, root: &Root) -> Result<Self, Stop> {
+        let own = &args.tracefs;
+        let mut plan = Self {
+            ranges: Vec::new(),
+            all: args.kmod.all,
+            driver: None,
+        };
+        if let Some(device) = own.device {
+            plan.ranges = ranges_of(root, device)?;
+            let bound = root.exists(format!("/sys/bus/pci/devices/{device}/driver"));
+            let name = own
+                .driver
+                .as_ref()
+                .map(|name| name.to_string_lossy().into_owned());
+            plan.attach(args, root, Subject::Device(device, name), bound);
+        } else if let Some(driver) = &own.driver {
+            plan.ranges = driver_ranges(root, Path::new(driver));
+            if plan.ranges.is_empty() {
+                tell(format_args!(
+                    "no PCI device is known to be {}'s: every mapping that is made from now on is traced",
+                    driver.to_string_lossy()
+                ));
+                plan.all = true;
+            }
+            let subject = Subject::module(driver);
+            let loaded = match &subject {
+                Subject::Module(name) => is_loaded(root, name),
+                Subject::ModuleFile(path) => is_loaded(root, &path.to_string_lossy()),
+                _ => false,
+            };
+            plan.attach(args, root, subject, loaded);
+        } else if !plan.all && !args.kmod.resume {
+            let failure = Failure::new(PLACE, "nothing to trace");
+            return Err(failure.advise("give --device, --driver or --all").into());
+        }
+        Ok(plan)
+    }
+
+    /// What works already is traced as it is, unless it is to be begun anew.
+    fn attach(&mut self, args: &Args, root: &Root, subject: Subject, works: bool) {
+        let own = &args.tracefs;
+        if !works || own.reload {
+            let driver = Driver::new(root.clone(), subject);
+            self.driver = Some(driver.reload(own.reload).keep(own.keep));
+        }
+    }
+
+    /// Unloads or unbinds what is to be begun anew.
+    fn unbind(&mut self) -> Result<(), Stop> {
+        let Some(driver) = &mut self.driver else {
+            return Ok(());
+        };
+        if let Some(device) = driver.prepare().map_err(failure)? {
+            let path = format!("/sys/bus/pci/devices/{device}/driver/unbind");
+            std::fs::write(&path, device.to_string())
+                .map_err(|error| Failure::new(path, plain(&error)))?;
+        }
+        Ok(())
+    }
+}
+
+fn ranges_of(root: &Root, device: PciAddress) -> Result<Vec<Range<PhysAddr>>, Failure> {
+    let ranges = device_ranges(root, device).ok_or_else(|| {
+        Failure::new(PLACE, format_args!("there is no PCI device {device}"))
+            .advise("list them: lspci -D")
+    })?;
+    if ranges.is_empty() {
+        let what = format_args!("{device} has no memory that could be traced").to_string();
+        return Err(Failure::new(PLACE, what));
+    }
+    Ok(ranges)
+}
+
+fn is_loaded(root: &Root, name: &str) -> bool {
+    use mmiotrace_capture::machine::{ModuleState, module_state};
+    module_state(root, name) != ModuleState::Absent
+}
+
+fn options(args: &Args, root: &Root, plan: &Plan) -> Result<Options, Stop> {
+    let mut options = Options::new()
+        .with_ring_bytes(args.tracefs.buffer.map_or(16 << 20, |kib| kib << 10))
+        .keeping_until_written();
+    if args.kmod.resume {
+        options = options.resuming();
+    }
+    if let Some(timeout) = args.kmod.disarm_after {
+        options = options.with_death_timeout(timeout);
+    }
+    if args.process.order == OrderArg::Interval {
+        options = options.with_order(Order::Interval);
+    }
+    if args.process.no_pc {
+        options = options.without_pc();
+    }
+    if plan.all {
+        options = options.with_all();
+    }
+    for range in &plan.ranges {
+        options = options.with_range(range.clone());
+    }
+    if !plan.ranges.is_empty() && plan.driver.is_none() {
+        let made = premapped(root, &plan.ranges)
+            .map_err(|error| Failure::new("/proc/vmallocinfo", plain(&error)))?;
+        for mapping in made {
+            options = options.with_premapped(mapping);
+        }
+    }
+    Ok(options)
+}
+
+fn capture(
+    args: &Args,
+    root: &Root,
+    plan: Plan,
+    output: &Path,
+    interrupts: &AtomicUsize,
+) -> Result<Outcome, Stop> {
+    let mut backend = Kmod::new(options(args, root, &plan)?);
+    backend.start().map_err(failure)?;
+    // Not before: a capture that cannot begin must not cost an earlier trace.
+    let out =
+        Output::open(output, backend.resumed_at()).map_err(|error| unwritable(output, &error))?;
+    backend.notes().iter().for_each(tell);
+    let mut session = Session {
+        backend,
+        writer: Writer::new(out),
+        interrupts,
+        began: Instant::now(),
+        limit: args.tracefs.stop_after,
+        failures: Vec::new(),
+        command: None,
+    };
+    tell(format_args!(
+        "recording to {}; Ctrl-C ends it",
+        output.display()
+    ));
+    for text in &args.mark {
+        session.backend.marker(text.as_bytes()).map_err(failure)?;
+    }
+    session.live(plan.driver, args)?;
+    session.end(output)
+}
+
+/// What goes on while it is recorded.
+enum Stage {
+    /// A driver is loaded, bound, unloaded or unbound.
+    Driver(JoinHandle<Result<(), String>>),
+    Command(Child),
+    /// Until somebody ends it.
+    Open,
+    Done,
+}
+
+struct Session<'a> {
+    backend: Kmod,
+    writer: Writer<Output>,
+    interrupts: &'a AtomicUsize,
+    began: Instant,
+    limit: Option<Duration>,
+    failures: Vec<String>,
+    command: Option<ExitStatus>,
+}
+
+impl Session<'_> {
+    /// Everything from the driver's beginning to its end; records meanwhile.
+    fn live(&mut self, driver: Option<Driver>, args: &Args) -> Result<(), Stop> {
+        if let Some(driver) = driver.clone() {
+            let phase = driver.attach_phase();
+            let attach = std::thread::spawn(move || in_phase(&phase, || driver.attach()));
+            self.stage(Stage::Driver(attach))?;
+        }
+        if self.failures.is_empty() {
+            let stage = self.command(args);
+            self.stage(stage)?;
+        }
+        let phase = driver.as_ref().and_then(Driver::detach_phase);
+        if let (Some(driver), Some(phase)) = (driver, phase) {
+            let detach = std::thread::spawn(move || in_phase(&phase, || driver.detach()));
+            self.stage(Stage::Driver(detach))?;
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, args: &Args) -> Stage {
+        let Some((program, arguments)) = args.command.split_first() else {
+            return Stage::Open;
+        };
+        match Command::new(program).args(arguments).spawn() {
+            Ok(child) => Stage::Command(child),
+            Err(error) => {
+                let error = plain(&error);
+                self.failures
+                    .push(format!("{}: {error}", program.to_string_lossy()));
+                Stage::Done
+            }
+        }
+    }
+
+    /// Records until a stage is over.
+    fn stage(&mut self, mut stage: Stage) -> Result<(), Stop> {
+        let mut ended_at = None;
+        loop {
+            let records = self.write()?;
+            let end = self.is_to_end();
+            stage = match stage {
+                Stage::Driver(work) if work.is_finished() => {
+                    let done = work.join();
+                    let error = done.unwrap_or_else(|_| Err("the driver's thread died".to_owned()));
+                    self.failures.extend(error.err());
+                    Stage::Done
+                }
+                Stage::Command(mut child) => match child.try_wait() {
+                    Ok(None) => {
+                        let since = *ended_at.get_or_insert_with(Instant::now);
+                        if !end {
+                            ended_at = None;
+                        } else if since.elapsed() >= GRACE {
+                            // It may have ended by itself meanwhile.
+                            let _ = child.kill();
+                        }
+                        Stage::Command(child)
+                    }
+                    Ok(status) => {
+                        self.command = status;
+                        Stage::Done
+                    }
+                    Err(error) => {
+                        self.failures.push(plain(&error));
+                        Stage::Done
+                    }
+                },
+                Stage::Open if end => Stage::Done,
+                stage => stage,
+            };
+            if matches!(stage, Stage::Done) {
+                return Ok(());
+            }
+            if records == 0 {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+
+    fn is_to_end(&self) -> bool {
+        self.interrupts.load(Ordering::Relaxed) > 0
+            || self.writer.error().is_some()
+            || self
+                .limit
+                .is_some_and(|limit| self.began.elapsed() >= limit)
+    }
+
+    /// Writes what there is, and has the module forget what is on disk. Gives how many records
+    /// there were.
+    fn write(&mut self) -> Result<u64, Stop> {
+        let drained = self.backend.drain(&mut self.writer).map_err(failure)?;
+        if drained.records > 0 && self.writer.error().is_none() && self.writer.flush().is_ok() {
+            self.backend.written(self.writer.get_ref().bytes);
+        }
+        Ok(match drained.state {
+            DrainState::Pending => drained.records.max(1),
+            _ => drained.records,
+        })
+    }
+
+    fn end(mut self, output: &Path) -> Result<Outcome, Stop> {
+        let state = self.backend.state().map_err(failure)?;
+        let stopped = self.backend.stop();
+        loop {
+            let drained = self.backend.drain(&mut self.writer).map_err(failure)?;
+            if drained.state == DrainState::Ended {
+                break;
+            }
+        }
+        let written = self.writer.flush();
+        if written.is_ok() {
+            self.backend.written(self.writer.get_ref().bytes);
+        }
+        let summary = stopped.map_err(failure)?;
+        drop(self.backend);
+        tell(summary_line(output, &summary, self.began.elapsed()));
+        if state.refused > 0 {
+            tell(format_args!(
+                "{} mappings could not be traced; the trace says which, dmesg why",
+                state.refused
+            ));
+        }
+        self.failures.iter().for_each(tell);
+        if let Err(error) = written {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                return Err(Stop::ClosedPipe);
+            }
+            unwritable(output, &error).print();
+            return Err(Stop::Told);
+        }
+        let mut outcome = match output == Path::new("-") {
+            true => Outcome::Clean,
+            false => verdict::tell(output)?,
+        };
+        if summary.lost > 0 || summary.blind_intervals > 0 {
+            outcome = Outcome::Found;
+        }
+        if !self.failures.is_empty() {
+            return Err(Stop::Told);
+        }
+        Ok(self
+            .command
+            .and_then(status_of)
+            .map_or(outcome, Outcome::Status))
+    }
+}
+
+/// Does it between two markers.
+fn in_phase<E: fmt::Display>(
+    phase: &str,
+    what: impl FnOnce() -> Result<(), E>,
+) -> Result<(), String> {
+    let mark = |text: String| write_marker(text.as_bytes()).map_err(|error| error.to_string());
+    mark(format!("phase begin: {phase}"))?;
+    what().map_err(|error| error.to_string())?;
+    mark(format!("phase end: {phase}"))
+}
+
+/// Where the trace goes, and how long it is.
+#[derive(Debug)]
+struct Output {
+    to: To,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+enum To {
+    File(File),
+    Standard,
+}
+
+impl Output {
+    /// The file, emptied; or, where a capture goes on, cut to what its recorder had brought to
+    /// safety, if it is the same file.
+    fn open(path: &Path, resumed_at: u64) -> io::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self {
+                to: To::Standard,
+                bytes: 0,
+            });
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let mut bytes = resumed_at;
+        if file.metadata()?.len() < resumed_at {
+            tell(format_args!(
+                "{} is not the file of the recorder before: what happened before is in the first {resumed_at} bytes of that",
+                path.display()
+            ));
+            bytes = 0;
+        }
+        file.set_len(bytes)?;
+        file.seek(SeekFrom::Start(bytes))?;
+        Ok(Self {
+            to: To::File(file),
+            bytes,
+        })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = match &mut self.to {
+            To::File(file) => file.write(bytes)?,
+            To::Standard => io::stdout().lock().write(bytes)?,
+        };
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            To::File(file) => file.flush(),
+            To::Standard => io::stdout().lock().flush(),
+        }
+    }
+}
+
+fn failure(error: impl fmt::Display) -> Failure {
+    Failure::new(PLACE, error)
+}
