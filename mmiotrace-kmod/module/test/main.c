@@ -17,7 +17,8 @@
 
 #include "test.h"
 
-static const struct test *const suites[] = { edu_tests, lsi_tests, shmem_tests, place_tests };
+static const struct test *const suites[] = { edu_tests, lsi_tests, shmem_tests, place_tests,
+					    framebuffer_tests };
 
 static struct dentry *directory;
 

@@ -162,6 +162,14 @@ static DEVICES: &[Device] = &[
         disk: false,
     },
     Device {
+        name: "bochs",
+        qemu: &["-device", "bochs-display"],
+        modules: &[],
+        pci: "0x1234 0x1111",
+        guest: include_str!("guest/devices/bochs.sh"),
+        disk: false,
+    },
+    Device {
         name: "shmem",
         qemu: &[
             "-object",

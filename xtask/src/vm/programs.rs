@@ -5,25 +5,6 @@ use super::{cache, command};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Builds what the guests need.
-pub(crate) fn build() -> Result<Vec<PathBuf>> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(cache::workspace());
-    cargo.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "mmiotrace-capture",
-        "--example",
-        "kmod_record",
-    ]);
-    command::output(&mut cargo)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| cache::workspace().join("target"), PathBuf::from);
-    Ok(vec![target.join("release/examples/kmod_record")])
-}
-
 /// Builds the `mmiotrace` command.
 pub(crate) fn command() -> Result<PathBuf> {
     command_with(&[])

@@ -15,6 +15,8 @@ pub(crate) struct Scenario {
     /// Further words for the kernel's command line.
     pub(crate) append: &'static str,
     pub(crate) guest: &'static str,
+    /// Whether the kernel need not survive it: it is done to itself by its own tracer.
+    pub(crate) may_die: bool,
     /// Seconds until it counts as hung.
     pub(crate) limit: u64,
     pub(crate) judge: fn(&Evidence) -> Result<()>,
@@ -32,28 +34,35 @@ const fn scenario(
         devices,
         qemu: &[],
         append: "",
+        may_die: false,
         guest,
         limit: 120,
         judge,
     }
 }
 
-/// A device alone: its driver is loaded, works and is unloaded.
+/// A device alone: its driver is loaded, works and is unloaded. The last is the status with which the
+/// recorder is to end: 1 where there are accesses whose values are not learnt (SSE).
 macro_rules! alone {
     ($name:literal, $function:literal, $judge:expr) => {
+        alone!($name, $function, $judge, "0")
+    };
+    ($name:literal, $function:literal, $judge:expr, $status:literal) => {
         scenario(
             $name,
             &[$name],
             concat!(
                 "prepare ",
                 $function,
-                "\nrecord_begin all\n",
+                "\nrecord_begin --all\n",
                 $function,
                 "_attach\n",
                 $function,
                 "_work\n",
                 $function,
-                "_detach\nrecord_end\n"
+                "_detach\nrecord_end ",
+                $status,
+                "\n"
             ),
             $judge,
         )
@@ -85,14 +94,56 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
     alone!("xhci", "xhci", judges::exact),
     alone!("intel-hda", "intel_hda", judges::exact),
     alone!("virtio-blk", "virtio_blk", judges::exact),
-    alone!("lsi", "lsi", judges::exact),
-    alone!("shmem", "shmem", judges::unlogged),
+    alone!("lsi", "lsi", judges::exact, "1"),
+    alone!("shmem", "shmem", judges::unlogged, "1"),
+    Scenario {
+        limit: 240,
+        ..scenario(
+            "places",
+            &["lsi", "edu", "shmem"],
+            include_str!("guest/scenarios/places.sh"),
+            judges::places,
+        )
+    },
     scenario(
-        "places",
-        &["lsi", "edu", "shmem"],
-        include_str!("guest/scenarios/places.sh"),
-        judges::places,
+        "contention",
+        &["lsi"],
+        include_str!("guest/scenarios/contention.sh"),
+        judges::exact,
     ),
+    scenario(
+        "framebuffer",
+        &["bochs"],
+        include_str!("guest/scenarios/framebuffer.sh"),
+        judges::framebuffer,
+    ),
+    scenario(
+        "driver",
+        &["e1000"],
+        include_str!("guest/scenarios/driver.sh"),
+        judges::driver,
+    ),
+    scenario(
+        "refused",
+        &[],
+        include_str!("guest/scenarios/refused.sh"),
+        judges::by_the_guest,
+    ),
+    scenario(
+        "compare",
+        &["edu", "lsi"],
+        include_str!("guest/scenarios/compare.sh"),
+        judges::against_the_kernels,
+    ),
+    Scenario {
+        may_die: true,
+        ..scenario(
+            "kernel-smp",
+            &["edu"],
+            include_str!("guest/scenarios/kernel-smp.sh"),
+            judges::kernel_smp,
+        )
+    },
     scenario(
         "nmi",
         &["edu"],
@@ -129,10 +180,13 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         include_str!("guest/scenarios/premapped.sh"),
         judges::exact,
     ),
-    scenario(
-        "cost",
-        &["edu"],
-        include_str!("guest/scenarios/cost.sh"),
-        judges::cost,
-    ),
+    Scenario {
+        limit: 240,
+        ..scenario(
+            "cost",
+            &["edu"],
+            include_str!("guest/scenarios/cost.sh"),
+            judges::cost,
+        )
+    },
 ];

@@ -94,23 +94,26 @@ prepare() {
     esac
 }
 
-# record_start FILE ARGUMENTS...: loads our module and begins to record.
+# record_start FILE ARGUMENTS...: begins to record with our module.
 record_start() {
-    [ -d /sys/module/mmiotrace ] || insmod /our/mmiotrace.ko || fail "the module does not load"
-    rm -f /tmp/stop
-    mkfifo /tmp/stop
-    kmod_record "$@" < /tmp/stop > /out/recorder.log 2>&1 &
+    file=$1
+    shift
+    # What it says is waited for: not what another one has said.
+    rm -f /out/recorder.log
+    mmiotrace record --backend kmod --module /our/mmiotrace.ko -o "$file" "$@" \
+        > /out/recorder.log 2>&1 < /dev/null &
     recorder=$!
-    exec 3> /tmp/stop
-    wait_for 10 grep -q recording /out/recorder.log ||
+    wait_for 20 grep -q 'recording to' /out/recorder.log ||
         fail "no recorder: $(cat /out/recorder.log; dmesg | grep mmiotrace: | tail -3)"
 }
 
-# record_stop: ends the recording.
+# record_stop [STATUS]: ends the recording; the verdict is the one expected.
 record_stop() {
-    exec 3>&-
-    wait $recorder || fail "the recorder failed: $(cat /out/recorder.log)"
+    kill -TERM $recorder
+    wait $recorder
+    status=$?
     cat /out/recorder.log
+    [ $status = "${1:-0}" ] || fail "the recorder ended with $status"
 }
 
 # record_begin ARGUMENTS...: begins to record into /out/trace; phase 1 in the devices' log.
@@ -120,19 +123,16 @@ record_begin() {
     phase 1
 }
 
-# record_resume: goes on where a recorder died.
-record_resume() {
-    exec 3>&-
-    record_start /out/trace resume
-}
-
-# record_end: ends the recording and removes the module; phase 2.
+# record_end [STATUS]: ends the recording, which removes the module; phase 2.
 record_end() {
     phase 2
     cat /dev/mmiotrace
-    record_stop
-    rmmod mmiotrace || fail "the module does not go"
+    record_stop "$@"
+    [ ! -e /sys/module/mmiotrace ] || fail "the module is still there"
 }
+
+# bdf VENDOR DEVICE: the address of the first such PCI device.
+bdf() { pci_ranges | awk -v vendor="$1" -v device="$2" '$2 == vendor && $3 == device { print $1; exit }'; }
 
 # test_module: loads the module that makes accesses of all kinds; once.
 test_module() { [ -d /sys/module/mmiotrace_test ] || insmod /our/mmiotrace_test.ko || fail "the test module does not load"; }

@@ -1,5 +1,5 @@
 # CPUs go and come back while all access one page.
-record_begin all
+record_begin --all
 test_module
 run_test hammer 4000 &
 load=$!

@@ -1,4 +1,4 @@
-record_begin all
+record_begin --all
 test_module
 run_test nmi 2000
 record_end
