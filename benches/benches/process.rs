@@ -60,6 +60,20 @@ fn install(signal: c_int, handler: Handler) {
     }
 }
 
+/// As every tracer's handler must be: it cannot be interrupted, and does not rely on the program's stack
+/// (the main thread has an alternate one).
+fn install_guarded(signal: c_int, handler: Handler) {
+    // SAFETY: as in `install`.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
+        libc::sigfillset(&raw mut action.sa_mask);
+        libc::sigdelset(&raw mut action.sa_mask, signal);
+        libc::sigaction(signal, &raw const action, core::ptr::null_mut());
+    }
+}
+
 extern "C" fn skip(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the frame of this handler.
     unsafe { (*context.cast::<ucontext_t>()).uc_mcontext.gregs[libc::REG_RIP as usize] += 2 };
@@ -136,6 +150,13 @@ fn ratios() {
             install(libc::SIGSEGV, skip);
             protected(&device, stores)
         })
+        .measured_yardstick(
+            "the same, on a stack of its own, all signals blocked",
+            || {
+                install_guarded(libc::SIGSEGV, skip);
+                protected(&device, stores)
+            },
+        )
         .measured_case("untraced", || stores(device.as_ptr()))
         .measured_case("engine, recorder draining", || engine(&device))
         .measured_case("mprotect + trap flag, no record", || {

@@ -48,6 +48,9 @@
 //! | `fork` | the child is traced too, into the same capture, under its own ids |
 //! | `vfork` | as the parent; its records carry the parent's thread id unless [`Options::with_exact_threads`] |
 //! | system calls that are given a traced range | fail with EFAULT: the kernel finds no memory there |
+//! | the same in a program that is recorded by preloading ([`Launch`]) | read, write, send and receive with their kin, `fread` and `fwrite` go through memory of ours, byte by byte; others fail with EFAULT |
+//! | a mapping that cannot be traced | the trace says so: a MAP record, and a blind interval that does not end |
+//! | the recorder's death | within some seconds nothing is traced any more, and the program goes on |
 //! | timing | an access takes some microseconds longer |
 //!
 //! What the device does by itself (DMA, interrupts) is not seen.
