@@ -22,6 +22,12 @@ use std::process::Command;
 /// this order.
 const DEVICES: [&str; 4] = ["e1000", "edu", "nvme", "xhci"];
 
+/// Bits that are not compared after a run, with the device and the offset: they change by themselves.
+///
+/// STATUS bit 1 (LU) of the e1000 tells whether the link is up: it goes off when autonegotiation is
+/// begun, and comes back half a second later; the states are read somewhere in between.
+const VOLATILE: &[(&str, u64, u64)] = &[("e1000", 0x8, 0x2)];
+
 /// One run of a machine without drivers.
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -293,6 +299,14 @@ impl Recorded {
             plan.arg(self.plan_path(name)).arg(self.out.join("trace"));
             println!("{}", command::output_with_complaints(&mut plan)?.trim_end());
         }
+        // A wait of which the trace shows one read only is none to the planner. The driver's source
+        // tells that it is one; the plan is edited.
+        let path = self.plan_path("edu");
+        let waits = self.text("edu")?.replace(
+            "read = \"bar0+0x20\", expect = 0x0",
+            "poll = \"bar0+0x20\", mask = 0x1, value = 0x0",
+        );
+        std::fs::write(&path, waits).at(&path)?;
         for (name, from, old, new) in EDITED {
             let text = self.text(from)?;
             let edited = text.replace(old, new);
@@ -578,9 +592,15 @@ impl Judge<'_> {
         let driver = registers(&std::fs::read_to_string(&path).at(&path)?)?;
         let replayed = registers(&self.text(&name)?)?;
         let before = registers(&self.text(&format!("{device}.before"))?)?;
+        let volatile = |offset: u64| {
+            VOLATILE
+                .iter()
+                .find(|(of, at, _)| (*of, *at) == (device, offset))
+                .map_or(0, |(_, _, bits)| *bits)
+        };
         let mut wrong = Vec::new();
         for (left, now) in driver.iter().zip(&replayed) {
-            if left != now {
+            if left.0 != now.0 || (left.1 ^ now.1) & !volatile(left.0) != 0 {
                 wrong.push(format!(
                     "{:#x}: {:#x}, after the driver {:#x}",
                     left.0, now.1, left.1

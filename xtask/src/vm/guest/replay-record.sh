@@ -19,7 +19,7 @@ section() {
 section e1000 load e1000
 registers e1000 > /out/e1000.state
 edu_attach
-# Several times: a wait is known for one once it was seen to take more than one read.
+# Several times, so that its wait is long and short.
 edu_often() { for turn in 1 2 3 4 5 6 7 8 9 10 11 12; do run_test edu 10; done; }
 section edu edu_often
 registers edu > /out/edu.state
