@@ -7,6 +7,7 @@ mod fuzz;
 mod msrv;
 mod no_std;
 mod python;
+mod silence;
 mod steps;
 mod test;
 mod toolchain;

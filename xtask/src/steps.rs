@@ -1,6 +1,8 @@
 //! Running named steps one after the other and counting what they tell.
 
+use crate::silence::{self, Watch};
 use crate::vm::cache::workspace;
+use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -21,7 +23,7 @@ impl Tally {
     pub(crate) fn program(&mut self, name: &str, command: &mut Command) {
         eprintln!("\n== {name}");
         let begun = Instant::now();
-        let outcome = self.stream(command);
+        let outcome = self.stream(command, silence::LIMIT);
         self.end(name, begun, outcome);
     }
 
@@ -50,7 +52,7 @@ impl Tally {
         self.skipped.push(what.to_owned());
     }
 
-    fn stream(&mut self, command: &mut Command) -> Result<(), String> {
+    fn stream(&mut self, command: &mut Command, silence: Duration) -> Result<(), String> {
         command
             .current_dir(workspace())
             .stdin(Stdio::null())
@@ -59,14 +61,15 @@ impl Tally {
         let mut child = command
             .spawn()
             .map_err(|error| format!("cannot start {:?}: {error}", command.get_program()))?;
-        let errors = child
-            .stderr
-            .take()
-            .map(|errors| std::thread::spawn(move || relay(errors, std::io::stderr())));
+        let watch = Watch::over(child.id(), silence);
+        let errors = child.stderr.take().map(|errors| {
+            let watch = watch.clone();
+            std::thread::spawn(move || relay(errors, std::io::stderr(), &watch))
+        });
         let mut lines = child
             .stdout
             .take()
-            .map(|output| relay(output, std::io::stdout()))
+            .map(|output| relay(output, std::io::stdout(), &watch))
             .unwrap_or_default();
         lines.extend(
             errors
@@ -77,7 +80,12 @@ impl Tally {
             self.count(line);
         }
         let status = child.wait().map_err(|error| error.to_string())?;
-        if status.success() {
+        if watch.end() {
+            let seconds = silence.as_secs();
+            Err(format!(
+                "silent for {seconds} s, so it was killed: what it printed last has hung"
+            ))
+        } else if status.success() {
             Ok(())
         } else {
             Err(status.to_string())
@@ -128,7 +136,7 @@ impl Tally {
 }
 
 /// Shows a stream line by line and gives those lines back that are worth counting.
-fn relay(from: impl std::io::Read, mut to: impl Write) -> Vec<String> {
+fn relay(from: impl std::io::Read, mut to: impl Write, watch: &Watch) -> Vec<String> {
     let mut kept = Vec::new();
     let mut reader = BufReader::new(from);
     let mut line = Vec::new();
@@ -136,6 +144,7 @@ fn relay(from: impl std::io::Read, mut to: impl Write) -> Vec<String> {
         .read_until(b'\n', &mut line)
         .is_ok_and(|read| read > 0)
     {
+        watch.hear();
         // A closed terminal must not end the tests.
         let _ = to.write_all(&line);
         let text = String::from_utf8_lossy(&line);
@@ -150,6 +159,17 @@ fn relay(from: impl std::io::Read, mut to: impl Write) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_killed_with_its_children() {
+        let mut tally = Tally::default();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo begun; (sleep 1000; echo never) & wait"]);
+        let begun = Instant::now();
+        let outcome = tally.stream(&mut shell, Duration::from_millis(300));
+        assert!(outcome.is_err_and(|told| told.contains("killed")));
+        assert!(begun.elapsed() < Duration::from_secs(100));
+    }
 
     #[test]
     fn counts_the_closing_lines_of_test_runners() {

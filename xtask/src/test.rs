@@ -14,6 +14,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     tally.close()
 }
 
+/// What is tested beside the default features. The same for building and testing, or everything is
+/// built twice.
+const FEATURES: &str = "mmiotrace-export/parquet";
+
 /// Adds the steps of the tests to a run.
 pub(crate) fn add(tally: &mut Tally, all: bool) {
     if let Err(error) = vm::apt::require(&[("gawk", "gawk"), ("xz", "xz-utils"), ("gcc", "gcc")]) {
@@ -22,23 +26,16 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     if let Err(error) = python::prepare(all) {
         tally.skip(&format!("readers of exports: {error}"));
     }
-    // Optimised, because whole traces go through the tests byte by byte.
-    tally.program(
-        "build",
-        cargo(&["build", "--workspace", "--all-targets", "--release"])
-            .env("CARGO_TERM_COLOR", "never"),
-    );
-    tally.program(
-        "tests",
-        &mut cargo(&[
-            "test",
-            "--workspace",
-            "--release",
-            "--no-fail-fast",
-            "--features",
-            "mmiotrace-export/parquet",
-        ]),
-    );
+    // Optimised, because whole traces go through the tests byte by byte. Some tests preload the
+    // library that is built first.
+    for (name, arguments) in [
+        ("build", &["build"][..]),
+        ("tests", &["test", "--no-fail-fast"]),
+    ] {
+        let same = ["--workspace", "--release", "--features", FEATURES];
+        let mut step = cargo(arguments);
+        tally.program(name, step.args(same).env("CARGO_TERM_COLOR", "never"));
+    }
     tally.program(
         "machines",
         &mut cargo(&["xtask", "vm", "test", if all { "--all" } else { "--quick" }]),
