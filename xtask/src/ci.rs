@@ -1,11 +1,11 @@
 //! Everything that must hold before a change lands.
 
 use crate::steps::Tally;
-use crate::{deny, fuzz, no_std, test, vm};
+use crate::{deny, fuzz, msrv, no_std, test, vm};
 use std::process::Command;
 
-/// `cargo xtask ci`: the tests, then format, lints, documentation, builds without std,
-/// licences, packages and a short fuzz.
+/// `cargo xtask ci`: the tests, then format, lints, documentation, builds without std, the oldest
+/// compiler, licences, packages and a short fuzz.
 pub(crate) fn run() -> Result<(), String> {
     let mut tally = Tally::default();
     test::add(&mut tally, false);
@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<(), String> {
             .env("RUSTDOCFLAGS", "-D warnings"),
     );
     tally.function("no_std builds", no_std::run);
+    tally.function("oldest compiler", msrv::run);
     tally.function("licences and sources", deny::run);
     tally.program(
         "packages",
