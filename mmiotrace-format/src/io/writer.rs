@@ -44,6 +44,8 @@ pub struct Writer<W: Write> {
     next_seq: Option<u64>,
     /// How many events ago it was told the number.
     since_seq: u32,
+    /// The last line that came as a line begins like a record that a mailer may have wrapped.
+    unfinished: bool,
 }
 
 impl<W: Write> Writer<W> {
@@ -58,6 +60,7 @@ impl<W: Write> Writer<W> {
             cpu: None,
             next_seq: None,
             since_seq: 0,
+            unfinished: false,
         }
     }
 
@@ -290,6 +293,13 @@ impl<W: Write> EventSink for Writer<W> {
     }
 
     fn line(&mut self, line: &[u8]) {
+        // An annotation may have stood between the two and be gone, as it changed nothing. Now that
+        // they follow each other, a reader could take them for one wrapped record.
+        if self.unfinished {
+            let same = Annotation::Cpu { cpu: self.cpu };
+            self.put_annotation(Timestamp::ZERO, &same);
+        }
+        self.unfinished = line.starts_with(b"PCIDEV ");
         self.put_with_newline(line);
     }
 
