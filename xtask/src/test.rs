@@ -14,13 +14,23 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     tally.close()
 }
 
+/// Programs that tests run, each with the Debian package that has it: a second reading of traces, a
+/// second witness of a program's accesses, and a program that maps a file.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("gawk", "gawk"),
+    ("xz", "xz-utils"),
+    ("gcc", "gcc"),
+    ("valgrind", "valgrind"),
+    ("sqlite3", "sqlite3"),
+];
+
 /// What is tested beside the default features. The same for building and testing, or everything is
 /// built twice.
 const FEATURES: &str = "mmiotrace-export/parquet";
 
 /// Adds the steps of the tests to a run.
 pub(crate) fn add(tally: &mut Tally, all: bool) {
-    if let Err(error) = vm::apt::require(&[("gawk", "gawk"), ("xz", "xz-utils"), ("gcc", "gcc")]) {
+    if let Err(error) = vm::apt::require(&PROGRAMS) {
         tally.skip(&format!("set-up: {error}"));
     }
     if let Err(error) = python::prepare(all) {
@@ -42,6 +52,9 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     );
     if all {
         tally.function("oracle", || oracle(&[]));
+        tally.function("oracle through the engine", || {
+            oracle(&["--engine".to_owned()])
+        });
     }
 }
 
