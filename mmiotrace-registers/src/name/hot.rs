@@ -7,7 +7,7 @@
 pub struct HotRegister {
     /// The device, as [`DeviceLabel`](crate::Namer::device_label) has it; empty where none is known.
     pub device: String,
-    /// The register's name; the offset where it has none.
+    /// The register's name; where it has none the offset, or the physical address.
     pub name: String,
     /// How many reads.
     pub reads: u64,

@@ -249,8 +249,8 @@ impl Core {
         value: u64,
     ) -> Option<InnerState> {
         let slot = self.slot(id);
-        let unit_number = slot.unit?;
-        let parts = slot.parts.clone();
+        let unit_number = slot.place.unit?;
+        let parts = slot.place.parts.clone();
         let mut inner = None;
         for part in &parts {
             let unit = self.units.get_mut(unit_number as usize)?;
@@ -297,7 +297,7 @@ impl Core {
 
     /// The same inner access after the slots were made anew.
     pub(super) fn renewed(&mut self, outer: SlotId, inner: &InnerState) -> InnerState {
-        let unit = self.slot(outer).unit;
+        let unit = self.slot(outer).place.unit;
         let place = unit.zip(inner.at);
         let slot =
             place.map(|(unit, at)| self.inner_slot(unit, inner.space, at, inner.width, inner.kind));

@@ -1,6 +1,5 @@
 //! A named access.
 
-use super::indirect::InnerState;
 use super::inference::Inference;
 use super::namer::Core;
 use super::slot::{Slot, SlotId, SlotPart};
@@ -22,9 +21,13 @@ pub struct Named<'n> {
     pub(super) text: &'n mut TextCache,
     pub(super) id: SlotId,
     pub(super) kind: Option<AccessKind>,
-    pub(super) value: Option<Value>,
+    /// The value as far as eight bytes hold it, without bytes beyond the access's width.
+    pub(super) number: Option<u64>,
+    /// The value of an access of more than eight bytes.
+    pub(super) wide: Option<Box<Value>>,
     pub(super) previous: Option<u64>,
-    pub(super) inner: Option<InnerState>,
+    /// Whether it makes an access in a space behind registers: the last one of the core.
+    pub(super) has_inner: bool,
 }
 
 /// The bytes of an access that belong to one register, block or gap.
@@ -107,13 +110,13 @@ impl<'n> Named<'n> {
     }
 
     fn unit(&self) -> Option<&'n Unit> {
-        self.core.units.get(self.slot().unit? as usize)
+        self.core.units.get(self.slot().place.unit? as usize)
     }
 
     /// The device.
     #[must_use]
     pub fn device(&self) -> Option<DeviceId> {
-        self.slot().device
+        self.slot().place.device
     }
 
     /// What is known of the device.
@@ -131,19 +134,19 @@ impl<'n> Named<'n> {
     /// The BAR of the device, 0 to 6.
     #[must_use]
     pub fn bar(&self) -> Option<u8> {
-        self.slot().bar
+        self.slot().place.bar
     }
 
     /// The offset in the BAR, or in the space at a physical address, in bytes.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
-        self.slot().offset
+        self.slot().place.offset
     }
 
     /// The name of the space with the first register that is accessed.
     #[must_use]
     pub fn space(&self) -> Option<&'n str> {
-        let (space, _) = self.slot().parts.iter().find_map(|part| part.place)?;
+        let (space, _) = self.slot().place.parts.iter().find_map(|part| part.place)?;
         self.unit()?
             .map
             .map()
@@ -162,7 +165,7 @@ impl<'n> Named<'n> {
     /// The register, where the access touches one and only one.
     #[must_use]
     pub fn register(&self) -> Option<&'n Register> {
-        match &*self.slot().parts {
+        match &*self.slot().place.parts {
             [part] => self.part(part).register,
             _ => None,
         }
@@ -177,7 +180,7 @@ impl<'n> Named<'n> {
     /// What the name rests on besides the trace.
     #[must_use]
     pub fn inference(&self) -> Inference {
-        self.slot().inference
+        self.slot().place.inference
     }
 
     /// How much of it is to be shown.
@@ -198,15 +201,8 @@ impl<'n> Named<'n> {
 
     /// The value as far as eight bytes hold it, without bytes beyond the access's width.
     #[must_use]
-    pub fn number(&self) -> Option<u64> {
-        let value = self.value?;
-        let width = self.slot().parts.iter().map(|part| part.len).sum::<u8>();
-        let number = value.to_u64()?;
-        Some(if width == 0 {
-            number
-        } else {
-            number & low_mask(u32::from(width) * 8)
-        })
+    pub const fn number(&self) -> Option<u64> {
+        self.number
     }
 
     /// The value of this register before, read or written; only of the same direction where
@@ -225,7 +221,7 @@ impl<'n> Named<'n> {
 
     /// The access divided among the registers that it touches, in the order of its bytes.
     pub fn parts(&self) -> impl Iterator<Item = Part<'n>> + '_ {
-        self.slot().parts.iter().map(|part| self.part(part))
+        self.slot().place.parts.iter().map(|part| self.part(part))
     }
 
     /// The fields of all registers that the access touches.
@@ -244,13 +240,16 @@ impl<'n> Named<'n> {
     /// The access that this one makes in a space behind registers.
     #[must_use]
     pub fn inner(&self) -> Option<Inner<'n>> {
-        let state = self.inner.as_ref()?;
+        let state = self.core.inner.as_ref().filter(|_| self.has_inner)?;
         let unit = self.unit()?;
         let slot = state.slot.map(|id| self.core.slot(id));
         let name = slot.map(|slot| &*slot.name).filter(|name| !name.is_empty());
-        let value = Value::from_u64(state.value, mmiotrace_core::Width::W8);
-        let part = slot.and_then(|slot| match &*slot.parts {
-            [part] => Some(part_of(unit, slot, part, value)),
+        let moved = Moved {
+            number: Some(state.value),
+            wide: None,
+        };
+        let part = slot.and_then(|slot| match &*slot.place.parts {
+            [part] => Some(part_of(unit, slot, part, moved)),
             _ => None,
         });
         Some(Inner {
@@ -259,7 +258,7 @@ impl<'n> Named<'n> {
                 .map()
                 .space(state.space)
                 .map_or("", |space| &space.name),
-            offset: slot.and_then(|slot| slot.offset),
+            offset: slot.and_then(|slot| slot.place.offset),
             name,
             kind: state.kind,
             value: state.value,
@@ -267,7 +266,7 @@ impl<'n> Named<'n> {
             previous: state.previous,
             inference: state
                 .inference
-                .and(slot.map_or(Inference::NONE, |slot| slot.inference)),
+                .and(slot.map_or(Inference::NONE, |slot| slot.place.inference)),
             part,
         })
     }
@@ -278,30 +277,45 @@ impl<'n> Named<'n> {
         let Some(number) = self.number() else {
             return "";
         };
-        let slot = self.slot();
-        let unit = self.unit();
-        let value = self.value;
+        let (core, slot_id) = (self.core, self.id);
+        let moved = Moved {
+            number: self.number,
+            wide: self.wide.as_deref(),
+        };
         let id = Core::is_kept(self.id).then_some(self.id.0);
+        // Nothing of the slot is looked at unless it must: it may be far away in memory.
         self.text.get(id, number, |out| {
-            let parts = slot.parts.iter().enumerate();
+            let slot = core.slot(slot_id);
+            let unit = slot
+                .place
+                .unit
+                .and_then(|unit| core.units.get(unit as usize));
+            let parts = slot.place.parts.iter().enumerate();
             for (count, part) in parts {
                 if count > 0 {
                     out.push_str(", ");
                 }
                 match unit {
-                    Some(unit) => part_of(unit, slot, part, value).write_text(out),
+                    Some(unit) => part_of(unit, slot, part, moved).write_text(out),
                     None => drop(write!(out, "{number:#x}")),
                 }
             }
-            if slot.parts.is_empty() {
+            if slot.place.parts.is_empty() {
                 let _ = write!(out, "{number:#x}");
             }
         })
     }
 
+    fn moved(&self) -> Moved<'_> {
+        Moved {
+            number: self.number,
+            wide: self.wide.as_deref(),
+        }
+    }
+
     fn part(&self, part: &SlotPart) -> Part<'n> {
         match self.unit() {
-            Some(unit) => part_of(unit, self.slot(), part, self.value),
+            Some(unit) => part_of(unit, self.slot(), part, self.moved()),
             None => Part {
                 name: None,
                 register: None,
@@ -315,7 +329,14 @@ impl<'n> Named<'n> {
     }
 }
 
-fn part_of<'n>(unit: &'n Unit, slot: &'n Slot, part: &SlotPart, value: Option<Value>) -> Part<'n> {
+/// What an access moved.
+#[derive(Clone, Copy)]
+struct Moved<'v> {
+    number: Option<u64>,
+    wide: Option<&'v Value>,
+}
+
+fn part_of<'n>(unit: &'n Unit, slot: &'n Slot, part: &SlotPart, moved: Moved<'_>) -> Part<'n> {
     let name = slot
         .name
         .get(part.name.0 as usize..part.name.1 as usize)
@@ -329,20 +350,28 @@ fn part_of<'n>(unit: &'n Unit, slot: &'n Slot, part: &SlotPart, value: Option<Va
         first: part.first,
         len: part.len,
         within: part.within,
-        value: value.map(|value| known(&value, part, register)),
+        value: known(moved, part, register),
         context: Some((&unit.map, &unit.selection)),
     }
 }
 
 /// The bytes of the part, in the register's place where there is one.
-fn known(value: &Value, part: &SlotPart, register: Option<&Register>) -> Known {
-    let bytes = value.as_le_bytes();
-    let bits = (0..part.len.min(8)).fold(0, |bits, byte| {
-        let at = usize::from(part.first) + usize::from(byte);
-        bits | u64::from(bytes.get(at).copied().unwrap_or(0)) << (8 * byte)
-    });
-    match register {
+fn known(moved: Moved<'_>, part: &SlotPart, register: Option<&Register>) -> Option<Known> {
+    let bits = match moved.wide {
+        None => {
+            let shift = u32::from(part.first) * 8;
+            moved.number?.checked_shr(shift).unwrap_or(0) & low_mask(u32::from(part.len) * 8)
+        }
+        Some(value) => {
+            let bytes = value.as_le_bytes();
+            (0..part.len.min(8)).fold(0, |bits, byte| {
+                let at = usize::from(part.first) + usize::from(byte);
+                bits | u64::from(bytes.get(at).copied().unwrap_or(0)) << (8 * byte)
+            })
+        }
+    };
+    Some(match register {
         Some(_) => Known::part(bits, part.within, part.len),
         None => Known::whole(bits, part.len.min(8)),
-    }
+    })
 }

@@ -44,6 +44,8 @@ pub(super) struct Core {
     /// For addresses beyond `max_slots`: the access itself, and the one it makes in a space behind.
     pub(super) transient: [Slot; 2],
     pub(super) max_slots: usize,
+    /// The last access of a space behind registers.
+    pub(super) inner: Option<InnerState>,
     pub(super) histories: Vec<Option<u64>>,
     pub(super) history_of: HashMap<super::slot::Key, u32>,
     /// The slots must be made anew before the next access.
@@ -72,8 +74,8 @@ pub struct Binding {
     pub variants: Vec<(String, String)>,
 }
 
-/// A register of a device, by name, or an offset that has none.
-type HotKey<'n> = (Option<DeviceId>, &'n str, Option<u64>);
+/// A register of a device, by name; where it has none, by its offset (`true`) or address.
+type HotKey<'n> = (Option<DeviceId>, &'n str, Option<(bool, u64)>);
 
 /// The first slot number that is no place in the table.
 const TRANSIENT: u32 = u32::MAX - 1;
@@ -114,6 +116,7 @@ impl Namer {
             unit_of_device: HashMap::new(),
             table: SlotTable::default(),
             transient: [Slot::default(), Slot::default()],
+            inner: None,
             max_slots: builder.max_slots.min(TRANSIENT as usize),
             histories: Vec::new(),
             history_of: HashMap::new(),
@@ -183,8 +186,12 @@ impl Namer {
             Some(value) if watched => core.follow(id, access.kind, value),
             _ => None,
         };
+        let wide = access
+            .value
+            .filter(|_| access.width.bytes() > 8)
+            .map(Box::new);
         if !core.dirty {
-            return Named::new(self, id, Some(access.kind), access.value, previous, inner);
+            return Named::new(self, id, Some(access.kind), (value, wide), previous, inner);
         }
         // What this access told may be what its own name depends on.
         self.prepare();
@@ -192,14 +199,14 @@ impl Namer {
         let id = core.slot_for(access.phys, access.width.bytes(), Some(access.kind));
         core.note(id, access.kind, value);
         let inner = inner.map(|inner| core.renewed(id, &inner));
-        Named::new(self, id, Some(access.kind), access.value, previous, inner)
+        Named::new(self, id, Some(access.kind), (value, wide), previous, inner)
     }
 
     /// Names an address of which nothing else is known.
     pub fn address(&mut self, phys: PhysAddr) -> Named<'_> {
         self.prepare();
         let id = self.core.slot_for(phys, 1, None);
-        Named::new(self, id, None, None, None, None)
+        Named::new(self, id, None, (None, None), None, None)
     }
 
     /// Takes a mapping: a hint at what lies where.
@@ -626,13 +633,12 @@ impl Core {
     fn hot_registers(&self, count: usize) -> Vec<HotRegister> {
         let mut by_name: HashMap<HotKey<'_>, (u64, u64)> = HashMap::new();
         for slot in &self.table.slots {
-            let offset = if slot.name.is_empty() {
-                slot.offset
-            } else {
-                None
-            };
+            let offset = slot.name.is_empty().then_some(match slot.place.offset {
+                Some(offset) => (true, offset),
+                None => (false, slot.key.at),
+            });
             let counts = by_name
-                .entry((slot.device, &slot.name, offset))
+                .entry((slot.place.device, &slot.name, offset))
                 .or_default();
             counts.0 += slot.reads;
             counts.1 += slot.writes;
@@ -656,7 +662,8 @@ impl Core {
             .map(|((device, name, offset), (reads, writes))| HotRegister {
                 device: label(device),
                 name: match offset {
-                    Some(offset) => format!("+{offset:#x}"),
+                    Some((true, offset)) => format!("+{offset:#x}"),
+                    Some((false, phys)) => format!("{phys:#x}"),
                     None => name.to_owned(),
                 },
                 reads,
@@ -679,19 +686,24 @@ impl Named<'_> {
         namer: &mut Namer,
         slot: SlotId,
         kind: Option<AccessKind>,
-        value: Option<mmiotrace_core::Value>,
+        (number, wide): (Option<u64>, Option<Box<mmiotrace_core::Value>>),
         previous: Option<u64>,
         inner: Option<InnerState>,
     ) -> Named<'_> {
         let Namer { core, text } = namer;
+        let has_inner = inner.is_some();
+        if has_inner {
+            core.inner = inner;
+        }
         Named {
             core,
             text,
             id: slot,
             kind,
-            value,
+            number,
+            wide,
             previous,
-            inner,
+            has_inner,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::inference::Inference;
 use super::namer::Core;
 use super::ranges::Owner;
-use super::slot::{Key, Slot, SlotId, SlotPart};
+use super::slot::{Key, Slot, SlotId, SlotPart, SlotPlace};
 use super::unit::{Root, Unit};
 use crate::index::Hit;
 use crate::model::SpaceId;
@@ -46,10 +46,13 @@ impl Core {
             return known;
         }
         let mut slot = Slot {
-            unit: Some(unit),
-            device: self.units.get(unit as usize).and_then(|unit| unit.device),
-            offset: Some(at),
-            inference: self.inference_of(unit),
+            place: Box::new(SlotPlace {
+                unit: Some(unit),
+                device: self.units.get(unit as usize).and_then(|unit| unit.device),
+                offset: Some(at),
+                inference: self.inference_of(unit),
+                ..SlotPlace::default()
+            }),
             ..Slot::default()
         };
         if let Some(bound) = self.units.get(unit as usize) {
@@ -70,11 +73,11 @@ impl Core {
             return slot;
         };
         let at = phys - range.start;
-        slot.offset = Some(at);
+        slot.place.offset = Some(at);
         let start = match range.owner {
             Owner::Bar(device, bar) => {
-                slot.device = Some(device);
-                slot.bar = Some(bar);
+                slot.place.device = Some(device);
+                slot.place.bar = Some(bar);
                 let Some(unit) = self.unit_of_device.get(&device) else {
                     return slot;
                 };
@@ -85,7 +88,7 @@ impl Core {
                 }
             }
             Owner::Mapping(unit, bar) => {
-                slot.bar = Some(bar);
+                slot.place.bar = Some(bar);
                 Start {
                     unit,
                     root: Root::Bar(bar),
@@ -98,8 +101,8 @@ impl Core {
                 at,
             },
         };
-        slot.unit = Some(start.unit);
-        slot.inference = self.inference_of(start.unit);
+        slot.place.unit = Some(start.unit);
+        slot.place.inference = self.inference_of(start.unit);
         if let Some(unit) = self.units.get(start.unit as usize) {
             let find = |at: u64, name: &mut String| find(unit, start.root, at, kind, name);
             parts(&mut slot, unit, start.at, width, &find);
@@ -117,10 +120,10 @@ impl Core {
 
     /// Reads and writes of one register share a history, unless they mean different things.
     fn history_for(&mut self, key: Key, slot: &Slot) -> u32 {
-        let differs = slot.parts.iter().any(|part| {
+        let differs = slot.place.parts.iter().any(|part| {
             let register = part
                 .register
-                .zip(slot.unit)
+                .zip(slot.place.unit)
                 .and_then(|((list, item), unit)| {
                     self.units.get(unit as usize)?.map.register(list, item)
                 });
@@ -231,7 +234,8 @@ fn parts(
                 part.within = hit.within;
                 part.place = Some((space, inner));
                 part.len = length(unit, &hit, width - first);
-                slot.inference = slot
+                slot.place.inference = slot
+                    .place
                     .inference
                     .and(inference)
                     .and_if(hit.assumed, Inference::VARIANT);
@@ -242,7 +246,7 @@ fn parts(
         parts.push(part);
     }
     slot.name = names.into_boxed_str();
-    slot.parts = parts.into_boxed_slice();
+    slot.place.parts = parts.into_boxed_slice();
 }
 
 /// How many of `left` bytes belong to what was hit.

@@ -9,25 +9,36 @@ use crate::model::{ListId, SpaceId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SlotId(pub(super) u32);
 
-/// Everything about one address, width and direction.
+/// What is needed of one address, width and direction with every access: one line of the
+/// processor's cache, since a trace may touch more of them than a cache holds.
 #[derive(Clone, Debug, Default)]
+#[repr(align(64))]
 pub(super) struct Slot {
+    /// What it is found by.
+    pub(super) key: Key,
+    /// The names of the parts that have one, with commas.
+    pub(super) name: Box<str>,
+    /// Everything else.
+    pub(super) place: Box<SlotPlace>,
+    pub(super) reads: u64,
+    pub(super) writes: u64,
+    /// The history that it shares with the other direction.
+    pub(super) history: u32,
+    /// Something depends on what this access moves.
+    pub(super) watched: bool,
+    pub(super) verbosity: Verbosity,
+}
+
+/// Where an address is, and whose.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SlotPlace {
     pub(super) device: Option<DeviceId>,
     pub(super) unit: Option<u32>,
     /// The BAR and the offset in it.
     pub(super) bar: Option<u8>,
     pub(super) offset: Option<u64>,
-    /// The names of the parts that have one, with commas.
-    pub(super) name: Box<str>,
     pub(super) parts: Box<[SlotPart]>,
     pub(super) inference: Inference,
-    /// Something depends on what this access moves.
-    pub(super) watched: bool,
-    pub(super) verbosity: Verbosity,
-    /// The history that it shares with the other direction.
-    pub(super) history: u32,
-    pub(super) reads: u64,
-    pub(super) writes: u64,
 }
 
 /// The bytes of an access that belong to one register.
@@ -81,19 +92,24 @@ impl Key {
 /// Slots by key. Open addressing; slots are never taken out one by one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SlotTable {
-    /// Key and slot number plus one; a power of two of them.
-    entries: Vec<(Key, u32)>,
+    /// A part of the key's hash, and slot number plus one; a power of two of them. The keys
+    /// themselves are in the slots: so the table stays small.
+    entries: Vec<(u32, u32)>,
     pub(super) slots: Vec<Slot>,
 }
 
 impl SlotTable {
     pub(super) fn find(&self, key: Key) -> Option<SlotId> {
         let mask = self.entries.len().checked_sub(1)?;
-        let mut at = key.hash() as usize & mask;
+        let hash = key.hash();
+        let tag = tag(hash);
+        let mut at = hash as usize & mask;
         loop {
-            match self.entries.get(at)? {
+            match *self.entries.get(at)? {
                 (_, 0) => return None,
-                (known, slot) if *known == key => return Some(SlotId(slot - 1)),
+                (known, slot) if known == tag && self.slots.get(slot as usize - 1)?.key == key => {
+                    return Some(SlotId(slot - 1));
+                }
                 _ => at = (at + 1) & mask,
             }
         }
@@ -101,36 +117,42 @@ impl SlotTable {
 
     /// Puts a slot in under a key that is not there yet.
     pub(super) fn insert(&mut self, key: Key, slot: Slot) -> SlotId {
+        let slot = Slot { key, ..slot };
         if (self.slots.len() + 1) * 2 > self.entries.len() {
             self.grow();
         }
         let number = self.slots.len() as u32;
         self.slots.push(slot);
-        place(&mut self.entries, key, number + 1);
+        place(&mut self.entries, key.hash(), number + 1);
         SlotId(number)
     }
 
     fn grow(&mut self) {
         let len = (self.entries.len() * 2).max(256);
-        let old = core::mem::replace(&mut self.entries, vec![(Key::default(), 0); len]);
-        for (key, slot) in old.into_iter().filter(|(_, slot)| *slot != 0) {
-            place(&mut self.entries, key, slot);
+        self.entries = vec![(0, 0); len];
+        for (number, slot) in self.slots.iter().enumerate() {
+            place(&mut self.entries, slot.key.hash(), number as u32 + 1);
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.entries.fill((Key::default(), 0));
+        self.entries.fill((0, 0));
         self.slots.clear();
     }
 }
 
-fn place(entries: &mut [(Key, u32)], key: Key, slot: u32) {
+/// The half of a hash that says least about the place in the table.
+const fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+fn place(entries: &mut [(u32, u32)], hash: u64, slot: u32) {
     let mask = entries.len() - 1;
-    let mut at = key.hash() as usize & mask;
+    let mut at = hash as usize & mask;
     while entries[at].1 != 0 {
         at = (at + 1) & mask;
     }
-    entries[at] = (key, slot);
+    entries[at] = (tag(hash), slot);
 }
 
 #[cfg(test)]
@@ -144,16 +166,17 @@ mod tests {
         assert_eq!(table.find(key(0)), None);
         for n in 0..10_000 {
             let slot = Slot {
-                offset: Some(n),
+                reads: n,
                 ..Slot::default()
             };
             table.insert(key(n), slot);
         }
         for n in 0..10_000 {
             let found = table.find(key(n)).unwrap();
-            assert_eq!(table.slots[found.0 as usize].offset, Some(n));
+            assert_eq!(table.slots[found.0 as usize].reads, n);
         }
         assert_eq!(table.find(key(10_000)), None);
+        assert_eq!(size_of::<Slot>(), 64);
         assert_ne!(Key::inner(0, SpaceId(0), 5, 4, 0), Key::direct(5, 4, 0));
     }
 }

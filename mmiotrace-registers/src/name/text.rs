@@ -14,6 +14,7 @@ pub(super) struct TextCache {
 }
 
 #[derive(Clone, Debug, Default)]
+#[repr(align(64))]
 struct Entry {
     generation: u32,
     /// Slot number plus one, and value.
