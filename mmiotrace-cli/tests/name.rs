@@ -268,6 +268,33 @@ fn instructions_as_symbols() {
     assert_eq!(symbols, ["probe+0x10[driver]", poll, poll]);
     let text = run_on(&["name", "--symbols", kallsyms], input).text();
     assert_eq!(text.matches(poll).count(), 2, "{text}");
+    // `cat` has them in place of the addresses, and else the same.
+    let cat = run_on(&["cat", "--symbols", kallsyms], input).text();
+    let replaced = String::from_utf8(input.to_vec()).unwrap();
+    let replaced = replaced
+        .replace("0xffffffffc0000123", poll)
+        .replace("0xffffffffc0000010", "probe+0x10[driver]");
+    assert_eq!(cat, replaced);
+    let json = run_on(&["cat", "--format", "jsonl", "--symbols", kallsyms], input);
+    assert_eq!(objects(&json.stdout)[1]["symbol"], poll);
+    let csv = run_on(&["cat", "--format", "csv", "--symbols", kallsyms], input).text();
+    assert!(
+        csv.lines().next().unwrap().ends_with(",bytes,symbol"),
+        "{csv}"
+    );
+    assert!(
+        csv.lines()
+            .nth(2)
+            .unwrap()
+            .ends_with(&format!(",\"{poll}\"")),
+        "{csv}"
+    );
+    let stat = run_on(&["stat", "--by", "pc", "--symbols", kallsyms], input).text();
+    let line = stat.lines().find(|line| line.contains(poll)).unwrap();
+    let words: Vec<_> = line.split_whitespace().take(3).collect();
+    assert_eq!(words, [poll, "2", "0"], "{stat}");
+    let json = run_on(&["stat", "--json", "--symbols", kallsyms], input).json();
+    assert_eq!(json["pcs"][0]["symbol"], poll, "{json}");
     let missing = run_on(&["name", "--symbols", "no-such-file"], input);
     missing.assert_refused("no-such-file");
 }

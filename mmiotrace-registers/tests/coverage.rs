@@ -1,8 +1,13 @@
-//! How many accesses of every trace the bundled maps name.
+//! How many accesses of every trace the bundled maps name, as a table that is checked in:
+//! `fixtures/COVERAGE.md`.
+//!
+//! `MMIOTRACE_BLESS=1 cargo test -p mmiotrace-registers --test coverage` writes it anew. Read the
+//! difference before you commit it.
 
 mod common;
 
 use common::{bytes, feed, traces};
+use core::fmt::Write as _;
 use mmiotrace_registers::{Coverage, Namer};
 use std::path::Path;
 
@@ -37,22 +42,21 @@ fn bundled_maps_name_more_than_95_of_100() {
         .collect();
     paths.sort();
     let mut seen = std::collections::BTreeSet::new();
-    println!(
-        "{:44} {:8} {:14} {:>8} {:>8} {:>7}",
-        "trace", "device", "map", "accesses", "named", "share"
-    );
+    let mut table = String::from(HEAD);
     for path in &paths {
         let coverage = coverage(path);
         let name = path.file_name().unwrap().to_string_lossy();
         if coverage.accesses == 0 {
-            println!("{name:44} no accesses");
+            writeln!(table, "| {name} | | | 0 | | |").unwrap();
         }
         for (device, of) in &coverage.devices {
             let (accesses, named, share) = (of.accesses, of.named, of.share() * 100.0);
-            println!(
-                "{name:44} {device:8} {:14} {accesses:8} {named:8} {share:6.2}%",
+            writeln!(
+                table,
+                "| {name} | {device} | {} | {accesses} | {named} | {share:.2} % |",
                 of.map
-            );
+            )
+            .unwrap();
             if COMPLETE.contains(&of.map.as_str()) {
                 seen.insert(of.map.clone());
                 assert!(
@@ -69,16 +73,39 @@ fn bundled_maps_name_more_than_95_of_100() {
         all.sort();
         all
     });
+    let path = traces().join("../COVERAGE.md");
+    if std::env::var_os("MMIOTRACE_BLESS").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        table, written,
+        "write the table anew with MMIOTRACE_BLESS=1"
+    );
 }
+
+const HEAD: &str = "\
+# What the bundled maps name
+
+All traces in `fixtures/traces`, device by device: accesses, and how many of them the maps that come
+with the command name. Where no map fits, nothing is named; a device without a map is shown with an
+empty column. Made by `MMIOTRACE_BLESS=1 cargo test -p mmiotrace-registers --test coverage`; the same
+test fails when the table is stale.
+
+| trace | device | map | accesses | named | share |
+| --- | --- | --- | ---: | ---: | ---: |
+";
 
 #[test]
 fn the_display_is_named_where_its_trace_is_at_hand() {
     let path = traces().join("../../../shared/traces/bochs-vga-6.12.mmiotrace.xz");
     if !path.exists() {
-        eprintln!(
-            "SKIPPED: the_display_is_named_where_its_trace_is_at_hand: there is no {}",
+        // Not `eprintln`: the harness of the tests holds that back.
+        let skipped = format!(
+            "SKIPPED: the_display_is_named_where_its_trace_is_at_hand: there is no {}\n",
             path.display()
         );
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes());
         return;
     }
     let coverage = coverage(&path);

@@ -316,7 +316,11 @@ impl StatisticsBuilder {
             registers: register_rows(registers),
             accesses_of_other_registers,
             pcs: pcs
-                .map(|(pc, accesses)| PcStatistics { pc, accesses })
+                .map(|(pc, accesses)| PcStatistics {
+                    pc,
+                    symbol: None,
+                    accesses,
+                })
                 .collect(),
             accesses_of_other_pcs,
             pids: pids

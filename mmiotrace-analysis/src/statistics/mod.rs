@@ -77,6 +77,10 @@ pub struct PcStatistics {
     /// Its address; 0 where the tracer told none.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_displayed"))]
     pub pc: VirtAddr,
+    /// The symbol that it lies in, with the offset there, for whoever knows symbols; a builder does
+    /// not.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub symbol: Option<String>,
     /// The accesses.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub accesses: AccessCounts,

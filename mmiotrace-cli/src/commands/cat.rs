@@ -2,9 +2,10 @@
 
 mod blocks;
 
-use crate::failure::{Outcome, Stop};
+use crate::failure::{Failure, Outcome, Stop};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{InputArgs, Trouble};
+use crate::naming::{NamingArgs, SymbolArgs};
 use crate::output::{Format, Output, Rows};
 use core::ops::ControlFlow;
 use mmiotrace_analysis::{Selector, split_fused};
@@ -21,6 +22,7 @@ Examples:
   mmiotrace cat --kind write --width 4 --phys 0xfebc0000..0xfebe0000 trace.mmiotrace
   mmiotrace cat --device 00:02.0:0 --from-mark 'load' --to-mark 'ready' --context trace.mmiotrace
   mmiotrace cat --kind read --format jsonl trace.mmiotrace | jq -r .value
+  mmiotrace cat --symbols /proc/kallsyms --kind write trace.mmiotrace
   mmiotrace cat --blocks --extract firmware/ trace.mmiotrace")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -40,6 +42,12 @@ pub(crate) struct Args {
     extract: Option<PathBuf>,
 
     #[command(flatten)]
+    naming: NamingArgs,
+
+    #[command(flatten)]
+    symbols: SymbolArgs,
+
+    #[command(flatten)]
     filter: FilterArgs,
 }
 
@@ -47,10 +55,18 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     if args.blocks {
         return blocks::run(args);
     }
+    if args.naming.has_maps() {
+        return Err(
+            Failure::new("usage", "--map names registers in blocks only")
+                .advise("add --blocks, or see mmiotrace name")
+                .into(),
+        );
+    }
     let filter = args.filter.filter()?;
+    let symbols = args.symbols.symbols()?;
     let input = args.input.open_to_print()?;
     let mut output = Output::new()?;
-    if args.format == Format::Text && filter.keeps_everything() {
+    if args.format == Format::Text && symbols.is_none() && filter.keeps_everything() {
         let copied = input.copy(|bytes| output.write(bytes));
         // What was read before a failure is written before the failure is told.
         output.flush()?;
@@ -58,14 +74,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     }
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     let walked = match args.format {
-        Format::Text => input.lines().walk_blocks(|block, walked| {
+        Format::Text if symbols.is_none() => input.lines().walk_blocks(|block, walked| {
             let keep = |line: &[u8]| output.write(line);
             let wrong = |error: &ParseError| walked.wrong_line(error);
             selector.select_block(block, keep, wrong)?;
             Ok(until_done(&selector))
         }),
         format => {
-            let mut rows = Rows::new(format);
+            let mut rows = Rows::new(format, symbols);
             let walked = input.lines().walk(|line| {
                 row_of(line, &mut selector, &mut rows, &mut output)?;
                 Ok(until_done(&selector))

@@ -6,7 +6,7 @@ mod tables;
 use crate::failure::{Outcome, Stop};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::InputArgs;
-use crate::naming::{Names, NamingArgs};
+use crate::naming::{Names, NamingArgs, SymbolArgs, symbol_text};
 use crate::output::Output;
 use by::By;
 use core::ops::ControlFlow;
@@ -21,6 +21,7 @@ Examples:
   mmiotrace stat --by register --top 100 --device 00:02.0 trace.mmiotrace.xz
   mmiotrace stat --by mark trace.mmiotrace
   mmiotrace stat --by value --from-mark 'load' --to-mark 'ready' trace.mmiotrace
+  mmiotrace stat --by pc --symbols /proc/kallsyms trace.mmiotrace
   mmiotrace stat --json --kind write trace.mmiotrace | jq '.registers[:10]'
 
 The first 50,000 registers (of each the first 16 values) and the first 4,096 program counters, mappings,
@@ -45,6 +46,9 @@ pub(crate) struct Args {
     names: NamingArgs,
 
     #[command(flatten)]
+    symbols: SymbolArgs,
+
+    #[command(flatten)]
     filter: FilterArgs,
 }
 
@@ -53,6 +57,7 @@ const TOP: usize = 20;
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let filter = args.filter.filter()?;
+    let symbols = args.symbols.symbols()?;
     let input = args.input.open()?;
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     // Only the first access to each register is asked for its name.
@@ -70,7 +75,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         })?;
         Ok(ControlFlow::Continue(()))
     })?;
-    let statistics = builder.finish();
+    let mut statistics = builder.finish();
+    if let Some(symbols) = symbols {
+        for row in &mut statistics.pcs {
+            row.symbol = symbol_text(&symbols, row.pc.0);
+        }
+    }
     let mut output = Output::new()?;
     print(args, &statistics, &mut output)?;
     output.flush()?;

@@ -30,7 +30,7 @@ use trigger::Trigger;
 #[command(after_help = "\
 Examples:
   mmiotrace watch trace.mmiotrace                   # in another terminal than record -o
-  mmiotrace record -o - -- ./driver-test | mmiotrace watch
+  mmiotrace record --backend tracefs -o - | mmiotrace watch
   mmiotrace watch --map mine.toml --show '*=name' --show 'CTRL=fields' trace.mmiotrace
   mmiotrace watch --kind write --device 00:02.0 --stop-at 'CSTS=0x1/0x1' trace.mmiotrace
   mmiotrace watch --show '*=changes' --stop-idle 5s trace.mmiotrace")]

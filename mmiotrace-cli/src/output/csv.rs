@@ -3,9 +3,9 @@
 use super::jsonl::{push_bytes, push_decimal, push_hex_digits};
 use super::row::Row;
 
-/// The names of the columns: those of `jsonl`.
+/// The names of the columns, those of `jsonl`, without the end of the line.
 pub(super) const HEADER: &[u8] =
-    b"line,kind,time,width,map_id,phys,value,pc,pid,virt,len,code,seq,cpu,text,bytes\n";
+    b"line,kind,time,width,map_id,phys,value,pc,pid,virt,len,code,seq,cpu,text,bytes";
 
 /// Appends a row as one line.
 pub(super) fn push(out: &mut Vec<u8>, row: &Row<'_>) {
@@ -28,6 +28,18 @@ pub(super) fn push(out: &mut Vec<u8>, row: &Row<'_>) {
     }
     push_number(out, row.cpu.map(i64::from));
     push_text(out, row.text);
+    out.push(b'\n');
+}
+
+/// Appends one column to a row that is there.
+pub(super) fn push_last(out: &mut Vec<u8>, text: &str) {
+    if out.last() == Some(&b'\n') {
+        out.pop();
+    }
+    out.push(b',');
+    if !text.is_empty() {
+        push_quoted(out, text.as_bytes());
+    }
     out.push(b'\n');
 }
 

@@ -2,14 +2,8 @@
 
 use super::row::Row;
 
-/// Appends a row as one line. Numbers of up to 64 bits are strings in hex, since many readers of
-/// JSON hold numbers in 53 bits.
-pub(super) fn push(out: &mut Vec<u8>, row: &Row<'_>) {
-    push_open(out, row);
-    out.extend_from_slice(b"}\n");
-}
-
-/// The same without the end of the object: more may follow.
+/// Appends a row as an object without its end: more may follow. Numbers of up to 64 bits are strings
+/// in hex, since many readers of JSON hold numbers in 53 bits.
 pub(super) fn push_open(out: &mut Vec<u8>, row: &Row<'_>) {
     out.extend_from_slice(b"{\"line\":");
     push_decimal(out, row.line);
@@ -32,6 +26,13 @@ pub(super) fn push_open(out: &mut Vec<u8>, row: &Row<'_>) {
     }
     push_number(out, "cpu", row.cpu.map(i64::from));
     push_text(out, row.text);
+}
+
+/// The symbol of the instruction.
+pub(super) fn push_symbol(out: &mut Vec<u8>, symbol: &str) {
+    push_key(out, "symbol");
+    // Into memory, of strings: this does not fail.
+    let _ = serde_json::to_writer(out, symbol);
 }
 
 pub(super) fn push_key(out: &mut Vec<u8>, key: &str) {

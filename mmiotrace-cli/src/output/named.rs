@@ -99,8 +99,7 @@ impl NamedRows {
             (NamedFormat::Jsonl, named) => {
                 jsonl::push_open(&mut self.bytes, &row);
                 if let Some(symbol) = &symbol {
-                    push_key(&mut self.bytes, "symbol");
-                    push_string(&mut self.bytes, symbol);
+                    jsonl::push_symbol(&mut self.bytes, symbol);
                 }
                 if let Some(named) = &named {
                     push_named(&mut self.bytes, named);

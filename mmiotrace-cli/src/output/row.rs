@@ -2,9 +2,11 @@
 
 use super::{Output, csv, jsonl};
 use crate::failure::Stop;
+use crate::naming::symbol_text;
 use mmiotrace_analysis::{Numbering, Origin};
 use mmiotrace_core::{Event, EventKind};
 use mmiotrace_format::{Field, Line, LineKind, Record};
+use mmiotrace_registers::Symbols;
 
 /// How to print records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -47,14 +49,18 @@ pub(super) struct Row<'a> {
 pub(crate) struct Rows {
     format: Format,
     numbering: Numbering,
+    symbols: Option<Symbols>,
     buffer: Vec<u8>,
     begun: bool,
 }
 
 impl Rows {
-    pub(crate) const fn new(format: Format) -> Self {
+    /// With symbols, the text has them in place of the addresses of instructions, and the others
+    /// have a column more.
+    pub(crate) const fn new(format: Format, symbols: Option<Symbols>) -> Self {
         Self {
             format,
+            symbols,
             numbering: Numbering::new(),
             buffer: Vec::new(),
             begun: false,
@@ -78,11 +84,25 @@ impl Rows {
             return Ok(());
         }
         self.begin(output)?;
-        let row = row(line, record.as_ref(), origin);
         self.buffer.clear();
+        let event = record.as_ref().and_then(Record::as_event);
+        let symbol = event.and_then(|event| symbol_text(self.symbols.as_ref()?, event.pc.0));
+        let row = row(line, record.as_ref(), origin);
         match self.format {
-            Format::Csv => csv::push(&mut self.buffer, &row),
-            Format::Jsonl | Format::Text => jsonl::push(&mut self.buffer, &row),
+            Format::Text => push_line(&mut self.buffer, line, symbol.as_deref()),
+            Format::Jsonl => {
+                jsonl::push_open(&mut self.buffer, &row);
+                if let Some(symbol) = &symbol {
+                    jsonl::push_symbol(&mut self.buffer, symbol);
+                }
+                self.buffer.extend_from_slice(b"}\n");
+            }
+            Format::Csv => {
+                csv::push(&mut self.buffer, &row);
+                if self.symbols.is_some() {
+                    csv::push_last(&mut self.buffer, symbol.as_deref().unwrap_or_default());
+                }
+            }
         }
         output.write(&self.buffer)
     }
@@ -96,7 +116,29 @@ impl Rows {
         if core::mem::replace(&mut self.begun, true) || self.format != Format::Csv {
             return Ok(());
         }
-        output.write(csv::HEADER)
+        output.write(csv::HEADER)?;
+        if self.symbols.is_none() {
+            return output.write(b"\n");
+        }
+        output.write(b",symbol\n")
+    }
+}
+
+/// The line as it is, with the symbol in place of the address of the instruction.
+fn push_line(out: &mut Vec<u8>, line: &Line<'_>, symbol: Option<&str>) {
+    let bytes = line.as_bytes();
+    let pc = line.columns().get(Field::Pc);
+    let place = pc.and_then(|pc| {
+        let from = pc.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
+        Some((bytes.get(..from)?, bytes.get(from + pc.len()..)?))
+    });
+    match (symbol, place) {
+        (Some(symbol), Some((before, after))) => {
+            out.extend_from_slice(before);
+            out.extend_from_slice(symbol.as_bytes());
+            out.extend_from_slice(after);
+        }
+        _ => out.extend_from_slice(bytes),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
     let input = args.input.open_to_print()?;
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     let mut folder = LineFolder::new();
-    let (mut names, mut known) = (Names::bundled(), Known::default());
+    let (mut names, mut known) = (Names::new(args.naming.namer()?), Known::default());
     let mut printer = Printer {
         output: Output::new()?,
         text: String::new(),

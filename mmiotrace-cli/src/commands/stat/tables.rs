@@ -44,7 +44,10 @@ pub(super) fn one(out: &mut String, by: By, statistics: &Statistics, top: usize)
             };
             (place, row.accesses)
         }),
-        By::Pc => rows(&s.pcs, |row| (row.pc.to_string(), row.accesses)),
+        By::Pc => rows(&s.pcs, |row| {
+            let symbol = row.symbol.clone();
+            (symbol.unwrap_or_else(|| row.pc.to_string()), row.accesses)
+        }),
         By::Pid => rows(&s.pids, |row| (row.pid.to_string(), row.accesses)),
         By::Mark => return phases(out, s, top),
         By::Time => return slices(out, s),
