@@ -300,6 +300,20 @@ fn instructions_as_symbols() {
 }
 
 #[test]
+fn blocks_have_the_names_too() {
+    for trace in fixtures() {
+        let named = run(&["name", "--blocks", trace.path()]);
+        let plain = run(&["cat", "--blocks", trace.path()]);
+        assert_eq!(named.stdout, plain.stdout, "{}", trace.path());
+    }
+    let edu = fixture("edu-6.1.mmiotrace");
+    let text = run(&["name", "--blocks", edu.path()]).text();
+    assert!(text.contains("STATUS (0xfea00020"), "{text}");
+    let both = run(&["name", "--blocks", "--format", "jsonl", edu.path()]);
+    assert_eq!(both.status, 2);
+}
+
+#[test]
 fn wrong_maps_are_found_with_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.toml");

@@ -1,7 +1,6 @@
 //! `mmiotrace cat`: records, all or some.
 
-mod blocks;
-
+use super::blocks;
 use crate::failure::{Failure, Outcome, Stop};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{InputArgs, Trouble};
@@ -53,7 +52,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     if args.blocks {
-        return blocks::run(args);
+        return blocks::run(&blocks::Wanted {
+            input: &args.input,
+            filter: &args.filter,
+            naming: &args.naming,
+            extract: args.extract.as_deref(),
+        });
     }
     if args.naming.has_maps() {
         return Err(

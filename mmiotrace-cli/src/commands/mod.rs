@@ -1,5 +1,6 @@
 //! The verbs, one file each: its arguments, and a `run` that does it.
 
+mod blocks;
 pub(crate) mod bundle;
 pub(crate) mod cat;
 pub(crate) mod check;

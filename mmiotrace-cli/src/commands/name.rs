@@ -1,5 +1,6 @@
 //! `mmiotrace name`: the trace with the names of registers and bit fields.
 
+use super::blocks;
 use crate::failure::{Failure, Outcome, Stop};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::InputArgs;
@@ -20,6 +21,7 @@ Examples:
   mmiotrace name trace.mmiotrace.xz | less -R
   mmiotrace name --map mine.toml --device 00:02.0 trace.mmiotrace
   mmiotrace name --map rnndb/root.xml --domain NV_MMIO --chip GF119 trace.mmiotrace
+  mmiotrace name --blocks --from-mark load trace.mmiotrace
   mmiotrace name --show '*=name' --show 'CTRL*=fields' --show 'STATUS=off' trace.mmiotrace
   mmiotrace name --symbols /proc/kallsyms --kind write --format jsonl trace.mmiotrace | jq .register")]
 pub(crate) struct Args {
@@ -29,6 +31,11 @@ pub(crate) struct Args {
     /// How to print records
     #[arg(long, value_enum, default_value_t = NamedFormat::Columns, value_name = "FORMAT")]
     format: NamedFormat,
+
+    /// Print what the driver did instead of each access: waits with their condition, bits switched,
+    /// transfers, repetitions, pauses; each with its lines
+    #[arg(long, conflicts_with_all = ["format", "color", "show", "SymbolArgs"])]
+    blocks: bool,
 
     /// Colour
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -50,6 +57,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
+    if args.blocks {
+        return blocks::run(&blocks::Wanted {
+            input: &args.input,
+            filter: &args.filter,
+            naming: &args.naming,
+            extract: None,
+        });
+    }
     let filter = args.filter.filter()?;
     let namer = args.naming.namer_with(rules(&args.show)?, None)?;
     let symbols = args.symbols.symbols()?;

@@ -1,10 +1,9 @@
-//! `mmiotrace cat --blocks`: what the driver did, instead of each access.
+//! What the driver did, instead of each access: `--blocks` of `cat` and `name`.
 
-use super::Args;
 use crate::failure::{Failure, Outcome, Stop, plain};
-use crate::filter_args::does_not_fit;
-use crate::input::Trouble;
-use crate::naming::Names;
+use crate::filter_args::{FilterArgs, does_not_fit};
+use crate::input::{InputArgs, Trouble};
+use crate::naming::{Names, NamingArgs};
 use crate::output::Output;
 use core::fmt;
 use core::ops::ControlFlow;
@@ -31,16 +30,25 @@ impl blocks::Names for Known {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
-    let filter = args.filter.filter()?;
-    let input = args.input.open_to_print()?;
+/// What a verb was asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) input: &'a InputArgs,
+    pub(super) filter: &'a FilterArgs,
+    pub(super) naming: &'a NamingArgs,
+    /// The folder for what was moved.
+    pub(super) extract: Option<&'a Path>,
+}
+
+pub(super) fn run(wanted: &Wanted<'_>) -> Result<Outcome, Stop> {
+    let filter = wanted.filter.filter()?;
+    let input = wanted.input.open_to_print()?;
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     let mut folder = LineFolder::new();
-    let (mut names, mut known) = (Names::new(args.naming.namer()?), Known::default());
+    let (mut names, mut known) = (Names::new(wanted.naming.namer()?), Known::default());
     let mut printer = Printer {
         output: Output::new()?,
         text: String::new(),
-        extract: args.extract.as_deref(),
+        extract: wanted.extract,
         last: None,
     };
     let walked = input.lines().walk(|line| {
