@@ -6,7 +6,7 @@ use crate::naming::failure_of;
 use crate::output::Output;
 use core::ops::ControlFlow;
 use mmiotrace_format::Record;
-use mmiotrace_registers::model::{DeviceMatch, Item};
+use mmiotrace_registers::model::Item;
 use mmiotrace_registers::{
     BarSpec, CompiledMap, DeviceAddress, Draft, Drafted, LoadErrorKind, Loader, Warning, bundled,
 };
@@ -267,7 +267,7 @@ fn summary(file: &Path, map: &CompiledMap) -> String {
             }
         }
     }
-    let devices: Vec<_> = model.devices.iter().map(match_text).collect();
+    let devices: Vec<_> = model.devices.iter().map(ToString::to_string).collect();
     let devices = match devices.len() {
         0 => "for no device by itself".to_owned(),
         _ => format!("for {}", devices.join(", ")),
@@ -280,37 +280,11 @@ fn summary(file: &Path, map: &CompiledMap) -> String {
     )
 }
 
-fn match_text(device: &DeviceMatch) -> String {
-    match device {
-        DeviceMatch::Pci {
-            vendor,
-            first: 0,
-            last: 0xffff,
-        } => format!("{vendor:04x}:*"),
-        DeviceMatch::Pci {
-            vendor,
-            first,
-            last,
-        } if first == last => {
-            format!("{vendor:04x}:{first:04x}")
-        }
-        DeviceMatch::Pci {
-            vendor,
-            first,
-            last,
-        } => format!("{vendor:04x}:{first:04x}-{last:04x}"),
-        DeviceMatch::Driver(driver) => format!("driver:{driver}"),
-        DeviceMatch::Class(class) => format!("class:{class:04x}"),
-        DeviceMatch::Name(name) => format!("name:{name}"),
-        _ => "something".to_owned(),
-    }
-}
-
 fn list() -> Result<Outcome, Stop> {
     let mut output = Output::new()?;
     for map in bundled::maps() {
         let model = map.map();
-        let devices: Vec<_> = model.devices.iter().map(match_text).collect();
+        let devices: Vec<_> = model.devices.iter().map(ToString::to_string).collect();
         output.line(format_args!("{:<14} {}", model.name, devices.join(", ")))?;
     }
     output.flush()?;

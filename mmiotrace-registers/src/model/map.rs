@@ -3,6 +3,7 @@
 use super::{
     Condition, ConditionId, Item, List, ListId, NamedType, Space, SpaceId, TypeId, Varset, VarsetId,
 };
+use core::fmt;
 
 /// Which devices a map is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,33 @@ pub enum DeviceMatch {
     Class(u16),
     /// A part of the device's name as the system's pci.ids has it; ASCII case does not matter.
     Name(String),
+}
+
+/// As in the `match` of a map in TOML: `8086:100e`, `8086:1000-10ff`, `8086:*`, `driver:nvme`,
+/// `class:0108`, `name:TEXT`.
+impl fmt::Display for DeviceMatch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pci {
+                vendor,
+                first: 0,
+                last: 0xffff,
+            } => write!(out, "{vendor:04x}:*"),
+            Self::Pci {
+                vendor,
+                first,
+                last,
+            } if first == last => write!(out, "{vendor:04x}:{first:04x}"),
+            Self::Pci {
+                vendor,
+                first,
+                last,
+            } => write!(out, "{vendor:04x}:{first:04x}-{last:04x}"),
+            Self::Driver(name) => write!(out, "driver:{name}"),
+            Self::Class(class) => write!(out, "class:{class:04x}"),
+            Self::Name(name) => write!(out, "name:{name}"),
+        }
+    }
 }
 
 /// Everything that is known of a device's registers.

@@ -21,7 +21,7 @@ pub(super) fn map(map: &RegisterMap) -> String {
         let devices: Vec<_> = map
             .devices
             .iter()
-            .map(|device| quoted(&device_match(device)))
+            .map(|device| quoted(&device.to_string()))
             .collect();
         line(&mut out, "match", &format!("[{}]", devices.join(", ")));
     }
@@ -95,7 +95,9 @@ impl<'m> Writer<'m> {
         }
         if !varset.pci.is_empty() {
             let text = |wanted: &Option<DeviceMatch>| {
-                wanted.as_ref().map_or_else(String::new, device_match)
+                wanted
+                    .as_ref()
+                    .map_or_else(String::new, ToString::to_string)
             };
             let pci: Vec<_> = varset
                 .pci
@@ -276,29 +278,6 @@ fn unique(name: &str, taken: &mut HashSet<String>) -> String {
         candidate = format!("{name}-{count}");
     }
     candidate
-}
-
-fn device_match(device: &DeviceMatch) -> String {
-    match device {
-        DeviceMatch::Pci {
-            vendor,
-            first: 0,
-            last: 0xffff,
-        } => format!("{vendor:04x}:*"),
-        DeviceMatch::Pci {
-            vendor,
-            first,
-            last,
-        } if first == last => format!("{vendor:04x}:{first:04x}"),
-        DeviceMatch::Pci {
-            vendor,
-            first,
-            last,
-        } => format!("{vendor:04x}:{first:04x}-{last:04x}"),
-        DeviceMatch::Driver(name) => format!("driver:{name}"),
-        DeviceMatch::Class(class) => format!("class:{class:04x}"),
-        DeviceMatch::Name(name) => format!("name:{name}"),
-    }
 }
 
 fn line(out: &mut String, key: &str, value: &str) {
