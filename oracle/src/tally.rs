@@ -97,7 +97,7 @@ impl Tally {
         }
     }
 
-    /// Disagreements that count: all but those that are [argued](argument) for.
+    /// Disagreements that count: all but those that are argued for.
     #[must_use]
     pub fn disagreements(&self) -> usize {
         self.problems.values().map(Vec::len).sum()

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Look one register up: a name gives its place, an address its name, a value its fields
 ///
-/// PLACE is a name (CTRL, PORT[3].CMD, CMD in any block), an offset (0xd8, BAR2+0x10, SPACE+0x10),
+/// PLACE is a name (`CTRL`, `PORT[3].CMD`, `CMD` in any block), an offset (0xd8, BAR2+0x10, SPACE+0x10),
 /// or with --trace or --bars a physical address.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
