@@ -190,9 +190,10 @@ fn library() -> Result<PathBuf, Stop> {
         .into_iter()
         .find(|place| place.is_file());
     found.ok_or_else(|| {
-        let what =
-            format_args!("{LIBRARY} is neither beside the command nor in ../lib/mmiotrace");
-        let failure = Failure::new(PLACE, what);
+        let failure = Failure::new(
+            PLACE,
+            format_args!("{LIBRARY} is neither beside the command nor in ../lib/mmiotrace"),
+        );
         let advice = format!(
             "in the source: cargo build --release -p mmiotrace-preload && cp target/release/{LIBRARY} {}",
             folder.display()
