@@ -36,13 +36,19 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     if let Err(error) = python::prepare(all) {
         tally.skip(&format!("readers of exports: {error}"));
     }
-    // Optimised, because whole traces go through the tests byte by byte. Some tests preload the
-    // library that is built first.
+    // Optimised somewhat, because whole traces go through the tests byte by byte. Some tests preload
+    // the library that is built first.
     for (name, arguments) in [
         ("build", &["build"][..]),
         ("tests", &["test", "--no-fail-fast"]),
     ] {
-        let same = ["--workspace", "--release", "--features", FEATURES];
+        let same = [
+            "--workspace",
+            "--profile",
+            "checked",
+            "--features",
+            FEATURES,
+        ];
         let mut step = cargo(arguments);
         tally.program(name, step.args(same).env("CARGO_TERM_COLOR", "never"));
     }
