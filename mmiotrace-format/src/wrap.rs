@@ -48,6 +48,15 @@ pub(crate) fn may_go_on(lines: &[u8]) -> bool {
     }
 }
 
+/// Whether `line` is a `PCIDEV` line with fewer numbers than a record has: what follows it may be taken
+/// for the rest.
+#[cfg(feature = "std")]
+pub(crate) fn is_begun(line: &[u8]) -> bool {
+    line.strip_prefix(b"PCIDEV ").is_some_and(
+        |rest| matches!(numbers(rest, NUMBERS), Continued::Numbers(seen) if seen < NUMBERS),
+    )
+}
+
 #[cold]
 fn wrapped(input: &[u8], newline: usize, end: bool) -> Extent {
     let first = input.get(b"PCIDEV".len()..newline).unwrap_or_default();

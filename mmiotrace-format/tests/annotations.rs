@@ -318,3 +318,31 @@ fn a_sink_error_is_kept() {
     );
     assert!(writer.into_inner().is_err());
 }
+
+/// What a sink got as lines comes back as lines, also where two of them look like one record; and
+/// whole records that came as lines have nothing between them.
+#[test]
+fn lines_do_not_grow_together() {
+    use mmiotrace_format::{Reader, Record};
+    let whole = "PCIDEV 0010 123411e8 a fea00000 0 0 0 0 0 0 100000 0 0 0 0 0 0 ";
+    let (begun, rest) = (
+        "PCIDEV 00f0",
+        "1af41003 a c001 feb00000 0 0 0 0 0 40 1000 0 0 0 0 0",
+    );
+    let mut writer = Writer::new(Vec::new());
+    for line in [whole, whole, begun, rest] {
+        writer.line(line.as_bytes());
+    }
+    let written = writer.into_inner().expect("memory takes everything");
+    let text = String::from_utf8(written.clone()).expect("what went in was text");
+    assert!(
+        text.starts_with(&format!("{whole}\n{whole}\n{begun}\n")),
+        "{text}"
+    );
+    let mut reader = Reader::new(&written[..]);
+    let mut devices = 0;
+    while let Ok(Some(line)) = reader.next_line() {
+        devices += u32::from(matches!(line.parse(), Ok(Record::Header(_))));
+    }
+    assert_eq!(devices, 2, "{text}");
+}

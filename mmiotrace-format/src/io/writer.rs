@@ -1,6 +1,7 @@
 //! Records to any sink of bytes.
 
 use crate::encode::{Text, needs_pieces, push_annotation, push_event_line, push_lost_line};
+use crate::wrap::is_begun;
 use crate::{Annotation, Line, Record};
 use mmiotrace_core::{
     Access, Blind, Event, EventKind, EventSink, Header, Loss, Marker, PhysAddr, Timestamp, Value,
@@ -44,7 +45,7 @@ pub struct Writer<W: Write> {
     next_seq: Option<u64>,
     /// How many events ago it was told the number.
     since_seq: u32,
-    /// The last line that came as a line begins like a record that a mailer may have wrapped.
+    /// The last line that came as a line is the beginning of a record that a mailer may have wrapped.
     unfinished: bool,
 }
 
@@ -299,7 +300,7 @@ impl<W: Write> EventSink for Writer<W> {
             let same = Annotation::Cpu { cpu: self.cpu };
             self.put_annotation(Timestamp::ZERO, &same);
         }
-        self.unfinished = line.starts_with(b"PCIDEV ");
+        self.unfinished = is_begun(line);
         self.put_with_newline(line);
     }
 
