@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// So long a program may print nothing. Building the largest dependency and the longest machine
-/// each take a third of it on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(900);
+/// So long a program may print nothing. More than any machine may take (900 seconds): one that hangs
+/// shall still be asked where, and say it.
+pub(crate) const LIMIT: Duration = Duration::from_secs(1200);
 
 /// Watches over one program: silent for too long, it and all it has started are killed. A test that
 /// waits for ever would otherwise take the whole run with it, and nobody would learn which it was.
