@@ -90,3 +90,14 @@ fn macros_that_double_are_bounded() {
     // Without a bound this takes longer than the machine lasts.
     assert!(started.elapsed().as_secs() < 120, "{:?}", started.elapsed());
 }
+
+/// The arithmetic of the macros wraps as C's does: here the elements lie so far apart that the third is
+/// past the top of the address space.
+#[test]
+fn an_array_ends_at_the_top_of_the_address_space() {
+    let text = "#define DEV_CTRL 0x10\n#define DEV_FAR(n) (0x20 + (0 - (n)) * 0x40)\n";
+    let loaded = Loader::new().text(Format::CHeader, text).expect("a map");
+    let map = loaded.map.compile().expect("a sound map");
+    assert_eq!(at(&map, 0x10, 0).0, "DEV_CTRL");
+    assert_eq!(at(&map, 0x20, 0).0, "DEV_FAR[0]");
+}

@@ -76,7 +76,8 @@ fn run_len(offsets: &[(&u64, &Seen)]) -> usize {
         .iter()
         .enumerate()
         .take_while(|(index, (offset, seen))| {
-            **offset == **first + *index as u64 * stride
+            // As distances: a sum could pass the top of the address space.
+            **offset - **first == *index as u64 * stride
                 && seen.width == like.width
                 && (seen.reads, seen.writes) == (like.reads, like.writes)
         });
@@ -90,8 +91,8 @@ fn page_runs(bar: &Bar) -> Vec<(u64, u64)> {
     for page in bar.pages.keys() {
         let start = page << 12;
         match runs.last_mut() {
-            Some(last) if last.1 == start => last.1 = start + 0x1000,
-            _ => runs.push((start, start + 0x1000)),
+            Some(last) if last.1 == start => last.1 = start.saturating_add(0x1000),
+            _ => runs.push((start, start.saturating_add(0x1000))),
         }
     }
     runs

@@ -217,9 +217,12 @@ impl<'s, 't> Classifier<'s, 't> {
             .value(name, &[1])?
             .checked_sub(first)
             .filter(|stride| *stride > 0)?;
-        let length = (2..256).find(|index| {
-            let expected = first.checked_add(index * stride);
-            self.evaluator.value(name, &[*index]) != expected
+        let length = (2u64..256).find(|index| {
+            // Past the top of the address space there is no element, so the array ends there.
+            let expected = index
+                .checked_mul(stride)
+                .and_then(|distance| first.checked_add(distance));
+            expected.is_none() || self.evaluator.value(name, &[*index]) != expected
         });
         Some((first, vec![(stride, length.unwrap_or(0))]))
     }
