@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use mmiotrace_capture::machine::PciAddress;
 use mmiotrace_capture::tracefs::{
-    Buffer, Driver, Options, Plan, Report, StopReason, Subject, Tracefs, run,
+    Buffer, Driver, Options, Plan, Report, StopReason, Subject, Tracefs, restore_leftover, run,
 };
 use mmiotrace_core::CaptureBackend;
 use std::ffi::{OsStr, OsString};
@@ -290,10 +290,10 @@ fn a_bound_device_is_unbound_before_and_written_down() {
     let link = machine.path("/sys/bus/pci/devices/0000:00:03.0/driver");
     std::os::unix::fs::symlink("../../drivers/e1000", &link).unwrap();
     let mut driver = Driver::new(machine.root(), Subject::Device(device, None)).reload(true);
-    let unbind = driver.prepare().unwrap().unwrap();
+    let displaced = driver.prepare().unwrap().unwrap();
     // It was bound before, so it stays so afterwards.
     assert_eq!(driver.detach_phase(), None);
-    let mut backend = Tracefs::new(options(&machine).unbind(unbind));
+    let mut backend = Tracefs::new(options(&machine).displace(displaced));
     backend.start().unwrap();
     assert_eq!(
         machine.get("/sys/bus/pci/drivers/e1000/unbind").trim(),
@@ -308,6 +308,49 @@ fn a_bound_device_is_unbound_before_and_written_down() {
         machine.get("/sys/bus/pci/drivers/e1000/bind").trim(),
         "0000:00:03.0"
     );
+}
+
+#[test]
+fn an_unloaded_module_is_loaded_again_after_a_kill() {
+    for with_file in [false, true] {
+        let machine = Machine::new();
+        let modprobe = script(&machine, "modprobe", 0, "");
+        let file = machine.path("/tmp/e1000.ko");
+        machine.put("/tmp/e1000.ko", "no module");
+        machine.put("/sys/module/e1000/initstate", "live\n");
+        let subject = if with_file {
+            Subject::ModuleFile(file.clone())
+        } else {
+            Subject::Module("e1000".into())
+        };
+        let mut driver = Driver::new(machine.root(), subject)
+            .modprobe(&modprobe)
+            .reload(true);
+        let displaced = driver.prepare().unwrap().unwrap();
+        // It was loaded before, so it stays so afterwards.
+        assert_eq!(driver.detach_phase(), None);
+        let mut backend = Tracefs::new(options(&machine).displace(displaced));
+        backend.start().unwrap();
+        let state = machine.get("/run/mmiotrace/tracefs.state");
+        // The kernel takes the module away, and the process dies: its state file is all that is left.
+        std::fs::remove_dir_all(machine.path("/sys/module/e1000")).unwrap();
+        drop(backend);
+        machine.put("/run/mmiotrace/tracefs.state", &state);
+        std::fs::remove_dir_all(machine.path("/tmp/modprobe")).ok();
+        let restored = restore_leftover(&machine.root());
+        if with_file {
+            // What this file holds no kernel loads: it was tried, then, and the state is kept.
+            let error = restored.unwrap_err().to_string();
+            assert!(
+                error.contains("load e1000") && error.contains("e1000.ko"),
+                "{error}"
+            );
+            assert_eq!(machine.get("/run/mmiotrace/tracefs.state"), state);
+        } else {
+            restored.unwrap();
+            assert_eq!(machine.get("/tmp/modprobe/calls").trim(), "-- e1000");
+        }
+    }
 }
 
 struct FullDisk {

@@ -2,13 +2,12 @@
 
 use super::buffer::advised_kib;
 use super::control::TraceDir;
-use super::driver::{bound_driver, unbind};
 use super::setup::{self, Before, Ready};
 use super::sink_side::SinkSide;
-use super::state::{StateFile, Step};
+use super::state::StateFile;
 use super::stream::Stream;
 use super::undo::undo;
-use super::{Error, Figures, Options, RingStats, leftover, marker};
+use super::{Displaced, Error, Figures, Options, RingStats, leftover, marker};
 use crate::machine::{CpuSet, PciIds, PciInventory};
 use core::time::Duration;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
@@ -249,21 +248,15 @@ impl Tracefs {
         }
     }
 
-    /// Comes first, so that it is put back last: when the tracer is off.
-    fn unbind_step(&self) -> Option<Step> {
-        let device = self.options.unbind?;
-        let driver = bound_driver(&self.options.root, device)?;
-        let device = device.to_string();
-        Some(Step::Bind { device, driver })
-    }
-
     fn activate(&mut self, file: &mut StateFile) -> Result<(TraceDir, Ready, File), Error> {
         let dir = setup::open(&self.options, file)?;
         let before = Before::read(&dir, &self.options)?;
-        file.add(self.unbind_step())?;
+        // It comes first, so that it is put back last: when the tracer is off.
+        let displaced = self.options.displaced.as_ref();
+        file.add(displaced.map(Displaced::step))?;
         file.add(before.steps(&dir))?;
-        if let Some(device) = self.options.unbind {
-            unbind(&self.options.root, device)?;
+        if let Some(displaced) = displaced {
+            displaced.remove(&self.options.root)?;
         }
         let advice = file.advice();
         let ready = setup::activate(&dir, &self.options, &before, advice, &mut self.notes)?;

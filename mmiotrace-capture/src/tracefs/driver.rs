@@ -1,12 +1,12 @@
 //! The driver that is to be traced: loaded or bound while the tracer runs, since the kernel's tracer
 //! sees only mappings that are made then.
 
-use super::{Error, control};
+use super::displaced::{bound_driver, unbind};
+use super::loading::{Source, modprobe, unload};
+use super::{Displaced, Error, control};
 use crate::machine::{ModuleState, PciAddress, Root, canonical_module_name, module_state};
-use std::ffi::{CString, OsStr};
-use std::fs::File;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// What is to be traced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,36 +106,44 @@ impl Driver {
         Some(format!("un{phase}"))
     }
 
-    /// The device that must be unbound before the capture, where it is bound and may be.
+    /// What must go before the capture, where the driver works already and may be taken away.
+    /// Changes nothing: give it to [`Options::displace`](super::Options::displace), or take it away
+    /// with [`Displaced::remove`].
     ///
     /// # Errors
     /// Where the driver is loaded, or the device bound, and that may not be changed; where there
-    /// is no such device; where a module cannot be unloaded.
-    pub fn prepare(&mut self) -> Result<Option<PciAddress>, Error> {
+    /// is no such device.
+    pub fn prepare(&mut self) -> Result<Option<Displaced>, Error> {
         match self.subject.clone() {
-            Subject::Module(name) => self.prepare_module(&name).map(|()| None),
+            Subject::Module(name) => {
+                let source = Source::Program(self.modprobe.clone());
+                self.prepare_module(&name, source)
+            }
             Subject::ModuleFile(path) => {
                 if !path.is_file() {
                     let text = format!("{}: no such file", path.display());
                     return Err(Error::Driver(text));
                 }
                 let name = self.module_name(&path);
-                self.prepare_module(&name).map(|()| None)
+                // Should this process be killed, another in another folder loads it again.
+                let path = std::path::absolute(&path).unwrap_or(path);
+                self.prepare_module(&name, Source::File(path))
             }
             Subject::Device(device, driver) => self.prepare_device(device, driver),
         }
     }
 
-    fn prepare_module(&mut self, name: &str) -> Result<(), Error> {
+    fn prepare_module(&mut self, name: &str, source: Source) -> Result<Option<Displaced>, Error> {
         match module_state(&self.root, name) {
-            ModuleState::Absent => Ok(()),
+            ModuleState::Absent => Ok(None),
             ModuleState::Builtin => Err(Error::Driver(format!(
                 "{name} is built into the kernel and cannot be loaded (trace it by its device: \
                  --device BDF --reload)"
             ))),
             ModuleState::Loaded if self.reload => {
                 self.was_there = true;
-                self.unload(name)
+                let name = canonical_module_name(name);
+                Ok(Some(Displaced::loaded(name, source)))
             }
             ModuleState::Loaded => Err(Error::Driver(format!(
                 "{name} is loaded, and what it has mapped cannot be traced (add --reload to \
@@ -148,13 +156,12 @@ impl Driver {
         &mut self,
         device: PciAddress,
         driver: Option<String>,
-    ) -> Result<Option<PciAddress>, Error> {
-        let folder = format!("/sys/bus/pci/devices/{device}");
-        if !self.root.exists(&folder) {
+    ) -> Result<Option<Displaced>, Error> {
+        if !self.root.exists(format!("/sys/bus/pci/devices/{device}")) {
             let text = format!("there is no PCI device {device} (list them: lspci -D)");
             return Err(Error::Driver(text));
         }
-        let Some(bound) = self.root.link_name(format!("{folder}/driver")) else {
+        let Some(bound) = bound_driver(&self.root, device) else {
             return Ok(None);
         };
         if !self.reload {
@@ -164,20 +171,8 @@ impl Driver {
             )));
         }
         self.was_there = driver.as_ref().is_none_or(|driver| *driver == bound);
-        self.subject = Subject::Device(device, driver.or(Some(bound)));
-        Ok(Some(device))
-    }
-
-    /// Loads again what [`prepare`](Self::prepare) has unloaded, where the capture could not begin.
-    /// A device is bound again by the capture itself.
-    ///
-    /// # Errors
-    /// Where that fails.
-    pub fn put_back(&self) -> Result<(), Error> {
-        match &self.subject {
-            Subject::Module(_) | Subject::ModuleFile(_) if self.was_there => self.attach(),
-            _ => Ok(()),
-        }
+        self.subject = Subject::Device(device, driver.or_else(|| Some(bound.clone())));
+        Ok(Some(Displaced::bound(device, bound)))
     }
 
     /// Loads or binds. Returns when the driver's probe has returned.
@@ -186,8 +181,8 @@ impl Driver {
     /// Where that fails.
     pub fn attach(&self) -> Result<(), Error> {
         match &self.subject {
-            Subject::Module(name) => self.run_modprobe(&["--", name]),
-            Subject::ModuleFile(path) => self.load_file(path),
+            Subject::Module(name) => Source::Program(self.modprobe.clone()).load(name),
+            Subject::ModuleFile(path) => Source::File(path.clone()).load(&self.module_name(path)),
             Subject::Device(device, driver) => self.bind(*device, driver.as_deref()),
         }
     }
@@ -198,43 +193,14 @@ impl Driver {
     /// Where that fails.
     pub fn detach(&self) -> Result<(), Error> {
         match &self.subject {
-            Subject::Module(name) => self.unload(name),
-            Subject::ModuleFile(path) => self.unload(&self.module_name(path)),
+            Subject::Module(name) => unload(&self.root, name),
+            Subject::ModuleFile(path) => unload(&self.root, &self.module_name(path)),
             Subject::Device(device, _) => unbind(&self.root, *device),
         }
     }
 
     fn module_name(&self, path: &Path) -> String {
         canonical_module_name(&path.to_string_lossy())
-    }
-
-    fn load_file(&self, path: &Path) -> Result<(), Error> {
-        let file = File::open(path).map_err(|error| Error::file(path, error))?;
-        // MODULE_INIT_COMPRESSED_FILE (include/uapi/linux/module.h).
-        let flags = if path.extension().is_some_and(|extension| extension == "ko") {
-            0
-        } else {
-            4
-        };
-        rustix::system::finit_module(file, c"", flags).map_err(|error| {
-            Error::Driver(format!(
-                "{} was not loaded: {error} (see dmesg)",
-                path.display()
-            ))
-        })
-    }
-
-    fn unload(&self, name: &str) -> Result<(), Error> {
-        let name = canonical_module_name(name);
-        let c_name = CString::new(name.clone())
-            .map_err(|_| Error::Driver(format!("{name:?} is no name of a module")))?;
-        // O_NONBLOCK: refuse a module in use rather than wait for it (delete_module(2)).
-        let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-        rustix::system::delete_module(&c_name, flags).map_err(|error| {
-            Error::Driver(format!(
-                "{name} was not unloaded: {error} (end what uses it)"
-            ))
-        })
     }
 
     fn bind(&self, device: PciAddress, driver: Option<&str>) -> Result<(), Error> {
@@ -249,7 +215,7 @@ impl Driver {
                 // The module may have another name than the driver, or be built in: then the folder
                 // is there.
                 if !self.root.exists(format!("/sys/bus/pci/drivers/{driver}")) {
-                    self.run_modprobe(&["--", driver])?;
+                    modprobe(&self.modprobe, &["--", driver])?;
                 }
                 if !is_bound() {
                     write(format!("/sys/bus/pci/drivers/{driver}/bind")).map_err(|error| {
@@ -260,7 +226,7 @@ impl Driver {
             None => {
                 if let Ok(alias) = self.root.read(format!("{folder}/modalias")) {
                     // A driver that is built in, or loaded, needs none.
-                    let _ = self.run_modprobe(&["-q", "--", &alias]);
+                    let _ = modprobe(&self.modprobe, &["-q", "--", &alias]);
                 }
                 if !is_bound() {
                     let _ = write("/sys/bus/pci/drivers_probe".to_owned());
@@ -275,41 +241,4 @@ impl Driver {
             "no driver took {device} (see dmesg; name one with --driver)"
         )))
     }
-
-    fn run_modprobe(&self, arguments: &[&str]) -> Result<(), Error> {
-        let program = self.modprobe.display();
-        let output = Command::new(&self.modprobe)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| {
-                Error::Driver(format!(
-                    "cannot run {program}: {error} (give the module's file instead: --driver ./NAME.ko)"
-                ))
-            })?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let words = arguments.last().copied().unwrap_or_default();
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        let complaint = complaint.lines().last().unwrap_or("no reason given").trim();
-        Err(Error::Driver(format!(
-            "{words} was not loaded: {complaint} (see dmesg)"
-        )))
-    }
-}
-
-/// Unbinds a device from its driver, where it has one.
-pub(super) fn unbind(root: &Root, device: PciAddress) -> Result<(), Error> {
-    let Some(driver) = bound_driver(root, device) else {
-        return Ok(());
-    };
-    let path = root.path(format!("/sys/bus/pci/drivers/{driver}/unbind"));
-    control::write(&path, &device.to_string())
-        .map_err(|error| Error::Driver(format!("{device} was not unbound from {driver}: {error}")))
-}
-
-/// The driver of a device.
-pub(super) fn bound_driver(root: &Root, device: PciAddress) -> Option<String> {
-    root.link_name(format!("/sys/bus/pci/devices/{device}/driver"))
 }

@@ -30,6 +30,7 @@
 //! | `tracing_on`, `trace_clock`, `tracing_cpumask`, `options/markers` | as before |
 //! | `set_event` (only with [`Options::take_over`]) | the events that were on are on again |
 //! | `per_cpu/cpuN/buffer_size_kb` | as before; a ring that was never used has the 1408 KiB that it would have had |
+//! | a driver that works already is unbound or unloaded (only with [`Options::displace`]) | bound or loaded again, unless it is |
 //! | the kernel takes all CPUs but one off-line | the kernel takes them back, and those it did not are brought on-line |
 //!
 //! All of it is written to `/run/mmiotrace/tracefs.state` before the first change. It is put back
@@ -44,11 +45,13 @@
 mod backend;
 mod buffer;
 pub(crate) mod control;
+mod displaced;
 mod driver;
 mod error;
 mod figures;
 mod leftover;
 mod lines;
+mod loading;
 mod marker;
 mod options;
 mod ring;
@@ -63,6 +66,7 @@ mod undo;
 
 pub use backend::Tracefs;
 pub(crate) use buffer::automatic_kib as automatic_ring_kib;
+pub use displaced::Displaced;
 pub use driver::{Driver, Subject};
 pub use error::Error;
 pub use figures::Figures;

@@ -1,6 +1,7 @@
 //! How a capture is to be made.
 
-use crate::machine::{PciAddress, Root};
+use super::Displaced;
+use crate::machine::Root;
 
 /// How large the kernel's ring is to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct Options {
     pub(super) take_over: bool,
     pub(super) clock: Option<String>,
     pub(super) output: Option<String>,
-    pub(super) unbind: Option<PciAddress>,
+    pub(super) displaced: Option<Displaced>,
 }
 
 impl Options {
@@ -69,11 +70,11 @@ impl Options {
         self
     }
 
-    /// A PCI device that is unbound from its driver just before the tracer starts. Where it has no
-    /// driver when everything is put back, it is bound to the same one again.
+    /// What [`Driver::prepare`](super::Driver::prepare) has found in the way: it is taken away just
+    /// before the tracer starts. Where it is not there when everything is put back, it comes again.
     #[must_use]
-    pub fn unbind(mut self, device: PciAddress) -> Self {
-        self.unbind = Some(device);
+    pub fn displace(mut self, displaced: Displaced) -> Self {
+        self.displaced = Some(displaced);
         self
     }
 }

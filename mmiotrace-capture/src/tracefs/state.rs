@@ -7,6 +7,7 @@
 //! dies, so a file whose lock can be had belongs to a capture that is no more.
 
 use super::Error;
+use super::loading::Source;
 use crate::machine::{Root, boot_id};
 use rustix::fs::FlockOperation;
 use std::fs::{File, OpenOptions};
@@ -24,6 +25,8 @@ pub(super) enum Step {
     Online { cpu: u32 },
     /// Bind a PCI device to a driver, unless it has one.
     Bind { device: String, driver: String },
+    /// Load a module, unless it is loaded.
+    Load { name: String, source: Source },
     /// Unmount.
     Unmount { folder: String },
 }
@@ -57,6 +60,10 @@ impl State {
                 Step::Append { path, value } => format!("append\t{path}\t{value}\n"),
                 Step::Online { cpu } => format!("online\t{cpu}\n"),
                 Step::Bind { device, driver } => format!("bind\t{device}\t{driver}\n"),
+                Step::Load { name, source } => match source {
+                    Source::Program(path) => format!("modprobe\t{name}\t{}\n", path.display()),
+                    Source::File(path) => format!("insmod\t{name}\t{}\n", path.display()),
+                },
                 Step::Unmount { folder } => format!("unmount\t{folder}\n"),
             });
         }
@@ -94,6 +101,14 @@ impl State {
                 "bind" => {
                     let (device, driver) = two()?;
                     state.steps.push(Step::Bind { device, driver });
+                }
+                "modprobe" | "insmod" => {
+                    let (name, path) = two()?;
+                    let source = match word {
+                        "modprobe" => Source::Program(path.into()),
+                        _ => Source::File(path.into()),
+                    };
+                    state.steps.push(Step::Load { name, source });
                 }
                 "unmount" => state.steps.push(Step::Unmount {
                     folder: rest.to_owned(),
@@ -276,6 +291,14 @@ mod tests {
                 Step::Bind {
                     device: "0000:00:03.0".into(),
                     driver: "e1000".into(),
+                },
+                Step::Load {
+                    name: "e1000".into(),
+                    source: Source::Program("modprobe".into()),
+                },
+                Step::Load {
+                    name: "edu".into(),
+                    source: Source::File("/a b/edu.ko".into()),
                 },
             ],
         };

@@ -52,6 +52,15 @@ fn undo_step(root: &Root, step: &Step) -> Result<(), (String, io::Error)> {
             let path = format!("/sys/bus/pci/drivers/{driver}/bind");
             control::write(&root.path(&path), device).map_err(|error| (path, error))
         }
+        Step::Load { name, source } => {
+            if root.exists(format!("/sys/module/{name}")) {
+                return Ok(());
+            }
+            let what = format!("load {name}");
+            source
+                .load(name)
+                .map_err(|error| (what, io::Error::other(error)))
+        }
         Step::Unmount { folder } => {
             if !root.is_system() {
                 return Ok(());

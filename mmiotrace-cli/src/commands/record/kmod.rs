@@ -12,7 +12,7 @@ use mmiotrace_capture::kmod::{
     Kmod, Module, Options, Order, device_ranges, driver_ranges, premapped, write_marker,
 };
 use mmiotrace_capture::machine::{PciAddress, Root};
-use mmiotrace_capture::tracefs::{Driver, Subject};
+use mmiotrace_capture::tracefs::{Displaced, Driver, Subject};
 use mmiotrace_core::{CaptureBackend, DrainState, PhysAddr};
 use mmiotrace_format::Writer;
 use std::fs::{File, OpenOptions};
@@ -74,9 +74,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         .unwrap_or_else(|| Path::new("trace.mmiotrace"));
     let interrupts = catch_signals()?;
     let module = Module::load(&root, args.kmod.module.as_deref()).map_err(failure)?;
-    let outcome = plan
-        .unbind()
-        .and_then(|()| capture(args, &root, plan, output, &interrupts));
+    let outcome = plan.displace(&root).and_then(|displaced| {
+        let outcome = capture(args, &root, plan, output, &interrupts);
+        // What was taken away for a capture that could not begin; else it is there again.
+        if let Some(Err(error)) = displaced.map(|displaced| displaced.put_back(&root)) {
+            tell(error);
+        }
+        outcome
+    });
     // The capture is over and its files are closed; where it failed, this is still to be done.
     if let Err(error) = module.unload() {
         tell(&error);
@@ -141,16 +146,15 @@ impl Plan {
     }
 
     /// Unloads or unbinds what is to be begun anew.
-    fn unbind(&mut self) -> Result<(), Stop> {
+    fn displace(&mut self, root: &Root) -> Result<Option<Displaced>, Stop> {
         let Some(driver) = &mut self.driver else {
-            return Ok(());
+            return Ok(None);
         };
-        if let Some(device) = driver.prepare().map_err(failure)? {
-            let path = format!("/sys/bus/pci/devices/{device}/driver/unbind");
-            std::fs::write(&path, device.to_string())
-                .map_err(|error| Failure::new(path, plain(&error)))?;
+        let displaced = driver.prepare().map_err(failure)?;
+        if let Some(displaced) = &displaced {
+            displaced.remove(root).map_err(failure)?;
         }
-        Ok(())
+        Ok(displaced)
     }
 }
 

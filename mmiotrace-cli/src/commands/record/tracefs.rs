@@ -7,8 +7,8 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use mmiotrace_capture::machine::{PciAddress, Root};
 use mmiotrace_capture::tracefs::{
-    Buffer, Driver, Error, Figures, MarkerTest, Options, Plan, Report, StopReason, Subject,
-    TraceFile, Tracefs, restore_leftover,
+    Buffer, Displaced, Driver, Error, Figures, MarkerTest, Options, Plan, Report, StopReason,
+    Subject, TraceFile, Tracefs, restore_leftover,
 };
 use mmiotrace_core::CaptureBackend;
 use std::ffi::OsString;
@@ -105,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         return restore(&root);
     }
     let mut driver = driver(args, &root);
-    let unbind = driver
+    let displaced = driver
         .as_mut()
         .map(Driver::prepare)
         .transpose()
@@ -115,12 +115,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         .output
         .as_deref()
         .unwrap_or_else(|| Path::new("trace.mmiotrace"));
-    let mut backend = Tracefs::new(options(args, root, output, unbind));
+    let mut backend = Tracefs::new(options(args, root, output, displaced));
     let interrupts = catch_signals()?;
     let count = || interrupts.load(Ordering::Relaxed);
     if let Err(error) = backend.start() {
         backend.notes().iter().for_each(tell);
-        put_back(driver.as_ref());
         return Err(failure(error).into());
     }
     if output == Path::new("-") {
@@ -134,7 +133,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         Ok(file) => file,
         Err(error) => {
             drop(backend);
-            put_back(driver.as_ref());
             return Err(unwritable(output, &error).into());
         }
     };
@@ -148,13 +146,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         .close(&report.figures)
         .map_err(|error| unwritable(output, &error));
     end(&report, &backend, output, Some(missing))
-}
-
-/// What was unloaded for a capture that could not begin is loaded again.
-fn put_back(driver: Option<&Driver>) {
-    if let Some(Err(error)) = driver.map(Driver::put_back) {
-        tell(error);
-    }
 }
 
 fn restore(root: &Root) -> Result<Outcome, Stop> {
@@ -182,7 +173,7 @@ fn driver(args: &Args, root: &Root) -> Option<Driver> {
     )
 }
 
-fn options(args: &Args, root: Root, output: &Path, unbind: Option<PciAddress>) -> Options {
+fn options(args: &Args, root: Root, output: &Path, displaced: Option<Displaced>) -> Options {
     let own = &args.tracefs;
     let absolute = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
     let mut options = Options::new()
@@ -195,8 +186,8 @@ fn options(args: &Args, root: Root, output: &Path, unbind: Option<PciAddress>) -
     if let Some(clock) = &own.clock {
         options = options.clock(clock);
     }
-    if let Some(device) = unbind {
-        options = options.unbind(device);
+    if let Some(displaced) = displaced {
+        options = options.displace(displaced);
     }
     options
 }
