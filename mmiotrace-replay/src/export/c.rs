@@ -1,6 +1,7 @@
 //! C: for the Linux kernel and for user space.
 
-use super::ops::{At, Op, Part, Program, Want};
+use super::call::Argument;
+use super::ops::{Op, Part, Program};
 use super::{Comment, Quoted};
 use core::fmt::{self, Write};
 
@@ -68,100 +69,40 @@ fn section(index: usize, part: &Part, out: &mut String) -> fmt::Result {
     out.write_str("\treturn 0;\n}\n")
 }
 
-/// `r, line, REGION, OFFSET, width`.
-struct Args<'a>(u64, &'a At);
-
-impl fmt::Display for Args<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "r, {}, {}, {}, {}",
-            self.0, self.1.region, self.1.offset, self.1.width
-        )
+fn argument(argument: Argument<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match argument {
+        Argument::Bits(bits) => write!(f, "{bits:#x}ull"),
+        Argument::Count(count) => write!(f, "{count}ul"),
+        Argument::Stride(stride) => write!(f, "{stride}l"),
+        Argument::Data(name) => f.write_str(name),
     }
 }
 
 fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
-    match op {
-        Op::Write { at, value } => {
-            write!(
-                out,
-                "replay_write(r, {}, {}, {}, {value:#x}ull); /* line {line} */",
-                at.region, at.offset, at.width
-            )
-        }
-        Op::Read { at, times, want } => {
-            if *times != 1 {
-                writeln!(out, "for (unsigned long i = 0; i < {times}ul; i++)")?;
-                out.write_str("\t\t")?;
+    if let Some(call) = op.call(line) {
+        match op {
+            Op::Read { times, .. } if *times != 1 => {
+                write!(out, "for (unsigned long i = 0; i < {times}ul; i++)\n\t\t")?;
             }
-            let Want { value, mask } = Want::or_nothing(*want);
-            write!(
-                out,
-                "REPLAY_TRY(replay_expect({}, {value:#x}ull, {mask:#x}ull));",
-                Args(line, at)
-            )
+            _ => {}
         }
-        Op::Poll {
-            at,
-            mask,
-            value,
-            timeout_us,
-            interval_us,
-            tries,
-            want,
-        } => {
-            let want = Want::or_nothing(*want);
-            write!(
-                out,
-                "REPLAY_TRY(replay_poll({}, {mask:#x}ull, {value:#x}ull, ",
-                Args(line, at)
-            )?;
-            write!(
-                out,
-                "{interval_us}ul, {timeout_us}ul, {tries}ul, {:#x}ull, {:#x}ull));",
-                want.value, want.mask
-            )
-        }
-        Op::Upload {
-            at,
-            stride,
-            data,
-            count,
-        } => {
-            write!(
-                out,
-                "replay_upload({}, {stride}l, {data}, {count}ul);",
-                Args(line, at)
-            )
-        }
-        Op::Download {
-            at,
-            stride,
-            data,
-            count,
-        } => {
-            write!(
-                out,
-                "REPLAY_TRY(replay_download({}, {stride}l, {data}, {count}ul));",
-                Args(line, at)
-            )
-        }
-        Op::Fill {
-            at,
-            stride,
-            value,
-            count,
-        } => {
-            write!(
-                out,
-                "replay_fill({}, {stride}l, {value:#x}ull, {count}ul);",
-                Args(line, at)
-            )
-        }
+        let (function, arguments) = (call.function, call.arguments(argument));
+        return if call.can_fail {
+            write!(out, "REPLAY_TRY(replay_{function}(r, {arguments}));")
+        } else {
+            write!(out, "replay_{function}(r, {arguments});")
+        };
+    }
+    match op {
+        Op::Write { at, value } => write!(
+            out,
+            "replay_write(r, {}, {}, {}, {value:#x}ull); /* line {line} */",
+            at.region, at.offset, at.width
+        ),
         Op::Delay { micros } => write!(out, "replay_delay(r, {micros}ul);"),
         Op::Mark(text) => write!(out, "replay_mark(r, {});", Quoted(text)),
         Op::Skip(why) => write!(out, "/* line {line}, left out: {} */", Comment(why)),
         Op::Stop(why) => write!(out, "REPLAY_TRY(replay_stop(r, {line}, {}));", Quoted(why)),
+        _ => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! Plans as source code.
 
 mod c;
+mod call;
 mod json;
 mod ops;
 mod python;

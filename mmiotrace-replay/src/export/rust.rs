@@ -1,6 +1,7 @@
 //! Rust: a module.
 
-use super::ops::{At, Op, Part, Program, Want};
+use super::call::Argument;
+use super::ops::{Op, Part, Program};
 use super::{Comment, Quoted};
 use core::fmt::{self, Write};
 
@@ -64,93 +65,37 @@ fn section(index: usize, part: &Part, out: &mut String) -> fmt::Result {
     out.write_str("    Ok(())\n}\n")
 }
 
-/// `m, line, REGION, OFFSET, width`.
-struct Args<'a>(u64, &'a At);
-
-impl fmt::Display for Args<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "m, {}, {}, {}, {}",
-            self.0, self.1.region, self.1.offset, self.1.width
-        )
+fn argument(argument: Argument<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match argument {
+        Argument::Bits(bits) => write!(f, "{bits:#x}"),
+        Argument::Count(count) => write!(f, "{count}"),
+        Argument::Stride(stride) => write!(f, "{stride}"),
+        Argument::Data(name) => write!(f, "&{name}"),
     }
 }
 
 fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
+    if let Some(call) = op.call(line) {
+        let (function, arguments) = (call.function, call.arguments(argument));
+        let end = if call.can_fail { "?;" } else { ";" };
+        return match op {
+            Op::Read { times, .. } if *times != 1 => write!(
+                out,
+                "for _ in 0..{times}u64 {{ {function}(m, {arguments}){end} }}"
+            ),
+            _ => write!(out, "{function}(m, {arguments}){end}"),
+        };
+    }
     match op {
-        Op::Write { at, value } => {
-            write!(
-                out,
-                "m.write({}, {}, {}, {value:#x}); // line {line}",
-                at.region, at.offset, at.width
-            )
-        }
-        Op::Read { at, times, want } => {
-            let Want { value, mask } = Want::or_nothing(*want);
-            let call = format!("expect({}, {value:#x}, {mask:#x})?;", Args(line, at));
-            if *times == 1 {
-                out.write_str(&call)
-            } else {
-                write!(out, "for _ in 0..{times}u64 {{ {call} }}")
-            }
-        }
-        Op::Poll {
-            at,
-            mask,
-            value,
-            timeout_us,
-            interval_us,
-            tries,
-            want,
-        } => {
-            let want = Want::or_nothing(*want);
-            write!(out, "poll({}, ({mask:#x}, {value:#x}), ", Args(line, at))?;
-            write!(
-                out,
-                "({interval_us}, {timeout_us}, {tries}), ({:#x}, {:#x}))?;",
-                want.value, want.mask
-            )
-        }
-        Op::Upload {
-            at,
-            stride,
-            data,
-            count,
-        } => {
-            write!(
-                out,
-                "upload({}, {stride}, &{data}, {count});",
-                Args(line, at)
-            )
-        }
-        Op::Download {
-            at,
-            stride,
-            data,
-            count,
-        } => {
-            write!(
-                out,
-                "download({}, {stride}, &{data}, {count})?;",
-                Args(line, at)
-            )
-        }
-        Op::Fill {
-            at,
-            stride,
-            value,
-            count,
-        } => {
-            write!(
-                out,
-                "fill({}, {stride}, {value:#x}, {count});",
-                Args(line, at)
-            )
-        }
+        Op::Write { at, value } => write!(
+            out,
+            "m.write({}, {}, {}, {value:#x}); // line {line}",
+            at.region, at.offset, at.width
+        ),
         Op::Delay { micros } => write!(out, "m.delay_us({micros});"),
         Op::Mark(text) => write!(out, "m.mark({});", Quoted(text)),
         Op::Skip(why) => write!(out, "// line {line}, left out: {}", Comment(why)),
         Op::Stop(why) => write!(out, "stop(m, {line}, {})?;", Quoted(why)),
+        _ => Ok(()),
     }
 }
