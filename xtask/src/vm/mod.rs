@@ -22,7 +22,6 @@ mod programs;
 mod qemu;
 mod record;
 mod replay;
-mod replay_judge;
 mod scenarios;
 mod shell;
 mod test;

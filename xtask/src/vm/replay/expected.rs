@@ -1,8 +1,8 @@
 //! What a device must see of a plan, and whether it did.
 
-use super::compare::Range;
-use super::device_log::DeviceAccess;
-use super::error::{Error, Result};
+use crate::vm::compare::Range;
+use crate::vm::device_log::DeviceAccess;
+use crate::vm::error::{Error, Result};
 use core::fmt;
 use mmiotrace_core::Value;
 use mmiotrace_replay::{Action, Place, Plan, Points, Read, Write};

@@ -1,0 +1,83 @@
+//! The runs of the machines without drivers, and what must become of each.
+
+/// One run of a machine without drivers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) name: &'static str,
+    /// The device that it is about.
+    pub(super) device: &'static str,
+    pub(super) plan: &'static str,
+    pub(super) fate: Fate,
+}
+
+/// What must become of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    /// The device saw the plan.
+    Done,
+    /// The second card saw the plan's steps, from the module that they were exported to.
+    Exported,
+    /// No device saw a write, and the reason has these words.
+    Refused(&'static str),
+}
+
+const fn run_of(name: &'static str, device: &'static str, plan: &'static str, fate: Fate) -> Run {
+    Run {
+        name,
+        device,
+        plan,
+        fate,
+    }
+}
+
+const OTHER_STATE: Fate = Fate::Refused("not in the state in which it was recorded");
+
+/// Runs of the second machine, in the order of its phases.
+pub(super) const RUNS: [Run; 13] = [
+    run_of(
+        "other-device",
+        "e1000",
+        "nvme",
+        Fate::Refused("the plan is for"),
+    ),
+    run_of("bridge", "e1000", "bridge", Fate::Refused("it is a bridge")),
+    run_of(
+        "display",
+        "e1000",
+        "display",
+        Fate::Refused("it is a display in use"),
+    ),
+    run_of("e1000", "e1000", "e1000", Fate::Done),
+    run_of("edu", "edu", "edu", Fate::Done),
+    run_of("nvme", "nvme", "nvme", Fate::Done),
+    run_of("xhci", "xhci", "xhci", Fate::Done),
+    run_of("e1000-again", "e1000", "e1000", OTHER_STATE),
+    run_of("nvme-again", "nvme", "nvme", OTHER_STATE),
+    run_of("xhci-again", "xhci", "xhci", OTHER_STATE),
+    run_of("kernel-module", "e1000", "e1000", Fate::Exported),
+    run_of(
+        "bound",
+        "e1000",
+        "e1000",
+        Fate::Refused("driver e1000 is bound"),
+    ),
+    run_of("removed", "nvme", "nvme", Fate::Refused("no such device")),
+];
+
+/// The same of the machine with an IOMMU.
+pub(super) const VFIO_RUNS: [Run; 9] = [
+    run_of(
+        "other-device",
+        "e1000",
+        "edu",
+        Fate::Refused("the plan is for"),
+    ),
+    run_of("e1000", "e1000", "e1000", Fate::Done),
+    run_of("e1000-again", "e1000", "e1000", OTHER_STATE),
+    run_of("edu", "edu", "edu", Fate::Done),
+    run_of("nvme-as-recorded", "nvme", "nvme", OTHER_STATE),
+    run_of("nvme", "nvme", "nvme-reset", Fate::Done),
+    run_of("nvme-again", "nvme", "nvme-reset", Fate::Done),
+    run_of("xhci", "xhci", "xhci", Fate::Done),
+    run_of("xhci-again", "xhci", "xhci", OTHER_STATE),
+];
