@@ -130,6 +130,34 @@ impl GprPart {
         self.width
     }
 
+    /// The value of the part, zero-extended, of a register that holds `whole`.
+    #[must_use]
+    #[inline]
+    pub const fn of(self, whole: u64) -> u64 {
+        match (self.width, self.high) {
+            (1, true) => (whole >> 8) & 0xff,
+            (1, false) => whole & 0xff,
+            (2, _) => whole & 0xffff,
+            (4, _) => whole & 0xffff_ffff,
+            _ => whole,
+        }
+    }
+
+    /// What a register that held `whole` holds after `value` was written to the part: 8 and 16 bits
+    /// leave the rest alone, 32 bits clear the upper half (Intel SDM volume 1, section 3.4.1.1). Bits of
+    /// `value` above the part are ignored.
+    #[must_use]
+    #[inline]
+    pub const fn put(self, whole: u64, value: u64) -> u64 {
+        match (self.width, self.high) {
+            (1, true) => (whole & !0xff00) | ((value & 0xff) << 8),
+            (1, false) => (whole & !0xff) | (value & 0xff),
+            (2, _) => (whole & !0xffff) | (value & 0xffff),
+            (4, _) => value & 0xffff_ffff,
+            _ => value,
+        }
+    }
+
     /// Whether this is `ah`, `ch`, `dh` or `bh`.
     #[must_use]
     pub const fn is_high(self) -> bool {

@@ -61,6 +61,7 @@ mod kernel_decoder;
 pub mod native;
 mod operand;
 mod operation;
+mod plain;
 #[cfg(feature = "process")]
 mod process;
 mod progress;
@@ -84,6 +85,7 @@ pub use image::{CodeImage, CodePlace, ImageError};
 pub use instruction::{Data, DecodedInstruction, Kind, Repeat};
 pub use kernel_decoder::{KernelMistake, KernelView};
 pub use operand::{Base, MemoryOperand, Segment};
+pub use plain::PlainMove;
 #[cfg(feature = "process")]
 pub use process::{AliasBus, Native};
 pub use progress::{Exception, Progress, Stop};

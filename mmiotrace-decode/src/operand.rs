@@ -130,6 +130,18 @@ impl MemoryOperand {
         self.bits & ADDRESS_32 != 0
     }
 
+    /// Whether no segment's base is added and nothing is cut.
+    #[inline(always)]
+    pub(crate) const fn is_flat(&self) -> bool {
+        self.bits & !SCALE == 0
+    }
+
+    /// Displacement, base, index, and by how many bits the index is shifted.
+    #[inline(always)]
+    pub(crate) const fn parts(&self) -> (i64, u8, u8, u8) {
+        (self.displacement, self.base, self.index, self.bits & SCALE)
+    }
+
     /// The address, for an instruction of `len` bytes at `registers.rip`.
     #[must_use]
     pub fn address(&self, registers: &Registers, len: u8) -> u64 {

@@ -41,28 +41,12 @@ impl Registers {
     /// The value of a part, zero-extended.
     #[must_use]
     pub const fn part(&self, part: GprPart) -> u64 {
-        let whole = self.get(part.gpr());
-        match (part.width(), part.is_high()) {
-            (1, true) => (whole >> 8) & 0xff,
-            (1, false) => whole & 0xff,
-            (2, _) => whole & 0xffff,
-            (4, _) => whole & 0xffff_ffff,
-            _ => whole,
-        }
+        part.of(self.get(part.gpr()))
     }
 
-    /// Writes a part as an instruction does: 8 and 16 bits leave the rest alone, 32 bits clear the
-    /// upper half (Intel SDM volume 1, section 3.4.1.1). Bits of `value` above the part are ignored.
+    /// Writes a part as an instruction does: see [`GprPart::put`].
     pub const fn set_part(&mut self, part: GprPart, value: u64) {
-        let old = self.get(part.gpr());
-        let new = match (part.width(), part.is_high()) {
-            (1, true) => (old & !0xff00) | ((value & 0xff) << 8),
-            (1, false) => (old & !0xff) | (value & 0xff),
-            (2, _) => (old & !0xffff) | (value & 0xffff),
-            (4, _) => value & 0xffff_ffff,
-            _ => value,
-        };
-        self.set(part.gpr(), new);
+        self.set(part.gpr(), part.put(self.get(part.gpr()), value));
     }
 }
 

@@ -14,10 +14,10 @@ int mmiotrace_engine_init(u32 cpus);
 /* Ends the capture if one runs, frees everything. */
 void mmiotrace_engine_exit(void);
 
-/* A page fault at addr, interrupts off. 1 where it was a traced access and is done, else 0. */
-int mmiotrace_engine_fault(struct pt_regs *regs, u64 addr);
+/* A page fault at addr of this CPU's current thread, interrupts off. 1 where it was a traced access and is done, else 0. */
+int mmiotrace_engine_fault(struct pt_regs *regs, u64 addr, u32 cpu, s32 thread);
 /* A debug trap after one instruction, NMI-like. 1 where the engine asked for it. */
-int mmiotrace_engine_debug_trap(struct pt_regs *regs);
+int mmiotrace_engine_debug_trap(struct pt_regs *regs, u32 cpu, s32 thread);
 
 /* A mapping was made, or is about to end. May sleep. */
 void mmiotrace_engine_map(u64 phys, u64 len, u64 virt);

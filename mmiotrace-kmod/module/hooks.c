@@ -24,6 +24,8 @@
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/delay.h>
 #include <asm/debugreg.h>
 #include <asm/ptrace.h>
@@ -49,7 +51,7 @@ static int replaced_kmmio_handler(struct pt_regs *regs, unsigned long addr)
 	/* Every fault of every program comes along here. */
 	if (likely(user_mode(regs)) || (long)addr >= 0)
 		return 0;
-	return mmiotrace_engine_fault(regs, addr);
+	return mmiotrace_engine_fault(regs, addr, raw_smp_processor_id(), current->pid);
 }
 
 static void replaced_mmiotrace_ioremap(resource_size_t offset, unsigned long size, void __iomem *addr)
@@ -72,35 +74,45 @@ static void replaced_enable_mmiotrace(void)
 	atomic_dec(&inside);
 }
 
+/* Where execution goes on. Only the arguments of the function are saved: that is all it takes. */
+#ifdef ftrace_regs_set_instruction_pointer
+#define go_on_at(fregs, ip) ftrace_regs_set_instruction_pointer(fregs, ip)
+#else
+#define go_on_at(fregs, ip) ftrace_instruction_pointer_set(fregs, ip)
+#endif
+
+/* To a function that may sleep. */
 static void notrace redirect(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 			     struct ftrace_regs *fregs)
 {
-	struct pt_regs *regs = ftrace_get_regs(fregs);
 	struct hook *hook = container_of(ops, struct hook, ops);
 
-	if (!regs)
-		return;
-	if (hook->replacement != replaced_kmmio_handler)
-		atomic_inc(&inside);
-	regs->ip = (unsigned long)hook->replacement;
+	atomic_inc(&inside);
+	go_on_at(fregs, (unsigned long)hook->replacement);
+}
+
+/* At every page fault of the kernel. */
+static void notrace redirect_fault(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+				   struct ftrace_regs *fregs)
+{
+	go_on_at(fregs, (unsigned long)replaced_kmmio_handler);
 }
 
 /* PERMANENT: the sysctl ftrace_enabled must not take the hooks away under armed pages. */
-#define HOOK(name)								\
+#define HOOK(name, callback)							\
 	{									\
 		.ops = {							\
-			.func = redirect,					\
-			.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY \
-			       | FTRACE_OPS_FL_PERMANENT,			\
+			.func = callback,					\
+			.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT, \
 		},								\
 		.function = #name,						\
 		.replacement = replaced_##name,					\
 	}
 
-static struct hook fault_hook = HOOK(kmmio_handler);
-static struct hook map_hook = HOOK(mmiotrace_ioremap);
-static struct hook unmap_hook = HOOK(mmiotrace_iounmap);
-static struct hook tracer_hook = HOOK(enable_mmiotrace);
+static struct hook fault_hook = HOOK(kmmio_handler, redirect_fault);
+static struct hook map_hook = HOOK(mmiotrace_ioremap, redirect);
+static struct hook unmap_hook = HOOK(mmiotrace_iounmap, redirect);
+static struct hook tracer_hook = HOOK(enable_mmiotrace, redirect);
 
 static int hook_install(struct hook *hook)
 {
@@ -150,7 +162,8 @@ static int on_die(struct notifier_block *block, unsigned long event, void *data)
 
 	if (event != DIE_DEBUG || !(*dr6 & DR_STEP))
 		return NOTIFY_DONE;
-	if (user_mode(args->regs) || !mmiotrace_engine_debug_trap(args->regs))
+	if (user_mode(args->regs) ||
+	    !mmiotrace_engine_debug_trap(args->regs, raw_smp_processor_id(), current->pid))
 		return NOTIFY_DONE;
 	*dr6 &= ~DR_STEP;
 	return NOTIFY_STOP;

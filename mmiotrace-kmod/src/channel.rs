@@ -279,6 +279,11 @@ impl<'m> Channel<'m> {
         );
     }
 
+    /// Frees the lock, by who holds it, where nobody takes it from its holder.
+    pub(crate) fn unlock_own(&self) {
+        self.header[W_ORDER_LOCK].store(0, Ordering::Release);
+    }
+
     // ---- contexts
 
     pub(crate) fn context(&self, id: ContextId) -> Option<Context<'m>> {
@@ -501,7 +506,7 @@ impl<'m> Channel<'m> {
     /// has it. `false` where there is no room now: nothing was written or counted.
     #[must_use]
     pub fn mark(&self, owner: u64, time: Timestamp, pid: i32, text: &[u8]) -> bool {
-        let Some(inside) = Inside::enter(self, owner) else {
+        let Some(inside) = Inside::enter(self, owner, false) else {
             return false;
         };
         let seq = self.next_sequence();

@@ -2,6 +2,7 @@
 
 mod bus;
 mod fault;
+mod plain;
 mod reason;
 mod record;
 mod regions;
@@ -98,6 +99,7 @@ pub struct Engine<'m, P: Platform> {
     steps: Box<[Steps]>,
     string_elements: u32,
     cache_entries: usize,
+    /// Those that no lane has counted.
     faults: AtomicU64,
     foreign: AtomicU64,
     blind: AtomicU64,
@@ -141,10 +143,20 @@ impl<'m, P: Platform> Engine<'m, P> {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            faults: self.faults.load(Ordering::Relaxed),
+            faults: self
+                .faults
+                .load(Ordering::Relaxed)
+                .wrapping_add(self.lanes.counted()),
             foreign: self.foreign.load(Ordering::Relaxed),
             blind: self.blind.load(Ordering::Relaxed),
         }
+    }
+
+    /// [`Counts::blind`] alone.
+    #[must_use]
+    #[inline]
+    pub fn opened(&self) -> u64 {
+        self.blind.load(Ordering::Relaxed)
     }
 
     /// The region that holds `address`, if it is traced. Not for fault context.
@@ -164,7 +176,7 @@ impl<'m, P: Platform> Engine<'m, P> {
         let owner = platform.owner();
         let mut waited = 0;
         loop {
-            if let Some(inside) = Inside::enter(&self.channel, owner) {
+            if let Some(inside) = Inside::enter(&self.channel, owner, P::CPUS) {
                 return inside;
             }
             platform.relax(waited);

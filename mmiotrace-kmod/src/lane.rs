@@ -7,7 +7,7 @@
 )]
 
 use crate::number::{index, wrap};
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
@@ -15,6 +15,8 @@ use core::ops::{Deref, DerefMut};
 #[derive(Debug)]
 struct Slot<T> {
     taken: AtomicU32,
+    /// What its users have counted; changed by who has it only.
+    count: AtomicU64,
     // INVARIANT: looked at only by who stored 1 over 0 in `taken`, until he stores 0.
     value: UnsafeCell<T>,
 }
@@ -34,11 +36,21 @@ impl<T> Lanes<T> {
         let mut make = make;
         let slots = (0..count.max(1)).map(|_| Slot {
             taken: AtomicU32::new(0),
+            count: AtomicU64::new(0),
             value: UnsafeCell::new(make()),
         });
         Self {
             slots: slots.collect(),
         }
+    }
+
+    /// What the users of all lanes have counted.
+    pub(crate) fn counted(&self) -> u64 {
+        let counts = self
+            .slots
+            .iter()
+            .map(|slot| slot.count.load(Ordering::Relaxed));
+        counts.fold(0, u64::wrapping_add)
     }
 
     /// Makes lanes anew that were in use when this process was forked (or all of them): their users
@@ -96,6 +108,14 @@ pub(crate) struct Lane<'a, T> {
 }
 
 impl<T> Lane<'_, T> {
+    /// Counts one; without the cost of a counter that all share.
+    pub(crate) fn count(&self) {
+        let count = self.slot.count.load(Ordering::Relaxed);
+        self.slot
+            .count
+            .store(count.wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// Keeps the lane taken beyond this value; its number is for [`Lanes::unpark`].
     pub(crate) fn park(self) -> u32 {
         let number = self.number;

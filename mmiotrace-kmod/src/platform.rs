@@ -4,8 +4,8 @@ use crate::{DeviceBus, Fault, Region};
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
-    BusFault, Context, DecodedInstruction, Hint, Locked, LockedOp, Progress, Reason, Registers,
-    Stop,
+    BusFault, Context, DecodedInstruction, Gpr, Hint, Locked, LockedOp, Progress, Reason,
+    Registers, Stop,
 };
 
 /// The registers of the code that faulted, where the return from the fault will take them from.
@@ -16,6 +16,26 @@ pub trait Frame {
     /// The address of the instruction.
     fn rip(&self) -> u64 {
         self.registers().rip
+    }
+
+    /// One register.
+    fn gpr(&self, gpr: Gpr) -> u64 {
+        self.registers().get(gpr)
+    }
+
+    /// Replaces one register.
+    fn set_gpr(&mut self, gpr: Gpr, value: u64) {
+        let registers = self.registers().with(gpr, value);
+        self.set_registers(&registers);
+    }
+
+    /// Replaces the address of the instruction.
+    fn set_rip(&mut self, rip: u64) {
+        let registers = Registers {
+            rip,
+            ..self.registers()
+        };
+        self.set_registers(&registers);
     }
 
     /// Replaces the integer registers. The bases of `fs` and `gs` never change.
@@ -73,6 +93,15 @@ pub trait Platform {
     /// cannot, the engine opens the page instead, and the instruction raises it by itself.
     const RAISES: bool = true;
 
+    /// Whether owners are CPUs: fault context is interrupted by fault context of the same CPU only,
+    /// which is over before the other goes on; an owner has one context to himself and never dies; and
+    /// [`quiesce`](Self::quiesce) waits for all. Then much can be said by plain stores.
+    const CPUS: bool = false;
+
+    /// Waits until every CPU has been outside of fault context. Where [`CPUS`](Self::CPUS) says so; not
+    /// from inside.
+    fn quiesce(&self) {}
+
     /// Who is running: a number of the CPU (kernel) or of the thread (process), not 0, unique among
     /// all that share the channel. The upper 32 bits name the address space. In a kernel it must
     /// be below the channel's number of contexts, so that an NMI finds its CPU.
@@ -104,6 +133,28 @@ pub trait Platform {
     /// # Errors
     /// As [`read_device`](Self::read_device).
     fn write_device(&self, alias: u64, bytes: &[u8], hint: Hint) -> Result<(), BusFault>;
+
+    /// As [`read_device`](Self::read_device), of 1, 2, 4 or 8 bytes that make a number.
+    ///
+    /// # Errors
+    /// As there.
+    fn read_word(&self, alias: u64, width: u8) -> Result<u64, BusFault> {
+        let mut bytes = [0; 8];
+        if let Some(into) = bytes.get_mut(..usize::from(width)) {
+            self.read_device(alias, into)?;
+        }
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// As [`write_device`](Self::write_device), of the lowest 1, 2, 4 or 8 bytes of a number.
+    ///
+    /// # Errors
+    /// As there.
+    fn write_word(&self, alias: u64, width: u8, value: u64) -> Result<(), BusFault> {
+        let bytes = value.to_le_bytes();
+        let bytes = bytes.get(..usize::from(width)).unwrap_or(&bytes);
+        self.write_device(alias, bytes, Hint::None)
+    }
 
     /// One atomic read-modify-write.
     ///

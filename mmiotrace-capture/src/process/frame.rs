@@ -5,7 +5,7 @@
 use super::desk::Floating;
 use core::arch::asm;
 use libc::{greg_t, ucontext_t};
-use mmiotrace_decode::Registers;
+use mmiotrace_decode::{Gpr, Registers};
 use mmiotrace_kmod::Frame;
 
 /// The places of the general-purpose registers in the kernel's array, by their numbers.
@@ -228,6 +228,26 @@ impl Frame for SignalFrame {
             fs_base: self.fs_base,
             gs_base: self.gs_base,
         }
+    }
+
+    fn rip(&self) -> u64 {
+        Self::rip(self)
+    }
+
+    fn gpr(&self, gpr: Gpr) -> u64 {
+        PLACES
+            .get(usize::from(gpr.number()))
+            .map_or(0, |place| self.get(*place))
+    }
+
+    fn set_gpr(&mut self, gpr: Gpr, value: u64) {
+        if let Some(place) = PLACES.get(usize::from(gpr.number())) {
+            self.set(*place, value);
+        }
+    }
+
+    fn set_rip(&mut self, rip: u64) {
+        Self::set_rip(self, rip);
     }
 
     fn set_registers(&mut self, registers: &Registers) {

@@ -42,7 +42,8 @@ fn prepare(state: &mut State, start: &Start) -> Result<(Live, SharedMemory), Err
         return Err(Errno::Busy);
     }
     let cpus = state.cpus;
-    let geometry = Geometry { contexts: Kernel::contexts(cpus), rings: cpus, slots: start.slots };
+    let contexts = Kernel::contexts(cpus);
+    let geometry = Geometry { contexts, rings: contexts, slots: start.slots };
     let bytes = geometry.bytes().and_then(|bytes| usize::try_from(bytes).ok()).ok_or(Errno::Invalid)?;
     let bytes = bytes.checked_next_multiple_of(4096).ok_or(Errno::Invalid)?;
     // That of the capture before, which its recorder did not want.
@@ -66,8 +67,8 @@ fn prepare(state: &mut State, start: &Start) -> Result<(Live, SharedMemory), Err
     };
     let live = Live {
         engine: Engine::new(channel, &config, || ()),
-        fault: Kernel::for_faults(cpus),
-        task: Kernel::for_tasks(cpus),
+        cpus,
+        step_flags: Kernel::step_flags(cpus),
         blind_seen: AtomicU64::new(0),
     };
     Ok((live, memory))
@@ -143,7 +144,7 @@ pub(crate) fn release(file: u64) {
 /// What has to be done from time to time: pages that were opened are armed again, and a capture
 /// whose recorder does not come back ends.
 pub(crate) fn work() {
-    let waiting = state::with(|_, live, _| live.map_or(0, |live| live.engine.rearm(&live.task)));
+    let waiting = state::with(|_, live, _| live.map_or(0, |live| live.engine.rearm(&live.task())));
     if waiting > 0 {
         shim::schedule(10);
     }

@@ -4,6 +4,7 @@
 use mmiotrace_decode::{Hint, Locked, LockedOp, native};
 
 /// One read; `false` for a width that no plain load has.
+#[inline(always)]
 pub(crate) fn read(alias: u64, into: &mut [u8]) -> bool {
     // SAFETY: the engine gives addresses in the second mapping of a traced region, which lives until
     // every fault that might use it is over (Engine::detach); the traced code reads there.
@@ -11,9 +12,59 @@ pub(crate) fn read(alias: u64, into: &mut [u8]) -> bool {
 }
 
 /// One write; `false` for a width that no plain store has.
+#[inline(always)]
 pub(crate) fn write(alias: u64, bytes: &[u8], hint: Hint) -> bool {
     // SAFETY: as in `read`; the traced code writes there, and device memory has no references.
     unsafe { native::write(alias as *mut u8, bytes, hint) }
+}
+
+/// As `read`, of 1, 2, 4 or 8 bytes that make a number.
+#[inline(always)]
+pub(crate) fn read_word(alias: u64, width: u8) -> Option<u64> {
+    let mut bytes = [0; 8];
+    let done = match width {
+        1 => read(alias, &mut bytes[..1]),
+        2 => read(alias, &mut bytes[..2]),
+        4 => read(alias, &mut bytes[..4]),
+        8 => read(alias, &mut bytes),
+        _ => false,
+    };
+    done.then_some(u64::from_le_bytes(bytes))
+}
+
+/// As `write`, of the lowest 1, 2, 4 or 8 bytes of a number.
+#[inline(always)]
+pub(crate) fn write_word(alias: u64, width: u8, value: u64) -> bool {
+    let bytes = value.to_le_bytes();
+    match width {
+        1 => write(alias, &bytes[..1], Hint::None),
+        2 => write(alias, &bytes[..2], Hint::None),
+        4 => write(alias, &bytes[..4], Hint::None),
+        8 => write(alias, &bytes, Hint::None),
+        _ => false,
+    }
+}
+
+/// The 15 bytes of code from `pc`, all on the page of the instruction that has just faulted there.
+#[inline(always)]
+pub(crate) fn code(pc: u64) -> [u8; 15] {
+    let (low, high): (u64, u64);
+    // SAFETY: the page is mapped while the code that was interrupted on it is not at its end, and the
+    // kernel's code can be read. Others may be patching it: then each byte is the old or the new one.
+    unsafe {
+        core::arch::asm!(
+            "mov {low}, qword ptr [{pc}]",
+            "mov {high}, qword ptr [{pc} + 7]",
+            pc = in(reg) pc,
+            low = out(reg) low,
+            high = out(reg) high,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    let mut bytes = [0; 15];
+    bytes[7..].copy_from_slice(&high.to_le_bytes());
+    bytes[..8].copy_from_slice(&low.to_le_bytes());
+    bytes
 }
 
 /// One atomic read-modify-write; `None` for one that the CPU does not have in this width.

@@ -4,6 +4,7 @@
 use crate::abi::{self, Errno, Start, Words};
 use crate::frame::PtRegs;
 use crate::mappings::Asked;
+use crate::platform::Kernel;
 use crate::state::{self, Live};
 use crate::{capture, describe, shim};
 use core::sync::atomic::Ordering;
@@ -24,16 +25,17 @@ extern "C" fn mmiotrace_engine_exit() {
 }
 
 /// # Safety
-/// `regs` are those of the code that faulted, and this CPU's alone.
+/// `regs` are those of the code that faulted, and this CPU's alone. `cpu` is its number, `thread` that of
+/// its current task.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn mmiotrace_engine_fault(regs: *mut PtRegs, address: u64) -> i32 {
+unsafe extern "C" fn mmiotrace_engine_fault(regs: *mut PtRegs, address: u64, cpu: u32, thread: i32) -> i32 {
     // SAFETY: the caller's promise.
     let Some(frame) = (unsafe { regs.as_mut() }) else { return 0 };
     let claim = state::in_fault(|live| {
         // The kernel's handler is not told whether it was a write, and needs it not: all that is
         // traced is mapped writable.
         let fault = Fault { address: VirtAddr(address), write: false };
-        let claim = live.engine.on_page_fault(&live.fault, frame, fault);
+        let claim = live.engine.on_page_fault(&Kernel::in_fault(cpu, thread), frame, fault);
         look_after_blind(live);
         claim
     });
@@ -41,8 +43,9 @@ unsafe extern "C" fn mmiotrace_engine_fault(regs: *mut PtRegs, address: u64) -> 
 }
 
 /// Has the pages that were opened armed again after a while.
+#[inline(always)]
 fn look_after_blind(live: &Live) {
-    let blind = live.engine.counts().blind;
+    let blind = live.engine.opened();
     if live.blind_seen.load(Ordering::Relaxed) != blind {
         live.blind_seen.store(blind, Ordering::Relaxed);
         shim::schedule(10);
@@ -52,10 +55,10 @@ fn look_after_blind(live: &Live) {
 /// # Safety
 /// As for a fault.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn mmiotrace_engine_debug_trap(regs: *mut PtRegs) -> i32 {
+unsafe extern "C" fn mmiotrace_engine_debug_trap(regs: *mut PtRegs, cpu: u32, thread: i32) -> i32 {
     // SAFETY: the caller's promise.
     let Some(frame) = (unsafe { regs.as_mut() }) else { return 0 };
-    let claim = state::in_fault(|live| live.engine.on_debug_trap(&live.fault, frame));
+    let claim = state::in_fault(|live| live.engine.on_debug_trap(&Kernel::in_fault(cpu, thread), frame));
     i32::from(claim == Some(Claim::Handled))
 }
 
@@ -135,7 +138,7 @@ fn only_recorder(file: u64, f: impl FnOnce(&mut state::State, &Live) -> Result<(
 unsafe extern "C" fn mmiotrace_engine_marker(text: *const u8, len: usize) -> i32 {
     // SAFETY: the caller's promise.
     let text = unsafe { core::slice::from_raw_parts(text, len) };
-    let written = state::with(|_, live, _| live.map(|live| live.engine.marker(&live.task, text)).is_some());
+    let written = state::with(|_, live, _| live.map(|live| live.engine.marker(&live.task(), text)).is_some());
     if written { 0 } else { Errno::NoData.to_result() }
 }
 

@@ -87,7 +87,7 @@ impl Mappings {
         shim::log(&format!("not traced: {phys:#x} at {virt:#x}, {len:#x} bytes: {why}"));
         self.refused = self.refused.saturating_add(1);
         let mapping = mapping_of(asked, live.engine.channel().next_map_id());
-        live.engine.untraced(&live.task, &mapping, why.reason());
+        live.engine.untraced(&live.task(), &mapping, why.reason());
         self.untraced.push(mapping);
     }
 
@@ -105,7 +105,7 @@ impl Mappings {
         let region = Region { start: VirtAddr(start), len, alias, phys: PhysAddr(phys), map_id, tag: 0 };
         let error = if shim::split(start, len) == 0 {
             let mapping = mapping_of(asked, map_id);
-            match live.engine.attach(&live.task, &region, &mapping) {
+            match live.engine.attach(&live.task(), &region, &mapping) {
                 Ok(id) => {
                     self.traced.push(Traced { id, region });
                     return Ok(());
@@ -132,7 +132,7 @@ impl Mappings {
         let found = self.untraced.iter().position(|mapping| mapping.virt.0 & !(PAGE - 1) == page);
         if let Some(at) = found {
             let mapping = self.untraced.swap_remove(at);
-            live.engine.untraced_end(&live.task, &mapping);
+            live.engine.untraced_end(&live.task(), &mapping);
         }
     }
 
@@ -206,7 +206,7 @@ fn mapping_of(asked: &Asked, id: MapId) -> Mapping {
 
 /// The mapping is as it was before it was traced.
 fn release(live: &Live, traced: &Traced) {
-    let task: &Kernel = &live.task;
+    let task: &Kernel = &live.task();
     // An error would say that it is not traced.
     let _ = live.engine.detach(task, traced.id);
     // Every CPU has been outside of fault context: nobody uses the alias.

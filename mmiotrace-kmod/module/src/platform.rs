@@ -2,46 +2,40 @@
 
 use crate::device;
 use crate::frame::PtRegs;
-use crate::shim;
+use crate::{shim, state};
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{BusFault, Context, Hint, Locked, LockedOp};
-use mmiotrace_kmod::{Fault, Platform, Region};
+use mmiotrace_kmod::{Fault, PAGE, Platform, Region};
 
-/// Who is running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
-    /// A CPU in fault context, interrupts off.
-    Cpu,
-    /// The one task that changes what is traced: it may sleep and move from CPU to CPU, and so has
-    /// a context of its own.
-    Task,
-}
-
-/// The kernel.
-#[derive(Debug)]
+/// The kernel, as who runs now sees it: a CPU in fault context with interrupts off, or the one task that
+/// changes what is traced, which may sleep and move from CPU to CPU, and so has a context of its own.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel {
-    who: Who,
-    cpus: u32,
-    /// The flags of each CPU before its steps: an NMI may step while a step is under way.
-    flags: Box<[[AtomicU64; 2]]>,
+    cpu: u32,
+    thread: i32,
+    /// The context: of the CPU, or of the task.
+    owner: u32,
+    is_task: bool,
 }
+
+/// The flags that each CPU had before its steps: an NMI may step while a step is under way.
+pub(crate) type StepFlags = Box<[[AtomicU64; 2]]>;
 
 /// The flags are there.
 const USED: u64 = 1;
 
 impl Kernel {
-    /// As seen in fault context.
-    pub(crate) fn for_faults(cpus: u32) -> Self {
-        let flags = (0..cpus).map(|_| [const { AtomicU64::new(0) }; 2]).collect();
-        Self { who: Who::Cpu, cpus, flags }
+    /// In fault context: this CPU and its current thread.
+    pub(crate) const fn in_fault(cpu: u32, thread: i32) -> Self {
+        Self { cpu, thread, owner: cpu.wrapping_add(1), is_task: false }
     }
 
-    /// As seen by who holds the mutex.
-    pub(crate) fn for_tasks(cpus: u32) -> Self {
-        Self { who: Who::Task, cpus, flags: Box::new([]) }
+    /// The task that holds the mutex, of a machine with so many CPUs.
+    pub(crate) fn task(cpus: u32) -> Self {
+        Self { cpu: shim::cpu(), thread: shim::thread(), owner: cpus.wrapping_add(1), is_task: true }
     }
 
     /// How many contexts a channel needs.
@@ -50,8 +44,15 @@ impl Kernel {
         cpus + 2
     }
 
-    fn flags(&self) -> Option<&[AtomicU64; 2]> {
-        self.flags.get(usize::try_from(shim::cpu()).ok()?)
+    /// Room for the flags of so many CPUs.
+    pub(crate) fn step_flags(cpus: u32) -> StepFlags {
+        (0..cpus).map(|_| [const { AtomicU64::new(0) }; 2]).collect()
+    }
+
+    /// Runs `f` with the places of this CPU.
+    fn with_flags<R>(&self, f: impl FnOnce(&[AtomicU64; 2]) -> R) -> Option<R> {
+        let cpu = usize::try_from(self.cpu).ok()?;
+        state::in_fault(|live| live.step_flags.get(cpu).map(f)).flatten()
     }
 }
 
@@ -65,6 +66,12 @@ impl Platform for Kernel {
 
     const CONTEXT: Context = Context::Kernel;
 
+    const CPUS: bool = true;
+
+    fn quiesce(&self) {
+        shim::quiesce();
+    }
+
     /// The kernel's own handlers find what an instruction raises by its address (tables of
     /// exceptions), and its own fault handler brings memory of processes in.
     const RAISES: bool = false;
@@ -73,10 +80,7 @@ impl Platform for Kernel {
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn owner(&self) -> u64 {
-        match self.who {
-            Who::Cpu => u64::from(shim::cpu()) + 1,
-            Who::Task => u64::from(self.cpus) + 1,
-        }
+        u64::from(self.owner)
     }
 
     /// A CPU does not die inside the engine: hot-plug stops it with interrupts on.
@@ -85,18 +89,24 @@ impl Platform for Kernel {
     }
 
     fn thread_id(&self) -> i32 {
-        shim::thread()
+        self.thread
     }
 
     fn cpu(&self) -> Option<u32> {
-        Some(shim::cpu())
+        Some(self.cpu)
     }
 
     fn now(&self) -> Timestamp {
         Timestamp::from_nanos(shim::now())
     }
 
+    #[inline(always)]
     fn code(&self, pc: VirtAddr, into: &mut [u8; 15]) -> usize {
+        // The page is the one that was executed: it is there.
+        if pc.0 & (PAGE - 1) <= PAGE - 15 {
+            *into = device::code(pc.0);
+            return into.len();
+        }
         if shim::read(pc.0, into) {
             return into.len();
         }
@@ -117,6 +127,16 @@ impl Platform for Kernel {
 
     fn write_device(&self, alias: u64, bytes: &[u8], hint: Hint) -> Result<(), BusFault> {
         if device::write(alias, bytes, hint) { Ok(()) } else { Err(missing(VirtAddr(alias))) }
+    }
+
+    #[inline(always)]
+    fn read_word(&self, alias: u64, width: u8) -> Result<u64, BusFault> {
+        device::read_word(alias, width).ok_or(missing(VirtAddr(alias)))
+    }
+
+    #[inline(always)]
+    fn write_word(&self, alias: u64, width: u8, value: u64) -> Result<(), BusFault> {
+        if device::write_word(alias, width, value) { Ok(()) } else { Err(missing(VirtAddr(alias))) }
     }
 
     fn locked(&self, alias: u64, width: u8, op: LockedOp) -> Result<Locked, BusFault> {
@@ -150,7 +170,7 @@ impl Platform for Kernel {
     }
 
     fn relax(&self, waited: u32) {
-        if self.who == Who::Task && waited >= 100 {
+        if self.is_task && waited >= 100 {
             shim::yield_now();
         } else {
             shim::relax();
@@ -158,18 +178,22 @@ impl Platform for Kernel {
     }
 
     fn begin_step(&self, frame: &mut PtRegs) -> bool {
-        let Some(places) = self.flags() else { return false };
-        let free = places.iter().find(|place| place.load(Ordering::Relaxed) == 0);
-        free.is_some_and(|place| {
-            place.store(frame.begin_step() | USED, Ordering::Relaxed);
-            true
-        })
+        let begun = self.with_flags(|places| {
+            let free = places.iter().find(|place| place.load(Ordering::Relaxed) == 0);
+            free.is_some_and(|place| {
+                place.store(frame.begin_step() | USED, Ordering::Relaxed);
+                true
+            })
+        });
+        begun == Some(true)
     }
 
     fn end_step(&self, frame: &mut PtRegs) {
-        let places = self.flags().map_or(&[][..], |places| &places[..]);
-        let last = places.iter().rev().map(|place| place.swap(0, Ordering::Relaxed)).find(|flags| *flags != 0);
-        if let Some(before) = last {
+        let last = self.with_flags(|places| {
+            let mut used = places.iter().rev().map(|place| place.swap(0, Ordering::Relaxed));
+            used.find(|flags| *flags != 0)
+        });
+        if let Some(before) = last.flatten() {
             frame.end_step(before & !USED);
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::abi::Start;
 use crate::mappings::Mappings;
-use crate::platform::Kernel;
+use crate::platform::{Kernel, StepFlags};
 use crate::shim::{self, Locked};
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
@@ -18,12 +18,18 @@ use mmiotrace_kmod::Engine;
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) engine: Engine<'static, Kernel>,
-    /// The platform in fault context.
-    pub(crate) fault: Kernel,
-    /// The platform under the mutex.
-    pub(crate) task: Kernel,
+    pub(crate) cpus: u32,
+    /// What the flags of the CPUs were before their steps.
+    pub(crate) step_flags: StepFlags,
     /// How many pages had been opened when somebody last looked.
     pub(crate) blind_seen: AtomicU64,
+}
+
+impl Live {
+    /// The platform of who holds the mutex.
+    pub(crate) fn task(&self) -> Kernel {
+        Kernel::task(self.cpus)
+    }
 }
 
 static LIVE: AtomicPtr<Live> = AtomicPtr::new(core::ptr::null_mut());
@@ -45,6 +51,7 @@ pub(crate) fn withdraw() -> Option<Box<Live>> {
 }
 
 /// The engine, for a fault. Interrupts are off.
+#[inline(always)]
 pub(crate) fn in_fault<R>(f: impl FnOnce(&Live) -> R) -> Option<R> {
     let live = LIVE.load(Ordering::Acquire);
     // SAFETY: null or from `publish`; it lives until this CPU has had interrupts on again

@@ -84,7 +84,20 @@ impl<'m> Inside<'m> {
     ///
     /// An owner who is inside already (an NMI took the CPU) is found again, if his number is below
     /// the number of contexts; others never nest.
-    pub(crate) fn enter(channel: &Channel<'m>, owner: u64) -> Option<Self> {
+    ///
+    /// `alone`: owners are CPUs ([`Platform::CPUS`](crate::Platform::CPUS)).
+    #[inline]
+    pub(crate) fn enter(channel: &Channel<'m>, owner: u64, alone: bool) -> Option<Self> {
+        if alone {
+            let id = Self::home(channel, owner);
+            let context = channel.context(id)?;
+            let holder = context.owner.load(Ordering::Relaxed);
+            if holder == 0 || holder == owner {
+                // Who comes between these two is over, and gone, before this goes on.
+                context.owner.store(owner, Ordering::Relaxed);
+                return Some(Self::begin(channel, context, id, owner, holder != 0));
+            }
+        }
         let count = channel.geometry().contexts;
         let start = Self::home(channel, owner).0;
         (0..count).find_map(|step| {
@@ -108,21 +121,34 @@ impl<'m> Inside<'m> {
             Err(holder) if holder == owner => true,
             Err(_) => return None,
         };
+        let inside = Self::begin(channel, context, id, owner, nested);
+        // Whoever removes a region first unpublishes it and then looks at the floors; here the
+        // floor is stored and then regions are looked at. One of both sees the other.
+        fence(Ordering::SeqCst);
+        Some(inside)
+    }
+
+    /// Says the floor, on a context that is the owner's.
+    #[inline]
+    fn begin(
+        channel: &Channel<'m>,
+        context: Context<'m>,
+        id: ContextId,
+        owner: u64,
+        nested: bool,
+    ) -> Self {
         let has_floor = !nested || context.floor.load(Ordering::Relaxed) == 0;
         if has_floor {
             let floor = channel.sequence().wrapping_add(1);
             context.floor.store(floor, Ordering::Relaxed);
         }
-        // Whoever removes a region first unpublishes it and then looks at the floors; here the
-        // floor is stored and then regions are looked at. One of both sees the other.
-        fence(Ordering::SeqCst);
-        Some(Self {
+        Self {
             context,
             id,
             owner,
             nested,
             has_floor,
-        })
+        }
     }
 
     /// The context that an owner is given if it is free.
@@ -178,7 +204,10 @@ impl Drop for Inside<'_> {
             self.context.floor.store(0, Ordering::Release);
         }
         if !self.nested {
-            self.context.passes.fetch_add(1, Ordering::Release);
+            // Only who has the context changes it.
+            let passes = self.context.passes.load(Ordering::Relaxed);
+            let passes = passes.wrapping_add(1);
+            self.context.passes.store(passes, Ordering::Release);
             self.context.owner.store(0, Ordering::Release);
         }
     }

@@ -1,8 +1,9 @@
 //! The memory that an instruction sees while the engine carries it out.
 
 use super::Engine;
+use super::plain::WordAccess;
 use super::record::{Place as OrderPlace, Turn};
-use crate::channel::{Body, Entry, Inside, Plain, word_of_bytes};
+use crate::channel::{Body, Entry, Inside, word_of_bytes};
 use crate::number::word;
 use crate::platform::{Platform, Point};
 use crate::region::Region;
@@ -13,12 +14,12 @@ use mmiotrace_decode::{Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, Pla
 /// Device memory through the alias, recorded; all other memory as it is.
 pub struct DeviceBus<'e, 'm, P: Platform> {
     engine: &'e Engine<'m, P>,
-    platform: &'e P,
-    inside: &'e Inside<'m>,
+    pub(super) platform: &'e P,
+    pub(super) inside: &'e Inside<'m>,
     pc: VirtAddr,
     code: Code,
     /// The region last looked up; most instructions touch one.
-    region: Region,
+    pub(super) region: Region,
     /// Whether nothing is recorded any more: the capture has ended, the device is still used.
     silent: bool,
     /// The turn of an instruction that runs on the alias itself.
@@ -200,39 +201,17 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
         if !self.region.contains(address, word(len)) {
             let _ = self.region_of(address, len)?;
         }
-        let offset = self.region.offset(address);
-        let alias = self.region.alias.wrapping_add(offset);
-        let at_home = |fault: BusFault| BusFault {
-            address: VirtAddr(fault.address.0.wrapping_sub(alias).wrapping_add(address.0)),
-        };
-        let (engine, platform, inside) = (self.engine, self.platform, self.inside);
-        if self.silent {
-            return run(platform, alias).map(|_| ()).map_err(at_home);
-        }
-        let mut turn = engine.begin_turn(platform, inside);
-        platform.point(Point::Device);
-        let result = run(platform, alias).map_err(at_home);
-        platform.point(Point::Device);
-        let value = match result {
-            Ok(value) => value,
-            Err(fault) => {
-                engine.end_turn(platform, inside, turn);
-                return Err(fault);
-            }
-        };
-        let place = engine.place(&mut turn);
-        let time = platform.now();
-        engine.end_turn(platform, inside, turn);
-        let plain = Plain {
-            stamp: engine.stamp(platform, place.seq, self.pc, time),
-            kind,
+        let platform = self.platform;
+        let access = WordAccess {
+            region: &self.region,
+            address,
             width: u8::try_from(len).unwrap_or(u8::MAX),
-            map_id: self.region.map_id,
-            phys: PhysAddr(self.region.phys.0.wrapping_add(offset)),
-            value,
-            order: place.order,
+            kind,
+            pc: self.pc,
         };
-        engine.write_plain(platform, inside, &plain);
+        let run = |alias| run(platform, alias);
+        self.engine
+            .access_word(platform, self.inside, &access, self.silent, run)?;
         Ok(())
     }
 

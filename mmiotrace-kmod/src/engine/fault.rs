@@ -1,6 +1,7 @@
 //! A page fault, from the look at its address to the return.
 
 use super::reason::{self, DEVICE, EXCEPTION, MEMORY, NO_CODE, NO_INSTRUCTION, NO_STEP, UNNAMED};
+use super::step::Stepping;
 use super::{DeviceBus, Engine, Raise, Work};
 use crate::blind::Opening;
 use crate::channel::{Body, Inside};
@@ -61,7 +62,6 @@ impl<P: Platform> Engine<'_, P> {
             return self.on_foreign_fault(platform, &fault);
         };
         platform.point(Point::Found);
-        self.faults.fetch_add(1, Ordering::Relaxed);
         let pc = VirtAddr(frame.rip());
         let mut bytes = [0; 15];
         let have = platform.code(pc, &mut bytes);
@@ -83,6 +83,8 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// A fault outside all regions. It may have been taken before its region was removed.
+    #[cold]
+    #[inline(never)]
     fn on_foreign_fault(&self, platform: &P, fault: &Fault) -> Claim {
         if self.regions.held_lately(fault.address) && platform.allows(fault) {
             return Claim::Handled;
@@ -101,33 +103,66 @@ impl<P: Platform> Engine<'_, P> {
         bytes: &[u8],
     ) -> Course<'_, P::Lane> {
         if bytes.is_empty() {
+            self.faults.fetch_add(1, Ordering::Relaxed);
             return Course::Open(NO_CODE);
         }
         let mut lane = self.lane(platform, inside);
+        lane.count();
         let work = &mut *lane;
         let Ok(instruction) = work.decoder.decode(bytes, pc) else {
             return Course::Open(NO_INSTRUCTION);
         };
-        let code = instruction.code();
-        let observed = &mut work.observed;
-        let mut bus = DeviceBus::new(self, platform, inside, pc, code, *region, observed);
+        match self.carry_out_plain(platform, inside, frame, region, instruction) {
+            None => {}
+            Some(Ok(())) => return Course::Claim(Claim::Handled),
+            // The alias did not answer.
+            Some(Err(fault)) => return self.course_of_raise(Raise::Device(fault.address)),
+        }
+        let mut bus = DeviceBus::new(
+            self,
+            platform,
+            inside,
+            pc,
+            instruction.code(),
+            *region,
+            &mut work.observed,
+        );
+        match self.carry_out_any(&mut bus, &mut work.platform, frame, instruction) {
+            Ok(course) => course,
+            Err(stepping) => {
+                lane.stepping = Some(stepping);
+                Course::Stepping(lane)
+            }
+        }
+    }
+
+    /// An instruction of any kind. As an error where it is stepped.
+    #[inline(never)]
+    #[expect(
+        clippy::result_large_err,
+        reason = "large, and there is nowhere to put it in a fault"
+    )]
+    fn carry_out_any(
+        &self,
+        bus: &mut DeviceBus<'_, '_, P>,
+        lane: &mut P::Lane,
+        frame: &mut P::Frame,
+        instruction: &DecodedInstruction,
+    ) -> Result<Course<'_, P::Lane>, Stepping> {
         let stop = match instruction.way(P::CONTEXT) {
-            Way::Emulate => self.emulate(frame, instruction, &mut bus),
+            Way::Emulate => self.emulate(frame, instruction, bus),
             Way::Bounce | Way::Alias => {
-                let result = platform.execute(&mut work.platform, instruction, frame, &mut bus);
+                let result = bus.platform.execute(lane, instruction, frame, bus);
                 bus.end_turn();
                 result
             }
             Way::Step => {
-                let instruction = *instruction;
-                return match self.begin_step(platform, inside, frame, region, &instruction) {
-                    Ok(stepping) => {
-                        lane.stepping = Some(stepping);
-                        Course::Stepping(lane)
-                    }
-                    Err(Some(reason)) => Course::Open(reason::of(reason)),
-                    Err(None) => Course::Open(NO_STEP),
-                };
+                let (platform, inside, region) = (bus.platform, bus.inside, bus.region);
+                match self.begin_step(platform, inside, frame, &region, instruction) {
+                    Ok(stepping) => return Err(stepping),
+                    Err(Some(reason)) => return Ok(Course::Open(reason::of(reason))),
+                    Err(None) => return Ok(Course::Open(NO_STEP)),
+                }
             }
             Way::Cannot(reason) => Err(Stop::Cannot(reason)),
             // It touches nothing by itself (a cache line flush faults all the same).
@@ -138,7 +173,7 @@ impl<P: Platform> Engine<'_, P> {
                 Ok(Progress::Done)
             }
         };
-        self.course(&bus, stop)
+        Ok(self.course(bus, stop))
     }
 
     fn emulate(
@@ -168,6 +203,12 @@ impl<P: Platform> Engine<'_, P> {
             // A stop of a kind that this engine does not know.
             Err(_) => return Course::Open(UNNAMED),
         };
+        self.course_of_raise(raise)
+    }
+
+    /// The instruction natively ends in something else.
+    #[expect(clippy::unused_self, reason = "the platform is the engine's")]
+    fn course_of_raise(&self, raise: Raise) -> Course<'_, P::Lane> {
         if P::RAISES {
             return Course::Claim(Claim::Raise(raise));
         }
@@ -179,6 +220,8 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Opens a page because an instruction cannot be carried out exactly, and says so first.
+    #[cold]
+    #[inline(never)]
     fn open(
         &self,
         platform: &P,

@@ -71,7 +71,11 @@ impl<P: Platform> Engine<'_, P> {
     /// Ends it.
     pub(super) fn end_turn(&self, platform: &P, inside: &Inside<'_>, turn: Turn) {
         if turn.locked {
-            self.channel.unlock(inside.owner());
+            if P::CPUS {
+                self.channel.unlock_own();
+            } else {
+                self.channel.unlock(inside.owner());
+            }
         }
         if let TurnOrder::Interval(Some(seq)) = turn.order {
             // The access was not made. A number without a record would be a loss.
