@@ -1,29 +1,20 @@
-//! Processes that survive anything, since they may die.
-#![expect(unsafe_code, reason = "fork")]
+//! Encodings tried natively, the CPU against the decoder and the executor.
 
 use crate::encodings::Encoding;
-use crate::machine::{self, End};
-use crate::place::Place;
+use crate::fork::{BATCH, told_by_child};
+use crate::machine::End;
 use crate::report::{Category, Report, Status};
 use crate::trial::{Bench, Trial};
-use crate::{bus, kinds, ways};
-use mmiotrace_decode::Decoder;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::FromRawFd;
+use crate::{kinds, ways};
+use std::io::{self, Write};
 
 /// States tried for each encoding.
 const STATES: u64 = 4;
 
-/// Encodings that one child tries. It starts anew behind one that killed it.
-const BATCH: usize = 32;
-
-/// Seconds after which a child is given up.
-const PATIENCE: u32 = 60;
-
 /// Tests encodings in child processes, in order; `found` gets the number and report of each.
 ///
 /// # Errors
-/// Where no child can be made.
+/// Where no child can be made, or one cannot begin.
 pub(crate) fn run(
     encodings: &[(usize, &Encoding)],
     found: &mut dyn FnMut(usize, Report),
@@ -51,37 +42,17 @@ fn one_child(
     batch: &[(usize, &Encoding)],
     found: &mut dyn FnMut(usize, Report),
 ) -> io::Result<usize> {
-    let mut ends = [0; 2];
-    // SAFETY: The child uses what is its own after the fork: copies of this process's data, whose
-    // allocator the C library makes usable, and no other thread's.
-    let child = unsafe {
-        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
-            return Err(io::Error::last_os_error());
+    let told = told_by_child(|mut bench, to| {
+        for (number, encoding) in batch {
+            let report = test(&mut bench, encoding);
+            to.write_all(report.to_lines(*number).as_bytes())?;
         }
-        libc::fork()
-    };
-    if child < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: Both descriptors are new, and each gets one owner on each side.
-    let (read, write) = unsafe {
-        (
-            std::fs::File::from_raw_fd(ends[0]),
-            std::fs::File::from_raw_fd(ends[1]),
-        )
-    };
-    if child == 0 {
-        drop(read);
-        let status = i32::from(work(batch, write).is_err());
-        // SAFETY: Ends this process without running what belongs to the parent.
-        unsafe { libc::_exit(status) };
-    }
-    drop(write);
+        Ok(())
+    })?;
     let mut done = 0;
     let mut report = Report::default();
     let mut current = None;
-    for line in BufReader::new(read).lines() {
-        let line = line?;
+    for line in told {
         if let Some(number) = report.add_line(&line) {
             current = Some(number);
         }
@@ -92,31 +63,7 @@ fn one_child(
             }
         }
     }
-    let mut status = 0;
-    // SAFETY: Waits for the child made above.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
     Ok(done)
-}
-
-/// In the child.
-fn work(batch: &[(usize, &Encoding)], mut to: std::fs::File) -> io::Result<()> {
-    // SAFETY: An alarm that nobody handles ends the process.
-    unsafe { libc::alarm(PATIENCE) };
-    let place = Place::new()?;
-    let native = bus::native(&place);
-    machine::install(native.slots())?;
-    let layout = *native.xsave_layout();
-    let mut bench = Bench {
-        place,
-        layout,
-        native,
-        decoder: Decoder::new(),
-    };
-    for (number, encoding) in batch {
-        let report = test(&mut bench, encoding);
-        to.write_all(report.to_lines(*number).as_bytes())?;
-    }
-    Ok(())
 }
 
 /// All tests of one encoding.

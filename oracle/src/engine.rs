@@ -5,12 +5,13 @@
 //! capture, runs the same instruction in the same state again, and compares: registers, flags,
 //! extended state, memory, the signal where there is one, and the accesses that were recorded. Nothing
 //! of the engine is called: the instruction faults, and the backend's own signal handler does the rest.
-#![expect(unsafe_code, reason = "fork; traced memory")]
+#![expect(unsafe_code, reason = "traced memory")]
 
-use crate::bus::{self, Logged};
+use crate::bus::Logged;
 use crate::encodings::Encoding;
-use crate::machine::{self, End};
-use crate::place::{Place, REGION_LEN};
+use crate::fork::{BATCH, told_by_child};
+use crate::machine::End;
+use crate::place::REGION_LEN;
 use crate::report::{Category, Report};
 use crate::trial::{Bench, Outcome, Setup, Trial};
 use crate::{compare, ways};
@@ -20,16 +21,11 @@ use mmiotrace_core::{Blind, BlindEdge, CaptureBackend, Event, EventSink, Loss, M
 use mmiotrace_decode::{Context, Decoder, Way};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::FromRawFd;
+use std::io::{self, Write};
 use std::sync::Mutex;
 
 /// States tried for each encoding.
 const STATES: u64 = 4;
-/// Encodings that one child tries.
-const BATCH: usize = 32;
-/// Seconds after which a child is given up.
-const PATIENCE: u32 = 60;
 /// Records in a ring: more than any instruction of the test makes, because nobody drains meanwhile.
 const SLOTS: u32 = 4096;
 
@@ -99,15 +95,12 @@ fn run_part(encodings: &[&Encoding], all: &Mutex<EngineTally>) -> io::Result<()>
     let mut rest = encodings;
     while !rest.is_empty() {
         let batch = &rest[..rest.len().min(BATCH)];
-        let told = one_child(batch)?;
+        let told = told_by_child(|bench, to| work(batch, bench, to))?;
         let mut tally = all
             .lock()
             .map_err(|_| io::Error::other("a worker panicked"))?;
         let mut done = tally.add(batch, &told);
         if done < batch.len() {
-            if done == 0 && told.iter().any(|line| line.starts_with('!')) {
-                return Err(io::Error::other(told.join("; ")));
-            }
             let name = name_of(batch[done]);
             tally.problems.push(format!("{name}: the process died"));
             tally.tried += 1;
@@ -158,57 +151,8 @@ impl EngineTally {
     }
 }
 
-/// The lines that a child has told.
-fn one_child(batch: &[&Encoding]) -> io::Result<Vec<String>> {
-    let mut ends = [0; 2];
-    // SAFETY: The child uses what is its own after the fork: copies of this process's data, whose
-    // allocator the C library makes usable, and no other thread's.
-    let child = unsafe {
-        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        libc::fork()
-    };
-    if child < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: Both descriptors are new, and each gets one owner on each side.
-    let (read, write) = unsafe { (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1])) };
-    if child == 0 {
-        drop(read);
-        let mut write = write;
-        let status = work(batch, &mut write).map_or_else(
-            |error| {
-                drop(writeln!(write, "!{error}"));
-                1
-            },
-            |()| 0,
-        );
-        // SAFETY: Ends this process without running what belongs to the parent.
-        unsafe { libc::_exit(status) };
-    }
-    drop(write);
-    let told: Vec<String> = BufReader::new(read).lines().collect::<io::Result<_>>()?;
-    let mut status = 0;
-    // SAFETY: Waits for the child made above.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
-    Ok(told)
-}
-
 /// In the child.
-fn work(batch: &[&Encoding], to: &mut File) -> io::Result<()> {
-    // SAFETY: An alarm that nobody handles ends the process.
-    unsafe { libc::alarm(PATIENCE) };
-    let place = Place::new()?;
-    let native = bus::native(&place);
-    machine::install(native.slots())?;
-    let layout = *native.xsave_layout();
-    let mut bench = Bench {
-        place,
-        layout,
-        native,
-        decoder: Decoder::new(),
-    };
+fn work(batch: &[&Encoding], mut bench: Bench, to: &mut File) -> io::Result<()> {
     // All of it before anything is traced.
     let prepared: Vec<_> = batch
         .iter()

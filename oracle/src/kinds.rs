@@ -1,8 +1,9 @@
-//! What is read and written, where, and with which values: the CPU against the decoder.
+//! What is read and written, and with which values: the CPU against the decoder.
 
-use crate::aim::Aim;
+use crate::bytes::Bytes;
+use crate::extent::extent;
 use crate::machine::End;
-use crate::place::{EDGE, PAGE, PAGES, Protection, REGION_LEN, Region};
+use crate::place::{Protection, Region};
 use crate::report::{Category, Report};
 use crate::state::Memory;
 use crate::trial::{Bench, Outcome, Setup, Trial};
@@ -169,7 +170,10 @@ pub(crate) fn check(
     }
 }
 
-fn in_region<'a>(setup: &'a Setup, region: &'a Region) -> impl Iterator<Item = &'a DecodedAccess> {
+pub(crate) fn in_region<'a>(
+    setup: &'a Setup,
+    region: &'a Region,
+) -> impl Iterator<Item = &'a DecodedAccess> {
     setup
         .accesses
         .iter()
@@ -246,89 +250,6 @@ fn values(bench: &Bench, setup: &Setup, native: &Outcome, report: &mut Report) {
 fn overlap(left: &DecodedAccess, right: &DecodedAccess) -> bool {
     let end = |access: &DecodedAccess| access.address.0 + u64::from(access.width.bytes());
     left.address.0 < end(right) && right.address.0 < end(left)
-}
-
-/// A set of bytes of both regions.
-#[derive(Clone, PartialEq, Eq)]
-struct Bytes(Vec<bool>);
-
-impl Bytes {
-    fn none() -> Self {
-        Self(vec![false; 2 * REGION_LEN])
-    }
-
-    /// The bytes of accesses of a kind.
-    fn of(bench: &Bench, setup: &Setup, kind: AccessKind, conditional: bool) -> Self {
-        let mut bytes = Self::none();
-        let wanted =
-            |access: &&DecodedAccess| access.kind == kind && (conditional || !access.conditional);
-        for access in setup.accesses.iter().filter(wanted) {
-            for (half, region) in bench.place.regions().into_iter().enumerate() {
-                if region.contains(access.address.0, access.width.as_usize()) {
-                    let start = half * REGION_LEN + (access.address.0 - region.base) as usize;
-                    bytes.0[start..start + access.width.as_usize()].fill(true);
-                }
-            }
-        }
-        bytes
-    }
-
-    /// The bytes that differ.
-    fn changed(before: &Memory, after: &Memory) -> Self {
-        let pairs = before
-            .a
-            .iter()
-            .zip(&after.a)
-            .chain(before.b.iter().zip(&after.b));
-        Self(pairs.map(|(before, after)| before != after).collect())
-    }
-
-    fn is_empty(&self) -> bool {
-        !self.0.contains(&true)
-    }
-
-    fn inverse(&self) -> Self {
-        Self(self.0.iter().map(|is| !is).collect())
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.0
-            .iter_mut()
-            .zip(&other.0)
-            .for_each(|(to, from)| *to |= from);
-    }
-
-    /// The address of the first byte that is in this set and not in the other.
-    fn first_beyond(&self, bench: &Bench, other: &Self) -> Option<u64> {
-        let at = self
-            .0
-            .iter()
-            .zip(&other.0)
-            .position(|(here, there)| *here && !there)?;
-        let region = bench.place.regions()[at / REGION_LEN];
-        Some(region.base + (at % REGION_LEN) as u64)
-    }
-
-    fn meets(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).any(|(one, two)| *one && *two)
-    }
-
-    /// Fills these bytes with a pattern, over and over.
-    fn fill(&self, memory: &mut Memory, pattern: &[u8]) {
-        let all = memory.a.iter_mut().chain(&mut memory.b);
-        let chosen = all.zip(&self.0).filter(|(_, is)| **is);
-        chosen
-            .zip(pattern.iter().cycle())
-            .for_each(|((byte, _), new)| *byte = *new);
-    }
-
-    /// Flips bits in these bytes.
-    fn flip(&self, memory: &mut Memory, bits: u8) {
-        let all = memory.a.iter_mut().chain(&mut memory.b);
-        all.zip(&self.0)
-            .filter(|(_, is)| **is)
-            .for_each(|(byte, _)| *byte ^= bits);
-    }
 }
 
 /// Bytes that change are bytes that are written; where nothing is read, every byte written changes
@@ -409,125 +330,9 @@ fn differs(
     let two = outcome.memory.a.iter().chain(&outcome.memory.b);
     before
         .zip(one.zip(two))
-        .zip(&flipped.0)
+        .zip(flipped.each())
         .any(|((before, (one, two)), flipped)| {
-            let untouched = one == before && *flipped && *two == before ^ bits;
+            let untouched = one == before && flipped && *two == before ^ bits;
             one != two && !untouched
         })
-}
-
-/// Stores that may want all bytes of their operand to be there, whatever the mask: `maskmovdqu` (which
-/// bytes fault is "implementation-specific": Intel SDM volume 2) and `vextract` (exception class
-/// E6NF). Only a full mask tells.
-fn wants_all_bytes(iced: &iced_x86::Instruction) -> bool {
-    use iced_x86::Mnemonic::*;
-    matches!(
-        iced.mnemonic(),
-        Maskmovq
-            | Maskmovdqu
-            | Vmaskmovdqu
-            | Vextractf32x4
-            | Vextractf32x8
-            | Vextractf64x2
-            | Vextractf64x4
-            | Vextracti32x4
-            | Vextracti32x8
-            | Vextracti64x2
-            | Vextracti64x4
-    )
-}
-
-/// Where all bytes of such an operand are.
-fn whole(trial: &Trial<'_>, setup: &Setup) -> (u64, u64) {
-    let start = trial
-        .instruction
-        .address(&setup.state.registers)
-        .map_or(0, |address| address.0);
-    let len = match trial.iced.memory_size().size() {
-        // `maskmovdqu` names no operand.
-        0 => trial.iced.op1_register().size(),
-        len => len,
-    };
-    (start, start + len as u64)
-}
-
-/// Slides the operand against a page that is not there, from below and from above.
-fn extent(trial: &Trial<'_>, bench: &Bench, number: u64, which: usize, report: &mut Report) {
-    let region = bench.place.regions()[which];
-    let own = trial.own_aim(number);
-    let setup = trial.setup(bench, number, None);
-    let hull = |setup: &Setup, conditional: bool| {
-        let ends = in_region(setup, region)
-            .filter(|access| conditional || !access.conditional)
-            .map(|access| {
-                (
-                    access.address.0,
-                    access.address.0 + u64::from(access.width.bytes()),
-                )
-            });
-        ends.reduce(|(low, high), (start, end)| (low.min(start), high.max(end)))
-    };
-    // What is accessed for sure must fault; what may be is what may fault.
-    let (Some(sure), Some(most)) = (hull(&setup, false), hull(&setup, true)) else {
-        return;
-    };
-    if wants_all_bytes(&trial.iced) && sure != whole(trial, &setup) {
-        report.not_slid += 1;
-        return;
-    }
-    let edge = region.base + EDGE;
-    let half = EDGE / PAGE;
-    // Above: the last byte is just there, then one byte is missing. Below the same.
-    let shifts = [
-        (true, 0, false),
-        (true, 1, true),
-        (false, 0, false),
-        (false, -1, true),
-    ];
-    for (above, past, must_fault) in shifts {
-        let (low, high) = if must_fault { sure } else { most };
-        let by = edge
-            .wrapping_sub(if above { high } else { low })
-            .wrapping_add_signed(past);
-        let aim = if which == 0 {
-            Aim {
-                operand: own.operand.wrapping_add(by),
-                ..own
-            }
-        } else {
-            Aim {
-                other: own.other.wrapping_add(by),
-                ..own
-            }
-        };
-        let moved = trial.setup(bench, number, Some(aim));
-        let there =
-            hull(&moved, !must_fault) == Some((low.wrapping_add(by), high.wrapping_add(by)));
-        if !there || !moved.is_inside(&bench.place) {
-            report.not_slid += 1;
-            continue;
-        }
-        let (first, count) = if above {
-            (half, PAGES - half)
-        } else {
-            (0, half)
-        };
-        region.protect_pages(first, count, Protection::None);
-        let outcome = trial.run(bench, &moved).end;
-        region.protect(Protection::ReadWrite);
-        let faulted = match outcome {
-            End::PageFault { address, .. } if region.contains(address, 1) => true,
-            End::Done => false,
-            // Alignment: the CPU looks at that first.
-            _ => continue,
-        };
-        report.checks += 1;
-        if faulted != must_fault {
-            let side = if above { "above" } else { "below" };
-            report.problem(
-                Category::Extent,
-                format!("{past} bytes past the edge {side}: {outcome:?}, extent {low:#x}..{high:#x} says otherwise"),
-            );
-        }
-    }
 }

@@ -16,10 +16,13 @@
 
 mod aim;
 mod bus;
+mod bytes;
 mod child;
 mod compare;
 pub mod encodings;
 pub mod engine;
+mod extent;
+mod fork;
 mod forms;
 mod kinds;
 mod machine;
