@@ -1,9 +1,11 @@
 //! Moves between memory and one register or constant: what drivers nearly always do to a device, and
 //! without all that other instructions need.
 
+use crate::emulate::sign_extend;
 use crate::operand::{NONE, RIP};
 use crate::operation::{DataClass, Operation, Shape, flag};
-use crate::{DecodedInstruction, Gpr, GprPart, emulate};
+use crate::{DecodedInstruction, Gpr, GprPart};
+use mmiotrace_core::VirtAddr;
 
 /// A `mov`, `movzx` or `movsx` whose memory operand has no segment and 64 bits of address: one access of
 /// 1, 2, 4 or 8 bytes, and no more than one register changes beside `rip`.
@@ -22,73 +24,105 @@ use crate::{DecodedInstruction, Gpr, GprPart, emulate};
 /// assert_eq!(load.loaded(|_| u64::MAX, 0x8000_0000), Some((Gpr::Rax, 0x8000_0000)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct PlainMove<'a> {
-    instruction: &'a DecodedInstruction,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainMove {
+    displacement: i64,
+    immediate: i32,
+    // INVARIANT: 0..=15, RIP or NONE.
+    base: u8,
+    // INVARIANT: 0..=15 or NONE.
+    index: u8,
+    shift: u8,
+    // INVARIANT: 1, 2, 4 or 8.
+    width: u8,
+    what: What,
+    part: GprPart,
+}
+
+/// What is moved where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// The part to memory.
+    Store,
+    /// The constant to memory.
+    StoreConstant,
+    /// Memory to the part, with zeros above it.
+    Load,
+    /// Memory to the part, with its sign above it.
+    LoadSigned,
 }
 
 impl DecodedInstruction {
     /// The instruction as a plain move, if it is one.
     #[must_use]
     #[inline(always)]
-    pub fn plain_move(&self) -> Option<PlainMove<'_>> {
-        let moves = matches!(
-            self.operation,
-            Operation::Mov | Operation::MovZx | Operation::MovSx
-        );
-        let data = matches!(
-            self.data,
-            DataClass::Gpr | DataClass::GprHigh | DataClass::Immediate
-        );
-        let once = matches!(self.shape, Shape::Read | Shape::Write);
-        let is_plain = moves
-            && data
-            && once
-            && self.memory.is_flat()
+    pub fn plain_move(&self) -> Option<PlainMove> {
+        let what = match (self.operation, self.shape) {
+            (Operation::Mov, Shape::Write) if self.data == DataClass::Immediate => {
+                What::StoreConstant
+            }
+            (Operation::Mov, Shape::Write) => What::Store,
+            (Operation::Mov | Operation::MovZx, Shape::Read) => What::Load,
+            (Operation::MovSx, Shape::Read) => What::LoadSigned,
+            _ => return None,
+        };
+        let low = GprPart::low(Gpr::from_number(self.register), self.register_width);
+        let part = match self.data {
+            DataClass::Gpr | DataClass::Immediate => low,
+            DataClass::GprHigh => GprPart::high(Gpr::from_number(self.register))?,
+            _ => return None,
+        };
+        let is_plain = self.memory.is_flat()
             && self.flags & flag::NON_TEMPORAL == 0
             && matches!(self.width, 1 | 2 | 4 | 8);
-        is_plain.then_some(PlainMove { instruction: self })
+        let (displacement, base, index, shift) = self.memory.parts();
+        is_plain.then_some(PlainMove {
+            displacement,
+            immediate: self.immediate,
+            base,
+            index,
+            shift,
+            width: self.width,
+            what,
+            part,
+        })
     }
 }
 
-impl PlainMove<'_> {
+impl PlainMove {
     /// Bytes of its access: 1, 2, 4 or 8.
     #[must_use]
     #[inline(always)]
     pub const fn width(&self) -> u8 {
-        self.instruction.width
+        self.width
     }
 
     /// Where its access is, with these registers; `next` is the address of the next instruction.
     #[must_use]
     #[inline(always)]
-    pub fn address(&self, gpr: impl Fn(Gpr) -> u64, next: u64) -> mmiotrace_core::VirtAddr {
-        let (displacement, base, index, shift) = self.instruction.memory.parts();
-        let mut address = (displacement as u64).wrapping_add(match base {
+    pub fn address(&self, gpr: impl Fn(Gpr) -> u64, next: u64) -> VirtAddr {
+        let base = match self.base {
             NONE => 0,
             RIP => next,
             number => gpr(Gpr::from_number(number)),
-        });
-        if index != NONE {
-            address = address.wrapping_add(gpr(Gpr::from_number(index)) << shift);
+        };
+        let address = base.wrapping_add_signed(self.displacement);
+        if self.index == NONE {
+            return VirtAddr(address);
         }
-        mmiotrace_core::VirtAddr(address)
+        VirtAddr(address.wrapping_add(gpr(Gpr::from_number(self.index)) << (self.shift & 3)))
     }
 
     /// The value that it stores, in its lowest [`width`](Self::width) bytes; `None` where it loads.
     #[must_use]
     #[inline(always)]
     pub fn stored(&self, gpr: impl Fn(Gpr) -> u64) -> Option<u64> {
-        if self.instruction.shape != Shape::Write {
-            return None;
+        match self.what {
+            What::Store if self.part.is_high() => Some(gpr(self.part.gpr()) >> 8),
+            What::Store => Some(gpr(self.part.gpr())),
+            What::StoreConstant => Some(i64::from(self.immediate) as u64),
+            What::Load | What::LoadSigned => None,
         }
-        Some(match self.instruction.data {
-            DataClass::Immediate => i64::from(self.instruction.immediate) as u64,
-            _ => {
-                let part = self.part();
-                part.of(gpr(part.gpr()))
-            }
-        })
     }
 
     /// The register that it changes, and all 64 bits of what that holds after it has loaded `value`;
@@ -96,28 +130,12 @@ impl PlainMove<'_> {
     #[must_use]
     #[inline(always)]
     pub fn loaded(&self, gpr: impl Fn(Gpr) -> u64, value: u64) -> Option<(Gpr, u64)> {
-        if self.instruction.shape != Shape::Read {
-            return None;
-        }
-        let part = self.part();
-        let value = if self.instruction.operation == Operation::MovSx {
-            emulate::sign_extend(value, self.instruction.width)
-        } else {
-            value
+        let value = match self.what {
+            What::Load => value,
+            What::LoadSigned => sign_extend(value, self.width),
+            What::Store | What::StoreConstant => return None,
         };
-        Some((part.gpr(), part.put(gpr(part.gpr()), value)))
-    }
-
-    #[inline(always)]
-    fn part(&self) -> GprPart {
-        // Its data is one or the other.
-        let gpr = Gpr::from_number(self.instruction.register);
-        match self.instruction.data {
-            DataClass::GprHigh => {
-                GprPart::high(gpr).unwrap_or(GprPart::low(gpr, self.instruction.register_width))
-            }
-            _ => GprPart::low(gpr, self.instruction.register_width),
-        }
+        Some((self.part.gpr(), self.part.put(gpr(self.part.gpr()), value)))
     }
 }
 

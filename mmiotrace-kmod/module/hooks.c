@@ -23,15 +23,20 @@
 #include <linux/mmiotrace.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
+#include <linux/objtool.h>
+#include <linux/version.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/delay.h>
 #include <asm/debugreg.h>
+#include <asm/ibt.h>
 #include <asm/ptrace.h>
 
 #include "engine.h"
 #include "shim.h"
+
+int mmiotrace_fault(struct pt_regs *regs, unsigned long addr);
 
 struct hook {
 	struct ftrace_ops ops;
@@ -46,7 +51,8 @@ struct hook {
  */
 static atomic_t inside = ATOMIC_INIT(0);
 
-static int replaced_kmmio_handler(struct pt_regs *regs, unsigned long addr)
+/* What kmmio_handler() is replaced by. */
+__visible int mmiotrace_fault(struct pt_regs *regs, unsigned long addr)
 {
 	/* Every fault of every program comes along here. */
 	if (likely(user_mode(regs)) || (long)addr >= 0)
@@ -91,28 +97,73 @@ static void notrace redirect(unsigned long ip, unsigned long parent, struct ftra
 	go_on_at(fregs, (unsigned long)hook->replacement);
 }
 
-/* At every page fault of the kernel. */
-static void notrace redirect_fault(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
-				   struct ftrace_regs *fregs)
-{
-	go_on_at(fregs, (unsigned long)replaced_kmmio_handler);
-}
-
 /* PERMANENT: the sysctl ftrace_enabled must not take the hooks away under armed pages. */
-#define HOOK(name, callback)							\
+#define HOOK(name)								\
 	{									\
 		.ops = {							\
-			.func = callback,					\
+			.func = redirect,					\
 			.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT, \
 		},								\
 		.function = #name,						\
 		.replacement = replaced_##name,					\
 	}
 
-static struct hook fault_hook = HOOK(kmmio_handler, redirect_fault);
-static struct hook map_hook = HOOK(mmiotrace_ioremap, redirect);
-static struct hook unmap_hook = HOOK(mmiotrace_iounmap, redirect);
-static struct hook tracer_hook = HOOK(enable_mmiotrace, redirect);
+static struct hook map_hook = HOOK(mmiotrace_ioremap);
+static struct hook unmap_hook = HOOK(mmiotrace_iounmap);
+static struct hook tracer_hook = HOOK(enable_mmiotrace);
+
+/*
+ * Of the fault handler the call at its beginning is made to lead here, which takes no time. The return
+ * address of that call is dropped, and with it all of the kernel's own handler.
+ */
+extern void mmiotrace_fault_entry(void);
+asm(".pushsection .text, \"ax\"\n"
+    ".type mmiotrace_fault_entry, @function\n"
+    ".globl mmiotrace_fault_entry\n"
+    "mmiotrace_fault_entry:\n"
+    ASM_ENDBR
+    "	addq $8, %rsp\n"
+    "	jmp mmiotrace_fault\n"
+    ".size mmiotrace_fault_entry, . - mmiotrace_fault_entry\n"
+    ".popsection\n");
+STACK_FRAME_NON_STANDARD(mmiotrace_fault_entry);
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define direct_register(ops, to) register_ftrace_direct(ops, to)
+#define direct_unregister(ops, to) unregister_ftrace_direct(ops, to, true)
+#else
+#define direct_register(ops, to) register_ftrace_direct_multi(ops, to)
+#define direct_unregister(ops, to) unregister_ftrace_direct_multi(ops, to)
+#endif
+
+static struct ftrace_ops fault_ops;
+static bool fault_installed;
+
+static void tell_why(const char *function, int error)
+{
+	pr_err("cannot hook %s (%d): is another user of the function loaded (livepatch), or is this kernel built without CONFIG_MMIOTRACE?\n",
+	       function, error);
+}
+
+static int fault_install(void)
+{
+	static char function[] = "kmmio_handler";
+	int error = ftrace_set_filter(&fault_ops, function, strlen(function), 1);
+
+	if (!error)
+		error = direct_register(&fault_ops, (unsigned long)mmiotrace_fault_entry);
+	if (error)
+		tell_why(function, error);
+	fault_installed = !error;
+	return error;
+}
+
+static void fault_remove(void)
+{
+	if (fault_installed)
+		direct_unregister(&fault_ops, (unsigned long)mmiotrace_fault_entry);
+	fault_installed = false;
+}
 
 static int hook_install(struct hook *hook)
 {
@@ -122,8 +173,7 @@ static int hook_install(struct hook *hook)
 	if (!error)
 		error = register_ftrace_function(&hook->ops);
 	if (error)
-		pr_err("cannot hook %s (%d): is another user of the function loaded (livepatch), or is this kernel built without CONFIG_MMIOTRACE?\n",
-		       hook->function, error);
+		tell_why(hook->function, error);
 	hook->installed = !error;
 	return error;
 }
@@ -183,7 +233,7 @@ int mmiotrace_shim_hooks_install(void)
 	die_registered = !error;
 	/* The gate after the handler: the kernel's own would find no lists. */
 	if (!error)
-		error = hook_install(&fault_hook);
+		error = fault_install();
 	if (!error)
 		error = gate_raise();
 	if (!error)
@@ -227,7 +277,7 @@ void mmiotrace_shim_hooks_remove(void)
 	gate_open = false;
 	/* Who has seen the gate open is in the handler with interrupts off. */
 	synchronize_rcu();
-	hook_remove(&fault_hook);
+	fault_remove();
 	synchronize_rcu();
 	if (die_registered)
 		unregister_die_notifier(&die_notifier);

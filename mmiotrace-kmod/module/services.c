@@ -11,18 +11,11 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
-#include <linux/trace_clock.h>
 #include <linux/workqueue.h>
 #include <asm/processor.h>
 
 #include "engine.h"
 #include "shim.h"
-
-/* The clock of dmesg and of ftrace's "local"; usable in an NMI. */
-u64 mmiotrace_shim_now(void)
-{
-	return trace_clock_local();
-}
 
 u32 mmiotrace_shim_cpu(void)
 {

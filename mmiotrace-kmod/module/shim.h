@@ -41,7 +41,6 @@ int mmiotrace_shim_write(u64 to, const void *from, size_t len);
 bool mmiotrace_shim_can_write(u64 to, size_t len);
 
 /* services.c: small things. */
-u64 mmiotrace_shim_now(void);
 u32 mmiotrace_shim_cpu(void);
 s32 mmiotrace_shim_thread(void);
 void mmiotrace_shim_relax(void);

@@ -17,7 +17,7 @@ pub(crate) mod ring;
 
 use crate::number::{index, word, wrap};
 use crate::sync::{AtomicU64, Ordering};
-use context::Context;
+pub(crate) use context::Context;
 pub use context::ContextId;
 pub(crate) use context::{Inside, quiesce};
 pub use layout::{ABI_VERSION, Geometry};
@@ -29,7 +29,8 @@ use layout::{
 use mmiotrace_core::{MapId, Timestamp};
 pub use record::{Body, Entry, EntryBuf, MAX_MARKER_BYTES, Order, Stamp};
 pub(crate) use record::{Plain, word_of_bytes};
-use ring::{Popped, Ring};
+use ring::Popped;
+pub(crate) use ring::Ring;
 
 /// How accesses of several CPUs are put in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -335,7 +336,7 @@ impl<'m> Channel<'m> {
         ))
     }
 
-    fn ring_of(&self, context: ContextId) -> Option<Ring<'m>> {
+    pub(crate) fn ring_of(&self, context: ContextId) -> Option<Ring<'m>> {
         self.ring(wrap(context.0, self.geometry.rings))
     }
 
@@ -355,11 +356,12 @@ impl<'m> Channel<'m> {
     #[must_use]
     pub(crate) fn push_plain(&self, context: ContextId, plain: &Plain) -> bool {
         self.ring_of(context)
-            .is_some_and(|ring| plain.push(&ring, self.keep_free()))
+            .is_some_and(|ring| plain.push(&ring, self.keep_free(), false))
     }
 
     /// The room that accesses leave to what must not be lost.
-    fn keep_free(&self) -> u64 {
+    #[inline(always)]
+    pub(crate) fn keep_free(&self) -> u64 {
         (u64::from(self.geometry.slots) / 8).min(512)
     }
 
@@ -506,7 +508,7 @@ impl<'m> Channel<'m> {
     /// has it. `false` where there is no room now: nothing was written or counted.
     #[must_use]
     pub fn mark(&self, owner: u64, time: Timestamp, pid: i32, text: &[u8]) -> bool {
-        let Some(inside) = Inside::enter(self, owner, false) else {
+        let Some(inside) = Inside::enter(self, owner) else {
             return false;
         };
         let seq = self.next_sequence();

@@ -1,6 +1,7 @@
 //! The engine: what happens between a fault and the return from it.
 
 mod bus;
+mod desk;
 mod fault;
 mod plain;
 mod reason;
@@ -17,6 +18,7 @@ use crate::{Platform, Region};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 pub use bus::DeviceBus;
+use desk::Desks;
 pub use fault::{Claim, Fault};
 use mmiotrace_core::VirtAddr;
 use mmiotrace_decode::{Decoder, Exception};
@@ -96,6 +98,7 @@ pub struct Engine<'m, P: Platform> {
     regions: RegionTable,
     blinds: Blinds,
     lanes: Lanes<Work<P::Lane>>,
+    desks: Desks<'m>,
     steps: Box<[Steps]>,
     string_elements: u32,
     cache_entries: usize,
@@ -125,6 +128,7 @@ impl<'m, P: Platform> Engine<'m, P> {
             blinds: Blinds::new(),
             lanes: Lanes::new(config.lanes, || Work::new(config.cache_entries, lane())),
             cache_entries: config.cache_entries,
+            desks: Desks::new::<P>(&channel),
             steps: (0..contexts).map(|_| Steps::new()).collect(),
             string_elements: config.string_elements,
             faults: AtomicU64::new(0),
@@ -146,7 +150,8 @@ impl<'m, P: Platform> Engine<'m, P> {
             faults: self
                 .faults
                 .load(Ordering::Relaxed)
-                .wrapping_add(self.lanes.counted()),
+                .wrapping_add(self.lanes.counted())
+                .wrapping_add(self.desks.counted()),
             foreign: self.foreign.load(Ordering::Relaxed),
             blind: self.blind.load(Ordering::Relaxed),
         }
@@ -172,11 +177,12 @@ impl<'m, P: Platform> Engine<'m, P> {
     }
 
     /// Comes in, waiting for a context while all are taken.
+    #[inline(never)]
     fn enter(&self, platform: &P) -> Inside<'m> {
         let owner = platform.owner();
         let mut waited = 0;
         loop {
-            if let Some(inside) = Inside::enter(&self.channel, owner, P::CPUS) {
+            if let Some(inside) = Inside::enter(&self.channel, owner) {
                 return inside;
             }
             platform.relax(waited);

@@ -27,6 +27,12 @@ pub(crate) const fn low_byte(word: u64) -> u8 {
     word.to_le_bytes()[0]
 }
 
+/// The lowest eight bytes.
+pub(crate) const fn low_word(number: u128) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = number.to_le_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
 /// The low half of a word.
 pub(crate) const fn low_half(word: u64) -> u32 {
     let b = word.to_le_bytes();

@@ -95,7 +95,8 @@ pub trait Platform {
 
     /// Whether owners are CPUs: fault context is interrupted by fault context of the same CPU only,
     /// which is over before the other goes on; an owner has one context to himself and never dies; and
-    /// [`quiesce`](Self::quiesce) waits for all. Then much can be said by plain stores.
+    /// [`quiesce`](Self::quiesce) waits for all. Then much can be said by plain stores, most of all
+    /// where the channel has one ring more than contexts.
     const CPUS: bool = false;
 
     /// Waits until every CPU has been outside of fault context. Where [`CPUS`](Self::CPUS) says so; not
@@ -121,6 +122,12 @@ pub trait Platform {
 
     /// Reads code at `pc`, up to 15 bytes; gives how many could be read.
     fn code(&self, pc: VirtAddr, into: &mut [u8; 15]) -> usize;
+
+    /// The code at `pc`, bytes 0 to 7 and 7 to 14, where it can be read at next to no cost.
+    fn code_words(&self, pc: VirtAddr) -> Option<[u64; 2]> {
+        let _ = pc;
+        None
+    }
 
     /// One read of `into.len()` bytes (1, 2, 4, 8; 16, 32, 64 where the platform can).
     ///

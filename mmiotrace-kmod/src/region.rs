@@ -154,6 +154,8 @@ pub(crate) struct RegionTable {
     lists: [Box<[AtomicU32]>; 2],
     /// Which list is looked at (bit 0), and its length (the bits above).
     active: AtomicU64,
+    /// How often what is looked at has changed, and 1.
+    generation: AtomicU64,
     /// Where the search for a free slot goes on: the content of a slot whose region was removed
     /// is kept as long as possible.
     cursor: AtomicU32,
@@ -168,9 +170,22 @@ impl RegionTable {
             slots: (0..capacity).map(|_| Slot::new()).collect(),
             lists: [list(), list()],
             active: AtomicU64::new(0),
+            generation: AtomicU64::new(1),
             cursor: AtomicU32::new(0),
             writer: AtomicU64::new(0),
         }
+    }
+
+    /// A number, not 0, that is another whenever a lookup may give another answer. Inside the engine
+    /// only.
+    #[inline(always)]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn has_changed(&self) {
+        let generation = self.generation.load(Ordering::Relaxed).wrapping_add(1);
+        self.generation.store(generation, Ordering::Release);
     }
 
     /// The slot numbers that are looked at now.
@@ -300,6 +315,7 @@ impl RegionTable {
             if let Some(slot) = self.slots.get(index(u64::from(id.slot))) {
                 slot.map_id
                     .store(crate::number::unsigned(map_id.0), Ordering::Relaxed);
+                self.has_changed();
             }
         }
     }
@@ -337,6 +353,7 @@ impl RegionTable {
         }
         let len = crate::number::word(used.len());
         self.active.store(len << 1 | next, Ordering::Release);
+        self.has_changed();
     }
 }
 

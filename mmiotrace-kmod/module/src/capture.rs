@@ -43,7 +43,7 @@ fn prepare(state: &mut State, start: &Start) -> Result<(Live, SharedMemory), Err
     }
     let cpus = state.cpus;
     let contexts = Kernel::contexts(cpus);
-    let geometry = Geometry { contexts, rings: contexts, slots: start.slots };
+    let geometry = Geometry { contexts, rings: contexts + 1, slots: start.slots };
     let bytes = geometry.bytes().and_then(|bytes| usize::try_from(bytes).ok()).ok_or(Errno::Invalid)?;
     let bytes = bytes.checked_next_multiple_of(4096).ok_or(Errno::Invalid)?;
     // That of the capture before, which its recorder did not want.

@@ -45,9 +45,10 @@ pub(crate) fn write_word(alias: u64, width: u8, value: u64) -> bool {
     }
 }
 
-/// The 15 bytes of code from `pc`, all on the page of the instruction that has just faulted there.
+/// The code at `pc`, bytes 0 to 7 and 7 to 14, all on the page of the instruction that has just faulted
+/// there.
 #[inline(always)]
-pub(crate) fn code(pc: u64) -> [u8; 15] {
+pub(crate) fn code_words(pc: u64) -> [u64; 2] {
     let (low, high): (u64, u64);
     // SAFETY: the page is mapped while the code that was interrupted on it is not at its end, and the
     // kernel's code can be read. Others may be patching it: then each byte is the old or the new one.
@@ -61,6 +62,12 @@ pub(crate) fn code(pc: u64) -> [u8; 15] {
             options(nostack, readonly, preserves_flags),
         );
     }
+    [low, high]
+}
+
+/// As `code_words`, as bytes.
+pub(crate) fn code(pc: u64) -> [u8; 15] {
+    let [low, high] = code_words(pc);
     let mut bytes = [0; 15];
     bytes[7..].copy_from_slice(&high.to_le_bytes());
     bytes[..8].copy_from_slice(&low.to_le_bytes());

@@ -121,6 +121,12 @@ impl Platform for Kernel {
         have
     }
 
+    #[inline(always)]
+    fn code_words(&self, pc: VirtAddr) -> Option<[u64; 2]> {
+        // As in `code`.
+        (pc.0 & (PAGE - 1) <= PAGE - 15).then(|| device::code_words(pc.0))
+    }
+
     fn read_device(&self, alias: u64, into: &mut [u8]) -> Result<(), BusFault> {
         if device::read(alias, into) { Ok(()) } else { Err(missing(VirtAddr(alias))) }
     }

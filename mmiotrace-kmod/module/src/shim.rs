@@ -27,7 +27,8 @@ mod raw {
         pub(super) fn mmiotrace_shim_read(from: u64, to: *mut c_void, len: usize) -> i32;
         pub(super) fn mmiotrace_shim_write(to: u64, from: *const c_void, len: usize) -> i32;
         pub(super) fn mmiotrace_shim_can_write(to: u64, len: usize) -> bool;
-        pub(super) fn mmiotrace_shim_now() -> u64;
+        // The kernel's own, which takes and gives as a shim would.
+        pub(super) fn sched_clock() -> u64;
         pub(super) fn mmiotrace_shim_cpu() -> u32;
         pub(super) fn mmiotrace_shim_gs_base() -> u64;
         pub(super) fn mmiotrace_shim_thread() -> i32;
@@ -86,8 +87,8 @@ plain! {
     unalias = mmiotrace_shim_unalias(alias: u64);
     /// Whether memory can be written. Any context.
     can_write = mmiotrace_shim_can_write(to: u64, len: usize) -> bool;
-    /// Nanoseconds of the clock that dmesg shows. Any context.
-    now = mmiotrace_shim_now() -> u64;
+    /// Nanoseconds of the clock that dmesg shows, and what is behind ftrace's "local". Any context.
+    now = sched_clock() -> u64;
     /// The number of this CPU. Any context.
     cpu = mmiotrace_shim_cpu() -> u32;
     /// The base of the segment `gs`. Any context.

@@ -84,26 +84,31 @@ impl<'m> Inside<'m> {
     ///
     /// An owner who is inside already (an NMI took the CPU) is found again, if his number is below
     /// the number of contexts; others never nest.
-    ///
-    /// `alone`: owners are CPUs ([`Platform::CPUS`](crate::Platform::CPUS)).
-    #[inline]
-    pub(crate) fn enter(channel: &Channel<'m>, owner: u64, alone: bool) -> Option<Self> {
-        if alone {
-            let id = Self::home(channel, owner);
-            let context = channel.context(id)?;
-            let holder = context.owner.load(Ordering::Relaxed);
-            if holder == 0 || holder == owner {
-                // Who comes between these two is over, and gone, before this goes on.
-                context.owner.store(owner, Ordering::Relaxed);
-                return Some(Self::begin(channel, context, id, owner, holder != 0));
-            }
-        }
+    pub(crate) fn enter(channel: &Channel<'m>, owner: u64) -> Option<Self> {
         let count = channel.geometry().contexts;
         let start = Self::home(channel, owner).0;
         (0..count).find_map(|step| {
             let id = ContextId(wrap(start + step, count));
             Self::claim(channel, channel.context(id)?, id, owner)
         })
+    }
+
+    /// As [`enter`](Self::enter), into the owner's own context, by plain stores: where owners are CPUs
+    /// ([`Platform::CPUS`](crate::Platform::CPUS)). `None` where somebody else is in it.
+    #[inline(always)]
+    pub(crate) fn enter_home(
+        channel: &Channel<'m>,
+        context: Context<'m>,
+        id: ContextId,
+        owner: u64,
+    ) -> Option<Self> {
+        let holder = context.owner.load(Ordering::Relaxed);
+        if holder != 0 && holder != owner {
+            return None;
+        }
+        // Who comes between these two is over, and gone, before this goes on.
+        context.owner.store(owner, Ordering::Relaxed);
+        Some(Self::begin(channel, context, id, owner, holder != 0))
     }
 
     fn claim(
@@ -129,7 +134,7 @@ impl<'m> Inside<'m> {
     }
 
     /// Says the floor, on a context that is the owner's.
-    #[inline]
+    #[inline(always)]
     fn begin(
         channel: &Channel<'m>,
         context: Context<'m>,
@@ -189,6 +194,16 @@ impl<'m> Inside<'m> {
 
     pub(crate) const fn owner(&self) -> u64 {
         self.owner
+    }
+
+    /// Whose ring it writes to: that of its context; where it interrupted the context's owner, the
+    /// one ring that is nobody's, if the channel has one more than contexts.
+    pub(crate) fn ring(&self, channel: &Channel<'_>) -> ContextId {
+        let geometry = channel.geometry();
+        if self.nested && geometry.rings > geometry.contexts {
+            return ContextId(geometry.contexts);
+        }
+        self.id
     }
 
     /// Whether the owner was inside already.

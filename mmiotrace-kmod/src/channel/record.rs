@@ -211,7 +211,7 @@ impl Entry<'_> {
 }
 
 /// The words that all records have.
-#[inline]
+#[inline(always)]
 fn header(
     stamp: &Stamp,
     kind: u8,
@@ -245,10 +245,10 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// As [`Entry::push`].
+    /// As [`Entry::push`]; `alone`: no other producer of this ring can interrupt this one.
     #[must_use]
-    #[inline]
-    pub(crate) fn push(&self, ring: &Ring<'_>, keep_free: u64) -> bool {
+    #[inline(always)]
+    pub(crate) fn push(&self, ring: &Ring<'_>, keep_free: u64, alone: bool) -> bool {
         let kind = match self.kind {
             AccessKind::Read => READ,
             AccessKind::Write => WRITE,
@@ -261,7 +261,10 @@ impl Plain {
         let rest = [self.width, self.width, flags];
         let [a, b, c, d, e, f] = header(&self.stamp, kind, self.phys.0, self.map_id, rest);
         match self.order {
-            Order::Before(after) => ring.push([a, b, c, d, e, f, after, self.value], 8, keep_free),
+            Order::Before(after) => {
+                ring.push_words(&[a, b, c, d, e, f, after, self.value], keep_free)
+            }
+            _ if alone => ring.push_slot_alone(&[a, b, c, d, e, f, self.value], keep_free),
             _ => ring.push_slot(&[a, b, c, d, e, f, self.value], keep_free),
         }
     }

@@ -142,9 +142,39 @@ impl<'m> Ring<'m> {
         true
     }
 
+    /// As [`push`](Self::push), of words that are at hand.
+    #[must_use]
+    #[inline(never)]
+    pub(crate) fn push_words(&self, words: &[u64], keep_free: u64) -> bool {
+        self.push(words.iter().copied(), words.len(), keep_free)
+    }
+
+    /// As [`push_slot`](Self::push_slot), by a producer whom no other of this ring can interrupt.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) fn push_slot_alone(&self, payload: &[u64; PAYLOAD_WORDS], keep_free: u64) -> bool {
+        let head = self.head.load(Ordering::Relaxed);
+        // Acquire: the consumer has read what this overwrites.
+        let used = head.wrapping_sub(self.tail.load(Ordering::Acquire));
+        if used.saturating_add(1 + keep_free) > self.capacity() {
+            return false;
+        }
+        let Some([tag_word, room @ ..]) = self.slot(head).first_chunk::<SLOT_WORDS>() else {
+            return false;
+        };
+        // The place is taken before it is written, as the others do: its old tag says that it is not.
+        self.head.store(head.wrapping_add(1), Ordering::Relaxed);
+        for (to, from) in room.iter().zip(payload) {
+            to.store(*from, Ordering::Relaxed);
+        }
+        // Release: the payload is there before its tag.
+        tag_word.store(tag(head, 1, 0), Ordering::Release);
+        true
+    }
+
     /// As [`push`](Self::push), of a record that fills one slot.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_slot(&self, payload: &[u64; PAYLOAD_WORDS], keep_free: u64) -> bool {
         let Some(position) = self.reserve(1, keep_free) else {
             return false;

@@ -1,7 +1,7 @@
 //! The memory that an instruction sees while the engine carries it out.
 
 use super::Engine;
-use super::plain::WordAccess;
+use super::plain::{Recorded, WordAccess};
 use super::record::{Place as OrderPlace, Turn};
 use crate::channel::{Body, Entry, Inside, word_of_bytes};
 use crate::number::word;
@@ -209,9 +209,14 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
             kind,
             pc: self.pc,
         };
-        let run = |alias| run(platform, alias);
-        self.engine
-            .access_word(platform, self.inside, &access, self.silent, run)?;
+        let way = Recorded {
+            silent: self.silent,
+            ring: None,
+        };
+        let turn = self.engine.begin_word(platform, self.inside, way);
+        let result = run(platform, access.alias());
+        let engine = self.engine;
+        engine.end_word(platform, self.inside, &access, way, turn, result)?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::platform::{Frame, Platform, Point};
 use crate::region::{PAGE, Region};
 use crate::sync::Ordering;
 use mmiotrace_core::{Blind, BlindEdge, BlindReason, Code, PhysAddr, Timestamp, VirtAddr};
-use mmiotrace_decode::{DecodedInstruction, Progress, Stop, Way};
+use mmiotrace_decode::{BusFault, DecodedInstruction, Progress, Stop, Way};
 
 /// A page fault, as the CPU reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +57,62 @@ impl<P: Platform> Engine<'_, P> {
     /// Deals with a page fault. In fault context, on any CPU or thread, also nested.
     pub fn on_page_fault(&self, platform: &P, frame: &mut P::Frame, fault: Fault) -> Claim {
         platform.point(Point::Faulted);
-        let inside = self.enter(platform);
+        let Some(desk) = self.desks.of(platform.owner()) else {
+            return self.on_other_fault(platform, self.enter(platform), frame, &fault);
+        };
+        let home = Inside::enter_home(&self.channel, desk.context, desk.id, platform.owner());
+        let Some(inside) = home else {
+            return self.on_other_fault(platform, self.enter(platform), frame, &fault);
+        };
+        if !inside.is_nested() {
+            if let Some(done) = self.revisit(platform, &inside, desk, frame) {
+                let Err(broken) = done else {
+                    return Claim::Handled;
+                };
+                return self.no_answer(platform, &inside, frame, &fault, broken);
+            }
+        }
+        self.on_other_fault(platform, inside, frame, &fault)
+    }
+
+    /// The alias did not answer a plain move.
+    #[cold]
+    #[inline(never)]
+    fn no_answer(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        frame: &P::Frame,
+        fault: &Fault,
+        broken: BusFault,
+    ) -> Claim {
+        let region = self.regions.lookup(fault.address);
+        match (region, self.course_of_raise(Raise::Device(broken.address))) {
+            (Some(region), Course::Open(reason)) => {
+                let why = Why {
+                    pc: VirtAddr(frame.rip()),
+                    reason,
+                    code: Code::EMPTY,
+                };
+                let page = VirtAddr(fault.address.0 & !(PAGE - 1));
+                self.open(platform, inside, &region, page, &why)
+            }
+            (_, Course::Claim(claim)) => claim,
+            _ => Claim::NotOurs,
+        }
+    }
+
+    /// A fault of which nothing is remembered.
+    #[inline(never)]
+    fn on_other_fault(
+        &self,
+        platform: &P,
+        inside: Inside<'_>,
+        frame: &mut P::Frame,
+        fault: &Fault,
+    ) -> Claim {
         let Some(region) = self.regions.lookup(fault.address) else {
-            return self.on_foreign_fault(platform, &fault);
+            return self.on_foreign_fault(platform, fault);
         };
         platform.point(Point::Found);
         let pc = VirtAddr(frame.rip());
@@ -114,7 +167,12 @@ impl<P: Platform> Engine<'_, P> {
         };
         match self.carry_out_plain(platform, inside, frame, region, instruction) {
             None => {}
-            Some(Ok(())) => return Course::Claim(Claim::Handled),
+            Some(Ok(())) => {
+                if P::CPUS && !inside.is_nested() {
+                    self.remember(platform, inside, pc, region, instruction);
+                }
+                return Course::Claim(Claim::Handled);
+            }
             // The alias did not answer.
             Some(Err(fault)) => return self.course_of_raise(Raise::Device(fault.address)),
         }

@@ -1,11 +1,12 @@
 //! The short way through a fault: a move between one register and one place in one region.
 
 use super::Engine;
-use crate::channel::{Inside, Plain};
+use super::record::Turn;
+use crate::channel::{Inside, Plain, Ring};
 use crate::platform::{Frame, Platform, Point};
 use crate::region::Region;
 use mmiotrace_core::{AccessKind, PhysAddr, VirtAddr};
-use mmiotrace_decode::{BusFault, DecodedInstruction, Gpr};
+use mmiotrace_decode::{BusFault, DecodedInstruction, PlainMove};
 
 /// One access of 1, 2, 4 or 8 bytes that lies in a region.
 pub(super) struct WordAccess<'a> {
@@ -16,12 +17,20 @@ pub(super) struct WordAccess<'a> {
     pub(super) pc: VirtAddr,
 }
 
+/// How an access is recorded.
+#[derive(Clone, Copy)]
+pub(super) struct Recorded<'r, 'm> {
+    /// Not at all: the capture has ended, the device is still used.
+    pub(super) silent: bool,
+    /// The context's ring, where it is at hand and nobody else writes to it meanwhile.
+    pub(super) ring: Option<&'r Ring<'m>>,
+}
+
 impl<P: Platform> Engine<'_, P> {
     /// Carries out a plain move whose access lies in `region`; `None` where it is not one, and nothing
     /// was done then.
     ///
     /// It does what the emulation does, without gathering all registers first.
-    #[inline]
     pub(super) fn carry_out_plain(
         &self,
         platform: &P,
@@ -31,13 +40,36 @@ impl<P: Platform> Engine<'_, P> {
         instruction: &DecodedInstruction,
     ) -> Option<Result<(), BusFault>> {
         let plain = instruction.plain_move()?;
-        let width = plain.width();
-        let pc = frame.rip();
-        let next = pc.wrapping_add(u64::from(instruction.len()));
+        let next = frame.rip().wrapping_add(u64::from(instruction.len()));
         let address = plain.address(|gpr| frame.gpr(gpr), next);
-        if !region.contains(address, u64::from(width)) {
+        if !region.contains(address, u64::from(plain.width())) {
             return None;
         }
+        let way = Recorded {
+            silent: self.channel.is_closed(),
+            ring: None,
+        };
+        let access = (region, address);
+        Some(self.move_plain(platform, inside, frame, &plain, access, next, way))
+    }
+
+    /// Makes the access of a plain move, and changes the registers.
+    #[inline(always)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what was found out once is not found out again"
+    )]
+    pub(super) fn move_plain(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        frame: &mut P::Frame,
+        plain: &PlainMove,
+        (region, address): (&Region, VirtAddr),
+        next: u64,
+        way: Recorded<'_, '_>,
+    ) -> Result<(), BusFault> {
+        let width = plain.width();
         let stored = plain
             .stored(|gpr| frame.gpr(gpr))
             .map(|value| cut(value, width));
@@ -50,61 +82,63 @@ impl<P: Platform> Engine<'_, P> {
             } else {
                 AccessKind::Read
             },
-            pc: VirtAddr(pc),
+            pc: VirtAddr(frame.rip()),
         };
-        let silent = self.channel.is_closed();
-        let made = self.access_word(platform, inside, &access, silent, |alias| match stored {
-            Some(value) => platform.write_word(alias, width, value).map(|()| value),
-            None => platform.read_word(alias, width),
-        });
-        let value = match made {
-            Ok(value) => value,
-            Err(fault) => return Some(Err(fault)),
+        let turn = self.begin_word(platform, inside, way);
+        let result = match stored {
+            Some(value) => platform
+                .write_word(access.alias(), width, value)
+                .map(|()| value),
+            None => platform.read_word(access.alias(), width),
         };
-        if let Some((gpr, whole)) = plain.loaded(|gpr: Gpr| frame.gpr(gpr), value) {
+        let value = self.end_word(platform, inside, &access, way, turn, result)?;
+        if let Some((gpr, whole)) = plain.loaded(|gpr| frame.gpr(gpr), value) {
             frame.set_gpr(gpr, whole);
         }
         frame.set_rip(next);
-        Some(Ok(()))
+        Ok(())
     }
 
-    /// Has `run` make an access at an address of the alias, in its turn, and records it with the value
-    /// that `run` gives; `silent`: without a record.
+    /// Begins the turn of an access, unless it is silent.
+    #[inline(always)]
+    pub(super) fn begin_word(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        way: Recorded<'_, '_>,
+    ) -> Option<Turn> {
+        let turn = if way.silent {
+            None
+        } else {
+            Some(self.begin_turn(platform, inside))
+        };
+        platform.point(Point::Device);
+        turn
+    }
+
+    /// Ends it, and records the access with the value that it gave.
     ///
     /// # Errors
-    /// Those of `run`, with the address that the instruction knows.
-    #[inline]
-    pub(super) fn access_word(
+    /// Those of the access, with the address that the instruction knows.
+    #[inline(always)]
+    pub(super) fn end_word(
         &self,
         platform: &P,
         inside: &Inside<'_>,
         access: &WordAccess<'_>,
-        silent: bool,
-        run: impl FnOnce(u64) -> Result<u64, BusFault>,
+        way: Recorded<'_, '_>,
+        turn: Option<Turn>,
+        result: Result<u64, BusFault>,
     ) -> Result<u64, BusFault> {
-        let offset = access.region.offset(access.address);
-        let alias = access.region.alias.wrapping_add(offset);
-        let at_home = |fault: BusFault| BusFault {
-            address: VirtAddr(
-                fault
-                    .address
-                    .0
-                    .wrapping_sub(alias)
-                    .wrapping_add(access.address.0),
-            ),
+        platform.point(Point::Device);
+        let Some(mut turn) = turn else {
+            return result.map_err(|fault| access.at_home(fault));
         };
-        if silent {
-            return run(alias).map_err(at_home);
-        }
-        let mut turn = self.begin_turn(platform, inside);
-        platform.point(Point::Device);
-        let result = run(alias).map_err(at_home);
-        platform.point(Point::Device);
         let value = match result {
             Ok(value) => value,
             Err(fault) => {
                 self.end_turn(platform, inside, turn);
-                return Err(fault);
+                return Err(access.at_home(fault));
             }
         };
         let place = self.place(&mut turn);
@@ -115,12 +149,42 @@ impl<P: Platform> Engine<'_, P> {
             kind: access.kind,
             width: access.width,
             map_id: access.region.map_id,
-            phys: PhysAddr(access.region.phys.0.wrapping_add(offset)),
+            phys: access.phys(),
             value,
             order: place.order,
         };
-        self.write_plain(platform, inside, &plain);
+        platform.point(Point::Numbered);
+        let pushed = way
+            .ring
+            .is_some_and(|ring| plain.push(ring, self.channel.keep_free(), true));
+        if !pushed {
+            self.write_plain(platform, inside, &plain);
+        }
         Ok(value)
+    }
+}
+
+impl WordAccess<'_> {
+    /// Where it is in the alias.
+    #[inline(always)]
+    pub(super) fn alias(&self) -> u64 {
+        let offset = self.region.offset(self.address);
+        self.region.alias.wrapping_add(offset)
+    }
+
+    #[inline(always)]
+    fn phys(&self) -> PhysAddr {
+        let offset = self.region.offset(self.address);
+        PhysAddr(self.region.phys.0.wrapping_add(offset))
+    }
+
+    /// A fault at an address of the alias, as the instruction knows the address.
+    #[cold]
+    fn at_home(&self, fault: BusFault) -> BusFault {
+        let beyond = fault.address.0.wrapping_sub(self.alias());
+        BusFault {
+            address: VirtAddr(self.address.0.wrapping_add(beyond)),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Numbers, the order lock, and the way of a record into the channel.
 
 use super::Engine;
-use crate::channel::{Body, DeviceOrder, Entry, Inside, OnFull, Order, Plain, Stamp, TryLock};
+use crate::channel::{
+    Body, ContextId, DeviceOrder, Entry, Inside, OnFull, Order, Plain, Stamp, TryLock,
+};
 use crate::platform::{Platform, Point};
 use mmiotrace_core::{Timestamp, VirtAddr};
 
@@ -29,6 +31,7 @@ pub(super) struct Place {
 
 impl<P: Platform> Engine<'_, P> {
     /// Begins an access of the device.
+    #[inline(always)]
     pub(super) fn begin_turn(&self, platform: &P, inside: &Inside<'_>) -> Turn {
         if self.channel.options().order == DeviceOrder::Interval {
             return Turn {
@@ -49,6 +52,7 @@ impl<P: Platform> Engine<'_, P> {
 
     /// The place of an access that was just made. A turn may be asked more than once: a
     /// read-modify-write is two accesses.
+    #[inline(always)]
     pub(super) fn place(&self, turn: &mut Turn) -> Place {
         match &mut turn.order {
             TurnOrder::Total => Place {
@@ -69,6 +73,7 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Ends it.
+    #[inline(always)]
     pub(super) fn end_turn(&self, platform: &P, inside: &Inside<'_>, turn: Turn) {
         if turn.locked {
             if P::CPUS {
@@ -78,18 +83,35 @@ impl<P: Platform> Engine<'_, P> {
             }
         }
         if let TurnOrder::Interval(Some(seq)) = turn.order {
-            // The access was not made. A number without a record would be a loss.
-            let stamp = self.stamp(platform, seq, VirtAddr(0), platform.now());
-            let body = Body::Void;
-            self.write(platform, inside, &Entry { stamp, body });
+            self.void(platform, inside, seq);
         }
+    }
+
+    /// The access was not made. A number without a record would be a loss.
+    #[cold]
+    fn void(&self, platform: &P, inside: &Inside<'_>, seq: u64) {
+        let stamp = self.stamp(platform, seq, VirtAddr(0), platform.now());
+        let body = Body::Void;
+        self.write(platform, inside, &Entry { stamp, body });
     }
 
     /// Takes the order lock. `false` where waiting for it would be for ever: this CPU has it
     /// already (an NMI came while it did), or its holder does not come back (stopped by a
     /// debugger, an exception in a single step). The access is then made all the same, and its
     /// record says that its place is not exact.
+    #[inline(always)]
     fn lock(&self, platform: &P, inside: &Inside<'_>) -> bool {
+        platform.point(Point::Lock);
+        match self.channel.try_lock(inside.owner()) {
+            TryLock::Taken => true,
+            TryLock::Mine => false,
+            TryLock::Held(_) => self.lock_later(platform, inside),
+        }
+    }
+
+    /// The same, where somebody has it.
+    #[inline(never)]
+    fn lock_later(&self, platform: &P, inside: &Inside<'_>) -> bool {
         let mut waited: u32 = 0;
         let mut since = None;
         let mut sequence = self.channel.sequence();
@@ -123,6 +145,7 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Who is recording what, with number `seq`.
+    #[inline(always)]
     pub(super) fn stamp(&self, platform: &P, seq: u64, pc: VirtAddr, time: Timestamp) -> Stamp {
         Stamp {
             seq,
@@ -139,17 +162,18 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Writes a record, or counts it as lost.
     pub(super) fn write(&self, platform: &P, inside: &Inside<'_>, entry: &Entry<'_>) {
-        self.write_by(platform, inside, || self.channel.push(inside.id(), entry));
+        let ring = inside.ring(&self.channel);
+        self.write_by(platform, ring, || self.channel.push(ring, entry));
     }
 
     /// As [`write`](Self::write), of a plain access.
+    #[inline(never)]
     pub(super) fn write_plain(&self, platform: &P, inside: &Inside<'_>, plain: &Plain) {
-        self.write_by(platform, inside, || {
-            self.channel.push_plain(inside.id(), plain)
-        });
+        let ring = inside.ring(&self.channel);
+        self.write_by(platform, ring, || self.channel.push_plain(ring, plain));
     }
 
-    fn write_by(&self, platform: &P, inside: &Inside<'_>, push: impl Fn() -> bool) {
+    fn write_by(&self, platform: &P, ring: ContextId, push: impl Fn() -> bool) {
         platform.point(Point::Numbered);
         let mut waited: u32 = 0;
         while !push() {
@@ -157,7 +181,7 @@ impl<P: Platform> Engine<'_, P> {
                 && !self.channel.is_closed()
                 && platform.wait_for_room(waited);
             if !wait {
-                self.channel.count_lost(inside.id());
+                self.channel.count_lost(ring);
                 return;
             }
             waited = waited.saturating_add(1);

@@ -9,7 +9,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use mmiotrace_capture::kmod::{
-    Kmod, Module, Options, Order, device_ranges, driver_ranges, premapped, write_marker,
+    Kmod, Module, Options, Order, Premapped, device_ranges, driver_ranges, premapped, write_marker,
 };
 use mmiotrace_capture::machine::{PciAddress, Root};
 use mmiotrace_capture::tracefs::{Displaced, Driver, Subject};
@@ -107,12 +107,14 @@ impl Plan {
         };
         if let Some(device) = own.device {
             plan.ranges = ranges_of(root, device)?;
-            let bound = root.exists(format!("/sys/bus/pci/devices/{device}/driver"));
+            // What drives a device need not be bound to it.
+            let works = root.exists(format!("/sys/bus/pci/devices/{device}/driver"))
+                || own.driver.is_none() && is_mapped(root, &plan.ranges)?;
             let name = own
                 .driver
                 .as_ref()
                 .map(|name| name.to_string_lossy().into_owned());
-            plan.attach(args, root, Subject::Device(device, name), bound);
+            plan.attach(args, root, Subject::Device(device, name), works);
         } else if let Some(driver) = &own.driver {
             plan.ranges = driver_ranges(root, Path::new(driver));
             if plan.ranges.is_empty() {
@@ -170,6 +172,15 @@ fn ranges_of(root: &Root, device: PciAddress) -> Result<Vec<Range<PhysAddr>>, Fa
     Ok(ranges)
 }
 
+/// The mappings that exist of these ranges.
+fn mapped(root: &Root, ranges: &[Range<PhysAddr>]) -> Result<Vec<Premapped>, Failure> {
+    premapped(root, ranges).map_err(|error| Failure::new("/proc/vmallocinfo", plain(&error)))
+}
+
+fn is_mapped(root: &Root, ranges: &[Range<PhysAddr>]) -> Result<bool, Failure> {
+    mapped(root, ranges).map(|mapped| !mapped.is_empty())
+}
+
 fn is_loaded(root: &Root, name: &str) -> bool {
     use mmiotrace_capture::machine::{ModuleState, module_state};
     module_state(root, name) != ModuleState::Absent
@@ -198,9 +209,7 @@ fn options(args: &Args, root: &Root, plan: &Plan) -> Result<Options, Stop> {
         options = options.with_range(range.clone());
     }
     if !plan.ranges.is_empty() && plan.driver.is_none() {
-        let made = premapped(root, &plan.ranges)
-            .map_err(|error| Failure::new("/proc/vmallocinfo", plain(&error)))?;
-        for mapping in made {
+        for mapping in mapped(root, &plan.ranges)? {
             options = options.with_premapped(mapping);
         }
     }

@@ -1,0 +1,194 @@
+//! What a CPU remembers of the plain moves that it has carried out: drivers come back to the same few
+//! places in their code, with the same regions.
+
+#![expect(
+    unsafe_code,
+    reason = "a value that its CPU alone reaches: the language has no such cell without the standard library"
+)]
+
+use super::Engine;
+use super::plain::Recorded;
+use crate::channel::{Channel, Context, ContextId, Inside, Ring};
+use crate::number::{index, low_word, word};
+use crate::platform::{Frame, Platform};
+use crate::region::Region;
+use crate::sync::{AtomicU64, Ordering};
+use alloc::boxed::Box;
+use core::cell::UnsafeCell;
+use mmiotrace_core::VirtAddr;
+use mmiotrace_decode::{BusFault, DecodedInstruction, PlainMove};
+
+/// How many places in the code a CPU remembers: a power of two.
+const SITES: usize = 32;
+
+/// A plain move, and the region that it went to.
+#[derive(Clone, Copy, Debug)]
+struct Site {
+    pc: u64,
+    /// The instruction's bytes, as [`Platform::code_words`] gives them, and which bits of them count.
+    code: [u64; 2],
+    mask: [u64; 2],
+    /// That of the table of regions when this was written; 0: nothing is here.
+    generation: u64,
+    region: Region,
+    len: u64,
+    plain: PlainMove,
+}
+
+/// The desk of one CPU, with what it needs of the channel found beforehand.
+pub(super) struct Desk<'m> {
+    pub(super) context: Context<'m>,
+    pub(super) id: ContextId,
+    pub(super) ring: Ring<'m>,
+    /// How many moves were remembered; written by who may reach the sites.
+    count: AtomicU64,
+    // INVARIANT: reached only by the owner of the context, while he is inside and not nested: who
+    // interrupts him is nested.
+    sites: UnsafeCell<[Option<Site>; SITES]>,
+}
+
+// SAFETY: by the invariant one CPU at a time reaches the sites, which are plain data.
+unsafe impl Sync for Desk<'_> {}
+
+/// The desks of all CPUs, by context.
+pub(super) struct Desks<'m> {
+    places: Box<[Desk<'m>]>,
+}
+
+impl<'m> Desks<'m> {
+    /// For all contexts of a channel; none where contexts are not CPUs.
+    pub(super) fn new<P: Platform>(channel: &Channel<'m>) -> Self {
+        let geometry = channel.geometry();
+        // Rings of their own, and one for who interrupts them: see `Inside::ring`.
+        let count = if P::CPUS && geometry.rings > geometry.contexts {
+            geometry.contexts
+        } else {
+            0
+        };
+        let desks = (0..count).map(ContextId).filter_map(|id| {
+            Some(Desk {
+                context: channel.context(id)?,
+                id,
+                ring: channel.ring_of(id)?,
+                count: AtomicU64::new(0),
+                sites: UnsafeCell::new([const { None }; SITES]),
+            })
+        });
+        // A channel has all its contexts and rings.
+        Self {
+            places: desks.collect(),
+        }
+    }
+
+    /// How many faults were dealt with by what was remembered.
+    pub(super) fn counted(&self) -> u64 {
+        let counts = self
+            .places
+            .iter()
+            .map(|desk| desk.count.load(Ordering::Relaxed));
+        counts.fold(0, u64::wrapping_add)
+    }
+
+    /// The desk of an owner, whose context is the one with his number.
+    #[inline(always)]
+    pub(super) fn of(&self, owner: u64) -> Option<&Desk<'m>> {
+        self.places.get(index(owner))
+    }
+}
+
+impl Desk<'_> {
+    /// The place where the move at `pc` is remembered.
+    #[inline(always)]
+    fn place(&self, pc: u64) -> *mut Option<Site> {
+        let first = self.sites.get().cast::<Option<Site>>();
+        // Code lies close together, in instructions of two bytes or more.
+        let at = index((pc >> 1 ^ pc >> 6) & word(SITES - 1));
+        // SAFETY: below SITES, which is the length of the array.
+        unsafe { first.add(at) }
+    }
+
+    #[inline(always)]
+    fn count(&self) {
+        let count = self.count.load(Ordering::Relaxed).wrapping_add(1);
+        self.count.store(count, Ordering::Relaxed);
+    }
+}
+
+impl<P: Platform> Engine<'_, P> {
+    /// Carries out a plain move that this CPU remembers, in the region that it knows; `None` where it
+    /// does not, and nothing was done then. For a context that is not nested, where contexts are CPUs.
+    #[inline(always)]
+    pub(super) fn revisit(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        desk: &Desk<'_>,
+        frame: &mut P::Frame,
+    ) -> Option<Result<(), BusFault>> {
+        let pc = frame.rip();
+        // SAFETY: by the invariant: the caller is inside and not nested; nobody writes meanwhile.
+        let site = unsafe { (*desk.place(pc)).as_ref() }?;
+        let [low, high] = platform.code_words(VirtAddr(pc))?;
+        let [own_low, own_high] = site.code;
+        let [low_mask, high_mask] = site.mask;
+        let is_same = site.pc == pc
+            && (low ^ own_low) & low_mask | (high ^ own_high) & high_mask == 0
+            && site.generation == self.regions.generation();
+        if !is_same || self.channel.is_closed() {
+            return None;
+        }
+        let plain = &site.plain;
+        let next = pc.wrapping_add(site.len);
+        let width = plain.width();
+        let address = plain.address(|gpr| frame.gpr(gpr), next);
+        if !site.region.contains(address, u64::from(width)) {
+            return None;
+        }
+        desk.count();
+        let way = Recorded {
+            silent: false,
+            ring: Some(&desk.ring),
+        };
+        let access = (&site.region, address);
+        Some(self.move_plain(platform, inside, frame, plain, access, next, way))
+    }
+
+    /// Remembers a plain move that was carried out in `region`.
+    #[inline(never)]
+    pub(super) fn remember(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        pc: VirtAddr,
+        region: &Region,
+        instruction: &DecodedInstruction,
+    ) {
+        let site = || {
+            let plain = instruction.plain_move()?;
+            let mut bytes = [0; 16];
+            let mut masks = [0; 16];
+            let code = instruction.code();
+            for ((byte, mask), from) in bytes.iter_mut().zip(&mut masks).zip(code.as_bytes()) {
+                (*byte, *mask) = (*from, 0xff);
+            }
+            let words = |bytes: [u8; 16]| {
+                let number = u128::from_le_bytes(bytes);
+                [low_word(number), low_word(number >> 56)]
+            };
+            Some(Site {
+                pc: pc.0,
+                code: words(bytes),
+                mask: words(masks),
+                generation: self.regions.generation(),
+                region: *region,
+                len: u64::from(instruction.len()),
+                plain,
+            })
+        };
+        let desk = self.desks.of(inside.owner());
+        if let (Some(desk), Some(_), Some(site)) = (desk, platform.code_words(pc), site()) {
+            // SAFETY: by the invariant: the caller is inside and not nested; nothing is borrowed.
+            unsafe { desk.place(pc.0).write(Some(site)) };
+        }
+    }
+}
