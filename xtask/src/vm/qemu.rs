@@ -27,6 +27,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) devices: Vec<String>,
     /// Further words for the kernel's command line.
     pub(crate) append: String,
+    /// Whether what the devices see is logged. A line takes about as long as an access.
+    pub(crate) log: bool,
     /// After this time the run counts as hung.
     pub(crate) limit: Duration,
     /// Where the run's files go.
@@ -63,12 +65,14 @@ impl Machine<'_> {
             "-chardev",
             &format!("file,id=out,path={}", archive.display()),
         ]);
-        command.args([
-            "-trace",
-            "memory_region_ops_read",
-            "-trace",
-            "memory_region_ops_write",
-        ]);
+        if self.log {
+            command.args([
+                "-trace",
+                "memory_region_ops_read",
+                "-trace",
+                "memory_region_ops_write",
+            ]);
+        }
         let began = Instant::now();
         let child = command
             .stdin(Stdio::null())

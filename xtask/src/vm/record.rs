@@ -38,6 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         cpus: options.cpus,
         devices: device.arguments(&folder)?,
         append: String::new(),
+        log: true,
         limit: Duration::from_secs(180),
         folder: folder.clone(),
     };

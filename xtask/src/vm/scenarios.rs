@@ -17,6 +17,8 @@ pub(crate) struct Scenario {
     pub(crate) guest: &'static str,
     /// Whether the kernel need not survive it: it is done to itself by its own tracer.
     pub(crate) may_die: bool,
+    /// Whether its judge needs the devices' log.
+    pub(crate) log: bool,
     /// Seconds until it counts as hung.
     pub(crate) limit: u64,
     pub(crate) judge: fn(&Evidence) -> Result<()>,
@@ -35,6 +37,7 @@ const fn scenario(
         qemu: &[],
         append: "",
         may_die: false,
+        log: true,
         guest,
         limit: 120,
         judge,
@@ -182,6 +185,8 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
     ),
     Scenario {
         limit: 240,
+        // It would be most of what is measured.
+        log: false,
         ..scenario(
             "cost",
             &["edu"],

@@ -49,6 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         cpus: options.cpus,
         devices: arguments,
         append: String::new(),
+        log: true,
         limit: Duration::MAX,
         folder: folder.clone(),
     };

@@ -124,6 +124,7 @@ fn play(scenario: &Scenario, kit: &Kit<'_>) -> Result<()> {
         cpus: 4,
         devices: arguments,
         append: scenario.append.to_owned(),
+        log: scenario.log,
         limit: Duration::from_secs(scenario.limit),
         folder: folder.clone(),
     };

@@ -72,6 +72,7 @@ fn play(kernel: &Kernel) -> Result<()> {
         devices: arguments,
         // What hangs is to say so, and where, at once.
         append: "softlockup_panic=1 sysctl.kernel.softlockup_all_cpu_backtrace=1".to_owned(),
+        log: true,
         limit: Duration::from_secs(900),
         folder: folder.clone(),
     };

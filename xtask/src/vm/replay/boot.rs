@@ -95,6 +95,7 @@ pub(super) fn boot(
         cpus: 1,
         devices,
         append: append.to_owned(),
+        log: true,
         limit: Duration::from_secs(400),
         folder: folder.to_path_buf(),
     };
