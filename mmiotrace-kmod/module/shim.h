@@ -40,6 +40,10 @@ int mmiotrace_shim_read(u64 from, void *to, size_t len);
 int mmiotrace_shim_write(u64 to, const void *from, size_t len);
 bool mmiotrace_shim_can_write(u64 to, size_t len);
 
+/* vector.c: what code that uses vector registers has in them. In a fault of such code only. */
+bool mmiotrace_shim_move_wide(void *to, const void *from, size_t width);
+bool mmiotrace_shim_vector(u32 number, void *at);
+
 /* services.c: small things. */
 u32 mmiotrace_shim_cpu(void);
 s32 mmiotrace_shim_thread(void);

@@ -1,6 +1,7 @@
 //! The engine: what happens between a fault and the return from it.
 
 mod bus;
+mod copy;
 mod desk;
 mod fault;
 mod plain;
@@ -57,6 +58,8 @@ struct Work<L> {
     decoder: Decoder,
     platform: L,
     stepping: Option<Stepping>,
+    /// What a step runs on, where it runs on a copy.
+    copy: copy::Copy,
     /// Accesses of one instruction that wait for the order lock to be free.
     observed: Vec<Entry<'static>>,
 }
@@ -70,6 +73,7 @@ impl<L> Work<L> {
             decoder,
             platform,
             stepping: None,
+            copy: copy::Copy::new(),
             observed: Vec::with_capacity(bus::OBSERVED),
         }
     }

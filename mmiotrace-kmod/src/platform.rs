@@ -232,6 +232,18 @@ pub trait Platform {
         false
     }
 
+    /// Whether a step may run on a copy of the operand in the engine's own memory: the code that faults
+    /// sees that memory, and `read_device` and `write_device` know every width up to 64 bytes that the
+    /// CPU has.
+    const COPIES: bool = false;
+
+    /// The vector register `number` of the code that faulted or was stepped, zero above the width at
+    /// hand; `None` where it is not at hand.
+    fn vector(&self, number: u8) -> Option<[u8; 64]> {
+        let _ = number;
+        None
+    }
+
     /// Begins a single step after the return from this fault, interrupts off.
     /// `false` where the platform does not step.
     fn begin_step(&self, frame: &mut Self::Frame) -> bool {

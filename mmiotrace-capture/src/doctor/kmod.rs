@@ -16,7 +16,10 @@ const OPTIONS: [(&str, &str); 4] = [
         "CONFIG_MMIOTRACE",
         "kmmio_handler, the place where faults are taken",
     ),
-    ("CONFIG_DYNAMIC_FTRACE_WITH_REGS", "ftrace with registers"),
+    (
+        "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS",
+        "ftrace with direct calls",
+    ),
     ("CONFIG_KPROBES", "kprobes"),
 ];
 

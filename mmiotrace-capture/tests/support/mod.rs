@@ -87,7 +87,7 @@ impl Machine {
         self.put(
             "/boot/config-6.1.0-made-up",
             "CONFIG_MMIOTRACE=y\nCONFIG_HOTPLUG_CPU=y\nCONFIG_MODULES=y\nCONFIG_KPROBES=y\n\
-             CONFIG_DYNAMIC_FTRACE_WITH_REGS=y\nCONFIG_FTRACE=y\n",
+             CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y\nCONFIG_FTRACE=y\n",
         );
         self.put(
             "/sys/kernel/security/lockdown",

@@ -1,8 +1,8 @@
 //! The value an instruction writes, where the registers tell it before.
 
 use crate::emulate::condition;
-use crate::operation::{DataClass, Operation, flag};
-use crate::{DecodedInstruction, Gpr, GprPart, RegisterFile};
+use crate::operation::{DataClass, Operation, Shape, flag};
+use crate::{Context, DecodedInstruction, Gpr, GprPart, RegisterFile, Way};
 use mmiotrace_core::{Value, Width};
 
 /// The flags that `pushf` stores as zero: RF and VM (Intel SDM volume 2, PUSHF).
@@ -35,6 +35,57 @@ pub(crate) fn written<R: RegisterFile + ?Sized>(
                 .get(..len)?,
         ),
         _ => None,
+    }
+}
+
+impl DecodedInstruction {
+    /// The value that a move of one whole operand has read, from the register it went to; `None` for
+    /// other instructions, and where `after` does not know that register.
+    ///
+    /// ```
+    /// use mmiotrace_core::VirtAddr;
+    /// use mmiotrace_decode::{Decoder, RegisterFile, Registers};
+    ///
+    /// struct After(Registers);
+    /// impl RegisterFile for After {
+    ///     fn registers(&self) -> &Registers {
+    ///         &self.0
+    ///     }
+    ///     fn vector(&self, number: u8) -> Option<[u8; 64]> {
+    ///         Some([number; 64])
+    ///     }
+    /// }
+    /// let mut decoder = Decoder::new();
+    /// let load = decoder.decode(&[0xf3, 0x0f, 0x6f, 0x0f], VirtAddr(0x400000))?; // movdqu xmm1, [rdi]
+    /// let value = load.value_loaded(&After(Registers::default())).unwrap();
+    /// assert_eq!(value.as_le_bytes(), [1; 16]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn value_loaded<R: RegisterFile + ?Sized>(&self, after: &R) -> Option<Value> {
+        if self.flags & flag::PLAIN_MOVE == 0 || self.shape != Shape::Read {
+            return None;
+        }
+        let width = usize::from(self.width);
+        let slice = |bytes: &[u8]| Value::from_le_bytes(bytes.get(..width)?);
+        match self.data {
+            DataClass::Vector => slice(&after.vector(self.register)?),
+            DataClass::VectorUpper => slice(after.vector(self.register)?.get(8..)?),
+            DataClass::Mmx => slice(&after.mmx(self.register)?.to_le_bytes()),
+            DataClass::Gpr => {
+                let part = self.register_part()?;
+                slice(&after.registers().part(part).to_le_bytes())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it accesses its operand whole, in one access or a read and a write, so that it can as
+    /// well be run on a copy of the operand: one read of the device before, one write after.
+    #[must_use]
+    pub fn runs_on_copy(&self) -> bool {
+        self.way(Context::Process) == Way::Bounce
+            && matches!(self.shape, Shape::Read | Shape::Write | Shape::Update)
     }
 }
 

@@ -1,19 +1,28 @@
 //! Accesses of device memory through the second mapping.
 #![expect(unsafe_code, reason = "device memory is reached by address")]
 
+use crate::shim;
 use mmiotrace_decode::{Hint, Locked, LockedOp, native};
 
-/// One read; `false` for a width that no plain load has.
+/// One read; `false` for a width that no load of this CPU has.
 #[inline(always)]
 pub(crate) fn read(alias: u64, into: &mut [u8]) -> bool {
+    if into.len() > 8 {
+        // SAFETY: as below; and only an instruction that uses vector registers is so wide.
+        return unsafe { shim::move_wide(into.as_mut_ptr(), alias as *const u8, into.len()) };
+    }
     // SAFETY: the engine gives addresses in the second mapping of a traced region, which lives until
     // every fault that might use it is over (Engine::detach); the traced code reads there.
     unsafe { native::read(alias as *const u8, into) }
 }
 
-/// One write; `false` for a width that no plain store has.
+/// One write; `false` for a width that no store of this CPU has.
 #[inline(always)]
 pub(crate) fn write(alias: u64, bytes: &[u8], hint: Hint) -> bool {
+    if bytes.len() > 8 {
+        // SAFETY: as in `read`.
+        return unsafe { shim::move_wide(alias as *mut u8, bytes.as_ptr(), bytes.len()) };
+    }
     // SAFETY: as in `read`; the traced code writes there, and device memory has no references.
     unsafe { native::write(alias as *mut u8, bytes, hint) }
 }

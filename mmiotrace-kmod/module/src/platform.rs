@@ -183,6 +183,13 @@ impl Platform for Kernel {
         }
     }
 
+    /// All of the kernel sees the same memory.
+    const COPIES: bool = true;
+
+    fn vector(&self, number: u8) -> Option<[u8; 64]> {
+        shim::vector(number)
+    }
+
     fn begin_step(&self, frame: &mut PtRegs) -> bool {
         let begun = self.with_flags(|places| {
             let free = places.iter().find(|place| place.load(Ordering::Relaxed) == 0);

@@ -29,6 +29,8 @@ mod raw {
         pub(super) fn mmiotrace_shim_can_write(to: u64, len: usize) -> bool;
         // The kernel's own, which takes and gives as a shim would.
         pub(super) fn sched_clock() -> u64;
+        pub(super) fn mmiotrace_shim_move_wide(to: *mut c_void, from: *const c_void, width: usize) -> bool;
+        pub(super) fn mmiotrace_shim_vector(number: u32, at: *mut c_void) -> bool;
         pub(super) fn mmiotrace_shim_cpu() -> u32;
         pub(super) fn mmiotrace_shim_gs_base() -> u64;
         pub(super) fn mmiotrace_shim_thread() -> i32;
@@ -139,6 +141,23 @@ pub(crate) fn write(to: u64, bytes: &[u8]) -> bool {
     // SAFETY: the source is valid for its length; a destination that is not there is an error, and
     // one that is there is what the emulated instruction writes.
     unsafe { raw::mmiotrace_shim_write(to, bytes.as_ptr().cast(), bytes.len()) == 0 }
+}
+
+/// The lowest 32 bytes (16 on CPUs without AVX) of a vector register of the code that faulted, zeros above
+/// them; `None` for a number above 15. In a fault of code that uses vector registers.
+pub(crate) fn vector(number: u8) -> Option<[u8; 64]> {
+    let mut bytes = [0; 64];
+    // SAFETY: 64 bytes of room, of which at most 32 are written. Only an instruction that has such a
+    // register asks, so it is there.
+    unsafe { raw::mmiotrace_shim_vector(u32::from(number), bytes.as_mut_ptr().cast()) }.then_some(bytes)
+}
+
+/// # Safety
+/// One access of `width` bytes, 16, 32 or 64, at `to` and at `from` is allowed, and the code that faulted
+/// uses vector registers. `false` where nothing was done.
+pub(crate) unsafe fn move_wide(to: *mut u8, from: *const u8, width: usize) -> bool {
+    // SAFETY: the caller's promise; the register that is used is put back.
+    unsafe { raw::mmiotrace_shim_move_wide(to.cast(), from.cast(), width) }
 }
 
 /// Zeroed memory that user space can map; `None` where there is not enough. May sleep.

@@ -1,5 +1,6 @@
 //! A page fault, from the look at its address to the return.
 
+use super::copy::Copy;
 use super::reason::{self, DEVICE, EXCEPTION, MEMORY, NO_CODE, NO_INSTRUCTION, NO_STEP, UNNAMED};
 use super::step::Stepping;
 use super::{DeviceBus, Engine, Raise, Work};
@@ -185,7 +186,7 @@ impl<P: Platform> Engine<'_, P> {
             *region,
             &mut work.observed,
         );
-        match self.carry_out_any(&mut bus, &mut work.platform, frame, instruction) {
+        match self.carry_out_any(&mut bus, &mut work.platform, &work.copy, frame, instruction) {
             Ok(course) => course,
             Err(stepping) => {
                 lane.stepping = Some(stepping);
@@ -204,6 +205,7 @@ impl<P: Platform> Engine<'_, P> {
         &self,
         bus: &mut DeviceBus<'_, '_, P>,
         lane: &mut P::Lane,
+        copy: &Copy,
         frame: &mut P::Frame,
         instruction: &DecodedInstruction,
     ) -> Result<Course<'_, P::Lane>, Stepping> {
@@ -216,7 +218,7 @@ impl<P: Platform> Engine<'_, P> {
             }
             Way::Step => {
                 let (platform, inside, region) = (bus.platform, bus.inside, bus.region);
-                match self.begin_step(platform, inside, frame, &region, instruction) {
+                match self.begin_step(platform, inside, frame, &region, instruction, copy) {
                     Ok(stepping) => return Err(stepping),
                     Err(Some(reason)) => return Ok(Course::Open(reason::of(reason))),
                     Err(None) => return Ok(Course::Open(NO_STEP)),

@@ -3,16 +3,20 @@
 //! Between the fault and the debug trap the context stays inside (nobody takes the alias away), its
 //! lane stays taken, and the order lock stays with it.
 
+use super::copy::Copy;
 use super::record::Turn;
-use super::{Claim, Engine, Work};
+use super::{Claim, DeviceBus, Engine, Work};
 use crate::channel::{Body, Entry, Inside};
 use crate::lane::Lane;
 use crate::number::index;
 use crate::platform::{Frame, Platform, Point};
 use crate::region::Region;
 use crate::sync::{AtomicU32, Ordering};
-use mmiotrace_core::{Access, Code, PhysAddr, VirtAddr};
-use mmiotrace_decode::{DecodedAccess, DecodedInstruction, Reason, Step};
+use alloc::vec::Vec;
+use mmiotrace_core::{Access, AccessKind, Code, PhysAddr, VirtAddr};
+use mmiotrace_decode::{
+    Bus, DecodedAccess, DecodedInstruction, Hint, Reason, RegisterFile, Registers, Step,
+};
 
 /// Most accesses of one instruction that can be stepped: a read and a write.
 const MOST: usize = 2;
@@ -26,8 +30,26 @@ pub(super) struct Stepping {
     turn: Option<Turn>,
     region: Region,
     pc: VirtAddr,
-    code: Code,
+    instruction: DecodedInstruction,
     accesses: [Option<DecodedAccess>; MOST],
+    /// It runs on a copy, which is written to the device afterwards.
+    write_back: Option<DecodedAccess>,
+}
+
+/// The registers of the code under a step.
+struct File<'p, P> {
+    registers: Registers,
+    platform: &'p P,
+}
+
+impl<P: Platform> RegisterFile for File<'_, P> {
+    fn registers(&self) -> &Registers {
+        &self.registers
+    }
+
+    fn vector(&self, number: u8) -> Option<[u8; 64]> {
+        self.platform.vector(number)
+    }
 }
 
 /// The steps under way in one context, innermost last.
@@ -82,6 +104,7 @@ impl<P: Platform> Engine<'_, P> {
         frame: &mut P::Frame,
         region: &Region,
         instruction: &DecodedInstruction,
+        copy: &Copy,
     ) -> Result<Stepping, Option<Reason>> {
         // The debug trap finds its way back by the owner's number alone.
         let at_home = Inside::home(&self.channel, inside.owner()) == inside.id();
@@ -90,7 +113,11 @@ impl<P: Platform> Engine<'_, P> {
         let before = frame.registers();
         let mut moved = before;
         let mut accesses = [None; MOST];
-        let mut all = instruction.accesses(&before);
+        let file = File {
+            registers: before,
+            platform,
+        };
+        let mut all = instruction.accesses(&file);
         for (place, access) in accesses.iter_mut().zip(&mut all) {
             *place = Some(access);
         }
@@ -100,24 +127,84 @@ impl<P: Platform> Engine<'_, P> {
         if all.next().is_some() || !accesses.iter().flatten().all(whole) {
             return Err(Some(Reason::Straddles));
         }
-        let step = instruction
-            .step(&mut moved, region.alias.wrapping_sub(region.start.0))
-            .map_err(Some)?;
-        if !steps.has_room() || !platform.begin_step(frame) {
+        if !steps.has_room() {
+            return Err(None);
+        }
+        let first = accesses.iter().flatten().next().copied();
+        let on_copy = first.filter(|_| P::COPIES && instruction.runs_on_copy());
+        let delta = match on_copy {
+            Some(first) => copy.address(first.address.0).wrapping_sub(first.address.0),
+            None => region.alias.wrapping_sub(region.start.0),
+        };
+        let step = instruction.step(&mut moved, delta).map_err(Some)?;
+        let pc = VirtAddr(before.rip);
+        let mut stepping = Stepping {
+            step,
+            turn: None,
+            region: *region,
+            pc,
+            instruction: *instruction,
+            accesses,
+            write_back: None,
+        };
+        if on_copy.is_some() {
+            self.fill_copy(platform, inside, &mut stepping, copy)?;
+        }
+        if !platform.begin_step(frame) {
             return Err(None);
         }
         frame.set_registers(&moved);
-        let silent = self.channel.is_closed();
-        let turn = (!silent).then(|| self.begin_turn(platform, inside));
+        if on_copy.is_none() && !self.channel.is_closed() {
+            stepping.turn = Some(self.begin_turn(platform, inside));
+        }
         platform.point(Point::Device);
-        Ok(Stepping {
-            step,
-            turn,
-            region: *region,
-            pc: VirtAddr(before.rip),
-            code: instruction.code(),
-            accesses,
-        })
+        Ok(stepping)
+    }
+
+    /// Reads the operand into the copy, if the instruction reads it.
+    fn fill_copy(
+        &self,
+        platform: &P,
+        inside: &Inside<'_>,
+        stepping: &mut Stepping,
+        copy: &Copy,
+    ) -> Result<(), Option<Reason>> {
+        let region = stepping.region;
+        let (code, pc) = (stepping.instruction.code(), stepping.pc);
+        let mut observed = Vec::new();
+        let mut bus = DeviceBus::new(self, platform, inside, pc, code, region, &mut observed);
+        for access in stepping.accesses.into_iter().flatten() {
+            if access.kind == AccessKind::Write {
+                stepping.write_back = Some(access);
+                continue;
+            }
+            let mut bytes = [0; 64];
+            let bytes = bytes
+                .get_mut(..access.width.as_usize())
+                .ok_or(Some(Reason::NotEncodable))?;
+            bus.read_device(access.address, bytes)
+                .map_err(|_| Some(Reason::NoVectorState))?;
+            copy.put(access.address.0, bytes);
+        }
+        stepping.accesses = [None; MOST];
+        Ok(())
+    }
+
+    /// Writes the copy to the device.
+    fn write_copy(&self, platform: &P, inside: &Inside<'_>, stepping: &Stepping, copy: &Copy) {
+        let Some(access) = stepping.write_back else {
+            return;
+        };
+        let region = stepping.region;
+        let (code, pc) = (stepping.instruction.code(), stepping.pc);
+        let mut observed = Vec::new();
+        let mut bus = DeviceBus::new(self, platform, inside, pc, code, region, &mut observed);
+        let mut bytes = [0; 64];
+        if let Some(bytes) = bytes.get_mut(..access.width.as_usize()) {
+            copy.get(access.address.0, bytes);
+            // The alias answers as it did when the instruction read it, or as it does a store.
+            let _ = bus.write_device(access.address, bytes, Hint::None);
+        }
     }
 
     /// Leaves everything as it is until the debug trap.
@@ -136,9 +223,9 @@ impl<P: Platform> Engine<'_, P> {
             return Claim::NotOurs;
         };
         platform.point(Point::Device);
-        let stepping = lane.stepping.take();
-        drop(lane);
-        if let Some(stepping) = stepping {
+        if let Some(stepping) = lane.stepping.take() {
+            self.write_copy(platform, &inside, &stepping, &lane.copy);
+            drop(lane);
             self.end_step(platform, &inside, frame, stepping);
         }
         Claim::Handled
@@ -163,6 +250,11 @@ impl<P: Platform> Engine<'_, P> {
         stepping.step.finish(&mut registers);
         frame.set_registers(&registers);
         platform.end_step(frame);
+        let instruction = &stepping.instruction;
+        let file = File {
+            registers,
+            platform,
+        };
         let Some(mut turn) = stepping.turn else {
             return;
         };
@@ -174,18 +266,22 @@ impl<P: Platform> Engine<'_, P> {
         for (place, access) in places.into_iter().flatten() {
             let stamp = self.stamp(platform, place.seq, stepping.pc, time);
             let offset = stepping.region.offset(access.address);
+            let value = match access.kind {
+                AccessKind::Read => access.value.or_else(|| instruction.value_loaded(&file)),
+                AccessKind::Write => access.value,
+            };
             let body = Body::Access {
                 access: Access {
                     kind: access.kind,
                     width: access.width,
                     map_id: stepping.region.map_id,
                     phys: PhysAddr(stepping.region.phys.0.wrapping_add(offset)),
-                    value: access.value,
+                    value,
                 },
-                code: if access.value.is_some() {
+                code: if value.is_some() {
                     Code::EMPTY
                 } else {
-                    stepping.code
+                    instruction.code()
                 },
                 order: place.order,
             };

@@ -45,7 +45,7 @@ const fn scenario(
 }
 
 /// A device alone: its driver is loaded, works and is unloaded. The last is the status with which the
-/// recorder is to end: 1 where there are accesses whose values are not learnt (SSE).
+/// recorder is to end: 1 where there are accesses whose values are not learnt (`lock or` and the like).
 macro_rules! alone {
     ($name:literal, $function:literal, $judge:expr) => {
         alone!($name, $function, $judge, "0")
@@ -170,6 +170,12 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         &["edu", "lsi"],
         include_str!("guest/scenarios/resume.sh"),
         judges::resumed,
+    ),
+    scenario(
+        "disarm",
+        &["edu"],
+        include_str!("guest/scenarios/disarm.sh"),
+        judges::exact,
     ),
     scenario(
         "unload",
