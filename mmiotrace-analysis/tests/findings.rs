@@ -142,6 +142,11 @@ fn what_captures_tell_of_themselves() {
     assert_eq!(found(&(seq(10) + &seq(11))), []);
     assert_eq!(found(&(seq(10) + &seq(15))), [(SequenceGap, 7, 4)]);
     assert_eq!(found(&(seq(15) + &seq(10))), [(SequenceGap, 7, 1)]);
+    let unordered = "MARK 2.000000 mmiotrace1 unordered\nR 4 2.000000 1 0xfebc0008 0x0 0x0 0\n";
+    assert_eq!(
+        found(&unordered.repeat(2)),
+        [(FindingKind::UnorderedAccess, 4, 2)]
+    );
     // Pieces of one access, and parts of one instruction, share a number.
     assert_eq!(found(&(seq(10) + &seq(10))), []);
     let loss = "MARK 2.000000 Lost 3 events.\n";

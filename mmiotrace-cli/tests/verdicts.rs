@@ -46,6 +46,7 @@ fn row(name: &str, report: &Value) -> String {
             "no-version",
             "no-maps",
             "time-backwards",
+            "unordered-access",
             "foreign-line",
             "fused-line",
         ];

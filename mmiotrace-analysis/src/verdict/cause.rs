@@ -56,6 +56,7 @@ pub(super) enum Cause {
     NoVersion,
     NoMaps,
     TimeBackwards,
+    Unordered,
     Foreign(Foreign),
     Fused,
 }
@@ -127,6 +128,7 @@ impl Cause {
             Self::NoVersion => FindingKind::NoVersion,
             Self::NoMaps => FindingKind::NoMaps,
             Self::TimeBackwards => FindingKind::TimeBackwards,
+            Self::Unordered => FindingKind::UnorderedAccess,
             Self::Foreign(_) => FindingKind::ForeignLine,
             Self::Fused => FindingKind::FusedLine,
         }

@@ -34,6 +34,8 @@ pub enum FindingKind {
     NoMaps,
     /// A time before that of the record before it.
     TimeBackwards,
+    /// An access whose place among the device's accesses is not exactly this one.
+    UnorderedAccess,
     /// A line that is no record, and belongs into a trace all the same.
     ForeignLine,
     /// Two records in one line.
@@ -61,6 +63,7 @@ impl FindingKind {
             Self::NoVersion => "no-version",
             Self::NoMaps => "no-maps",
             Self::TimeBackwards => "time-backwards",
+            Self::UnorderedAccess => "unordered-access",
             Self::ForeignLine => "foreign-line",
             Self::FusedLine => "fused-line",
             Self::More => "more",
@@ -85,6 +88,7 @@ impl FindingKind {
             Self::NoVersion
             | Self::NoMaps
             | Self::TimeBackwards
+            | Self::UnorderedAccess
             | Self::ForeignLine
             | Self::FusedLine
             | Self::More => false,

@@ -25,6 +25,9 @@ impl EventSink for Checker {
         if event.seq.is_some() {
             self.evidence().annotation();
         }
+        if event.unordered {
+            self.unordered();
+        }
         self.chain().end();
         Self::event(self, event, origin);
     }

@@ -74,8 +74,13 @@ impl Checker {
                     code,
                 });
             }
+            Some(Annotation::Unordered) => self.unordered(),
             _ => {}
         }
+    }
+
+    pub(super) fn unordered(&mut self) {
+        self.groups.add(Cause::Unordered, self.last_line, 1);
     }
 
     pub(super) fn blind(&mut self, blind: &Blind) {

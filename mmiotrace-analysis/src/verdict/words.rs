@@ -52,6 +52,7 @@ impl Cause {
             Self::NoVersion => "there is no VERSION line".to_owned(),
             Self::NoMaps => "there is no MAP line, so whether the addresses were mapped cannot be told".to_owned(),
             Self::TimeBackwards => "the time is before that of the record before it".to_owned(),
+            Self::Unordered => "an access that may have come to the device before or after its neighbours here".to_owned(),
             Self::Foreign(foreign) => foreign_text(*foreign).to_owned(),
             Self::Fused => "two records stand in one line, as after a marker with a NUL byte; both are counted in".to_owned(),
         }
@@ -128,6 +129,9 @@ impl Cause {
             Self::NoMaps => "keep the MAP lines when filtering (--context)",
             Self::TimeBackwards => {
                 "nothing, where traces were joined; else check that the clock of the capture is stable"
+            }
+            Self::Unordered => {
+                "nothing, where an NMI made it; else capture in the order of the device (--order total)"
             }
             Self::Foreign(_) | Self::Fused => "nothing; the line is kept and passed on as it is",
         };

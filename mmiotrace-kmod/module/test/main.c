@@ -18,7 +18,7 @@
 #include "test.h"
 
 static const struct test *const suites[] = { edu_tests, lsi_tests, shmem_tests, place_tests,
-					    framebuffer_tests };
+					    framebuffer_tests, blind_tests };
 
 static struct dentry *directory;
 

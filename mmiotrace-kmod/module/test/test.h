@@ -16,6 +16,7 @@ extern const struct test lsi_tests[];
 extern const struct test shmem_tests[];
 extern const struct test place_tests[];
 extern const struct test framebuffer_tests[];
+extern const struct test blind_tests[];
 
 /* Every instruction of insn.c on 8 KiB of device memory; 0 if all do what they do elsewhere. */
 int test_insns(void __iomem *memory, bool any_alignment);

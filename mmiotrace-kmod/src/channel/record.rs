@@ -122,13 +122,15 @@ impl Entry<'_> {
             .with_pc(self.stamp.pc)
             .with_code(code);
         event.cpu = self.stamp.cpu;
-        event.unordered = matches!(
-            self.body,
-            Body::Access {
-                order: Order::Unordered,
-                ..
-            }
-        );
+        event.unordered = match self.body {
+            Body::Access { order, .. } => match order {
+                Order::Total => false,
+                // Exact all the same where nobody took a number meanwhile.
+                Order::Before(after) => after != self.stamp.seq.wrapping_add(1),
+                Order::Unordered => true,
+            },
+            _ => false,
+        };
         Some(event)
     }
 

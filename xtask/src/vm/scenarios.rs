@@ -172,6 +172,18 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         judges::resumed,
     ),
     scenario(
+        "blind",
+        &["edu"],
+        include_str!("guest/scenarios/blind.sh"),
+        judges::named,
+    ),
+    scenario(
+        "interval",
+        &["lsi"],
+        include_str!("guest/scenarios/interval.sh"),
+        judges::same_accesses,
+    ),
+    scenario(
         "disarm",
         &["edu"],
         include_str!("guest/scenarios/disarm.sh"),
