@@ -74,7 +74,8 @@ fn prepare(state: &mut State, start: &Start) -> Result<(Live, SharedMemory), Err
     Ok((live, memory))
 }
 
-/// Ends the capture, if one runs. What it has recorded stays until the recorder has closed its file.
+/// Ends the capture, if one runs. What it has recorded stays until a recorder has written it and closed
+/// its file, or the module goes, or another capture begins.
 pub(crate) fn stop() -> Result<(), Errno> {
     shim::controlling(|| {
         if !state::with(|_, live, _| live.map(|live| live.engine.channel().close()).is_some()) {
@@ -93,7 +94,8 @@ pub(crate) fn stop() -> Result<(), Errno> {
         state::with(|state, _, _| state.running = None);
         drop(state::withdraw());
         state::with(|state, _, _| {
-            if state.recorder.is_none() {
+            // Where nobody came back in time, somebody may still want what was recorded until then.
+            if state.recorder.is_none() && !state.memory.as_ref().is_some_and(has_unwritten) {
                 state.memory = None;
             }
         });
