@@ -207,7 +207,7 @@ fn one_cpu_that_cannot_go_and_little_memory() {
     assert_mends(
         &kmod,
         Status::Warning,
-        "the rings take 16 MiB",
+        "the rings take 112 MiB",
         "end programs",
     );
     machine.put("/proc/meminfo", "MemAvailable: 40000 kB\n");
@@ -306,8 +306,8 @@ fn what_a_module_takes() {
     let machine = Machine::new();
     let found = |name| find(&machine, &Question::default(), Backend::Kmod, name).found;
     assert!(found("cpus").contains("CPUs 0-3 are on-line"));
-    // Of 781 MiB, four rings of 4.
-    assert!(found("memory").contains("the rings take 16 MiB"));
+    // Of 781 MiB, seven rings of 16.
+    assert!(found("memory").contains("the rings take 112 MiB"));
     machine.put("/usr/bin/gcc", "");
     machine.put("/usr/bin/make", "");
     assert_eq!(missing(&machine, Backend::Kmod), [""; 0]);

@@ -3,6 +3,7 @@
 use super::check::Checks;
 use super::shared::{architecture, boot_with, config_has, has_program, root_user};
 use super::{Backend, Check, Question};
+use crate::kmod::RING_BYTES;
 use crate::machine::{
     Config, CpuSet, Lockdown, ModuleState, PciAddress, Root, available_kib, command_line,
     module_state, release, secure_boot,
@@ -23,8 +24,11 @@ const OPTIONS: [(&str, &str); 4] = [
     ("CONFIG_KPROBES", "kprobes"),
 ];
 
-/// What the rings take on each CPU unless another size is asked for, in KiB.
-const RING_KIB: u64 = 4 << 10;
+/// What a ring takes unless another size is asked for, in KiB.
+const RING_KIB: u64 = RING_BYTES >> 10;
+/// How many rings there are beside those of the CPUs: of who changes what is traced, of NMIs, and one
+/// because contexts count from 1.
+const OTHER_RINGS: u64 = 3;
 
 pub(super) fn examine(root: &Root, question: &Question) -> Vec<Check> {
     let mut checks = Checks::new(Backend::Kmod);
@@ -70,9 +74,9 @@ fn cpus_and_memory(root: &Root, checks: &mut Checks) {
     let Some(available) = available_kib(root) else {
         return checks.unknown("memory", "/proc/meminfo does not tell what is available");
     };
-    let rings = RING_KIB * online.len() as u64;
+    let rings = RING_KIB * (online.len() as u64 + OTHER_RINGS);
     let found = format!(
-        "{} MiB are available: the rings take {} MiB, {} on each CPU",
+        "{} MiB are available: the rings take {} MiB, {} for each CPU and three times more",
         available >> 10,
         rings >> 10,
         RING_KIB >> 10

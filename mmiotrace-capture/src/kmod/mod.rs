@@ -33,6 +33,6 @@ pub use backend::Kmod;
 pub use device::{ModuleState, module_state, write_marker};
 pub use error::Error;
 pub use module::Module;
-pub use options::{Options, Order};
+pub use options::{Options, Order, RING_BYTES};
 pub use ranges::{device_ranges, driver_ranges};
 pub use vmalloc::{Premapped, premapped};

@@ -15,6 +15,9 @@ pub enum Order {
     Interval,
 }
 
+/// Bytes of one ring unless another size is asked for: 262,144 accesses.
+pub const RING_BYTES: u64 = 16 << 20;
+
 /// What is captured, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -36,13 +39,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// No mapping is traced yet; rings of 4 MiB for each CPU, total order.
+    /// No mapping is traced yet; rings of 16 MiB, total order.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             ranges: Vec::new(),
             premapped: Vec::new(),
-            ring_bytes: 4 << 20,
+            ring_bytes: RING_BYTES,
             order: Order::Total,
             no_pc: false,
             death_timeout: None,

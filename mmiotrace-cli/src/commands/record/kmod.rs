@@ -9,7 +9,8 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use mmiotrace_capture::kmod::{
-    Kmod, Module, Options, Order, Premapped, device_ranges, driver_ranges, premapped, write_marker,
+    Kmod, Module, Options, Order, Premapped, RING_BYTES, device_ranges, driver_ranges, premapped,
+    write_marker,
 };
 use mmiotrace_capture::machine::{PciAddress, Root};
 use mmiotrace_capture::tracefs::{Displaced, Driver, Subject};
@@ -188,7 +189,7 @@ fn is_loaded(root: &Root, name: &str) -> bool {
 
 fn options(args: &Args, root: &Root, plan: &Plan) -> Result<Options, Stop> {
     let mut options = Options::new()
-        .with_ring_bytes(args.tracefs.buffer.map_or(16 << 20, |kib| kib << 10))
+        .with_ring_bytes(args.tracefs.buffer.map_or(RING_BYTES, |kib| kib << 10))
         .keeping_until_written();
     if args.kmod.resume {
         options = options.resuming();
