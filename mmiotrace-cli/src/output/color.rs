@@ -65,10 +65,15 @@ impl Style {
 
 /// Appends a text in a style, where `on` holds.
 pub(super) fn paint(out: &mut String, on: bool, style: Style, text: &str) {
-    if !on || text.is_empty() {
-        return out.push_str(text);
+    paint_with(out, on && !text.is_empty(), style, |out| out.push_str(text));
+}
+
+/// Appends what `push` appends, in a style where `on` holds.
+pub(super) fn paint_with(out: &mut String, on: bool, style: Style, push: impl FnOnce(&mut String)) {
+    if !on {
+        return push(out);
     }
     out.push_str(style.code());
-    out.push_str(text);
+    push(out);
     out.push_str("\x1b[0m");
 }

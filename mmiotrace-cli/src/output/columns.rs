@@ -1,14 +1,21 @@
 //! Named accesses as columns.
 
-use super::color::{Style, paint};
+use super::color::{Style, paint, paint_with};
+use super::digits::{
+    hex_digit, push_decimal, push_fraction, push_hex, push_left, push_right, push_time,
+};
 use core::fmt::Write as _;
 use core::time::Duration;
 use mmiotrace_core::{AccessKind, Event, EventKind, Timestamp};
-use mmiotrace_registers::{Inference, Inner, Named, Part, Verbosity};
+use mmiotrace_registers::{DeviceId, Inference, Inner, Named, Part, Verbosity};
 
 /// How wide the columns of place and name are, unless their text is longer.
 const PLACE: usize = 20;
 const NAME: usize = 24;
+
+/// How wide the time is, and the time since the line before.
+const TIME: usize = 14;
+const PASSED: usize = 10;
 
 /// Prints one line for each record.
 #[derive(Debug)]
@@ -17,6 +24,9 @@ pub(super) struct Columns {
     last: Option<Timestamp>,
     /// What is put together here, to be padded.
     word: String,
+    /// The device and BAR of the last access, and their text.
+    region: Option<(DeviceId, u8)>,
+    region_text: String,
 }
 
 impl Columns {
@@ -25,6 +35,8 @@ impl Columns {
             color,
             last: None,
             word: String::new(),
+            region: None,
+            region_text: String::new(),
         }
     }
 
@@ -45,7 +57,8 @@ impl Columns {
             self.meaning(out, &mut named);
         }
         if let Some(changed) = named.changed().filter(|changed| *changed != 0) {
-            let _ = write!(out, " ^{changed:#x}");
+            out.push_str(" ^");
+            push_hex(out, changed);
         }
         if let Some(inner) = named.inner() {
             self.inner(out, &inner);
@@ -85,8 +98,8 @@ impl Columns {
     /// The time, and how much has passed since the line before.
     fn time(&mut self, out: &mut String, time: Timestamp) {
         self.word.clear();
-        let _ = write!(self.word, "{time}");
-        let _ = write!(out, "{:>14} ", self.word);
+        push_time(&mut self.word, time);
+        push_right(out, &self.word, TIME);
         self.word.clear();
         match self.last.map(|last| time.since(last)) {
             Some(Some(passed)) => duration(&mut self.word, passed),
@@ -95,22 +108,28 @@ impl Columns {
             None => {}
         }
         self.last = Some(time);
-        let padded = format!("{:>10} ", self.word);
-        paint(out, self.color, Style::Faint, &padded);
+        paint_with(out, self.color, Style::Faint, |out| {
+            push_right(out, &self.word, PASSED);
+        });
     }
 
     fn operation(&mut self, out: &mut String, kind: &EventKind) {
-        let (style, text) = match kind {
+        let (style, letter, width) = match kind {
             EventKind::Access(access) => {
                 let width = access.width.bytes();
                 match access.kind {
-                    AccessKind::Read => (Style::Read, format!("R{width:<2} ")),
-                    AccessKind::Write => (Style::Write, format!("W{width:<2} ")),
+                    AccessKind::Read => (Style::Read, "R", Some(width)),
+                    AccessKind::Write => (Style::Write, "W", Some(width)),
                 }
             }
-            _ => (Style::Bad, "??  ".to_owned()),
+            _ => (Style::Bad, "??", None),
         };
-        paint(out, self.color, style, &text);
+        self.word.clear();
+        self.word.push_str(letter);
+        if let Some(width) = width {
+            push_decimal(&mut self.word, width.into());
+        }
+        paint_with(out, self.color, style, |out| push_left(out, &self.word, 3));
     }
 
     /// `00:02.0:0+0xd8`; without a device the physical address.
@@ -121,27 +140,39 @@ impl Columns {
             EventKind::UnknownOpcode(unknown) => unknown.phys.0,
             _ => 0,
         };
-        let _ = match (named.device_facts(), named.bar(), named.offset()) {
+        match (named.device(), named.bar(), named.offset()) {
             (Some(device), Some(bar), Some(offset)) => {
-                write!(self.word, "{}:{bar}+{offset:#x}", device.address)
+                if self.region != Some((device, bar)) {
+                    self.region = Some((device, bar));
+                    self.region_text.clear();
+                    if let Some(device) = named.device_facts() {
+                        let _ = write!(self.region_text, "{}:{bar}+", device.address);
+                    }
+                }
+                self.word.push_str(&self.region_text);
+                push_hex(&mut self.word, offset);
             }
             (_, _, Some(offset)) if named.map().is_some() => {
-                write!(self.word, "{phys:#x} +{offset:#x}")
+                push_hex(&mut self.word, phys);
+                self.word.push_str(" +");
+                push_hex(&mut self.word, offset);
             }
-            _ => write!(self.word, "{phys:#x}"),
-        };
-        let padded = format!("{:<PLACE$} ", self.word);
-        paint(out, self.color, Style::Faint, &padded);
+            _ => push_hex(&mut self.word, phys),
+        }
+        paint_with(out, self.color, Style::Faint, |out| {
+            push_left(out, &self.word, PLACE);
+        });
     }
 
     fn name(&mut self, out: &mut String, name: Option<&str>) {
-        let padded = format!("{:<NAME$} ", name.unwrap_or("?"));
         let style = if name.is_some() {
             Style::Name
         } else {
             Style::Faint
         };
-        paint(out, self.color, style, &padded);
+        paint_with(out, self.color, style, |out| {
+            push_left(out, name.unwrap_or("?"), NAME);
+        });
     }
 
     /// All digits that the width has; those that changed stand out.
@@ -163,9 +194,10 @@ impl Columns {
         let changed = named.changed().unwrap_or(0);
         out.push_str("0x");
         for digit in (0..digits).rev() {
-            let text = format!("{:x}", number >> (4 * digit) & 0xf);
             let differs = changed >> (4 * digit) & 0xf != 0;
-            paint(out, self.color && differs, Style::Changed, &text);
+            paint_with(out, self.color && differs, Style::Changed, |out| {
+                out.push(hex_digit(number >> (4 * digit)));
+            });
         }
     }
 
@@ -241,11 +273,14 @@ fn push_printable(out: &mut String, text: &str) {
 
 /// Whether a text says no more than the number.
 fn is_plain(text: &str, number: u64) -> bool {
-    if number < 10 && text.len() == 1 {
-        return text.parse() == Ok(number);
+    // Nearly all texts begin otherwise, and those are told at once.
+    match text.as_bytes() {
+        [digit] if number < 10 => u64::from(digit.wrapping_sub(b'0')) == number,
+        [b'0', b'x', ..] => text
+            .strip_prefix("0x")
+            .is_some_and(|digits| u64::from_str_radix(digits, 16) == Ok(number)),
+        _ => false,
     }
-    text.strip_prefix("0x")
-        .is_some_and(|digits| u64::from_str_radix(digits, 16) == Ok(number))
 }
 
 /// The same text that [`Part::write_text`] gives, with the fields that changed standing out.
@@ -286,12 +321,20 @@ fn part_in_color(out: &mut String, part: &Part<'_>, changed: u64) {
 
 /// `+12us`, `+1.234ms`, `+2.500s`.
 fn duration(out: &mut String, passed: Duration) {
-    let micros = passed.as_nanos().saturating_add(500) / 1000;
-    let _ = match micros {
-        0..1_000 => write!(out, "+{micros}us"),
-        1_000..1_000_000 => write!(out, "+{}.{:03}ms", micros / 1000, micros % 1000),
-        _ => write!(out, "+{}.{:03}s", micros / 1_000_000, micros / 1000 % 1000),
+    let nanos = passed.as_nanos().saturating_add(500);
+    let micros = u64::try_from(nanos / 1000).unwrap_or(u64::MAX);
+    out.push('+');
+    let (whole, thousandths, unit) = match micros {
+        0..1_000 => (micros, None, "us"),
+        1_000..1_000_000 => (micros / 1000, Some(micros % 1000), "ms"),
+        _ => (micros / 1_000_000, Some(micros / 1000 % 1000), "s"),
     };
+    push_decimal(out, whole);
+    if let Some(thousandths) = thousandths {
+        out.push('.');
+        push_fraction(out, thousandths, 3);
+    }
+    out.push_str(unit);
 }
 
 #[cfg(test)]

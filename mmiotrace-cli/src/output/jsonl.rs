@@ -1,6 +1,8 @@
 //! One JSON object per record.
 
+use super::digits::{Digits, hex_digit};
 use super::row::Row;
+use serde::Serialize as _;
 
 /// Appends a row as an object without its end: more may follow. Numbers of up to 64 bits are strings
 /// in hex, since many readers of JSON hold numbers in 53 bits.
@@ -31,8 +33,7 @@ pub(super) fn push_open(out: &mut Vec<u8>, row: &Row<'_>) {
 /// The symbol of the instruction.
 pub(super) fn push_symbol(out: &mut Vec<u8>, symbol: &str) {
     push_key(out, "symbol");
-    // Into memory, of strings: this does not fail.
-    let _ = serde_json::to_writer(out, symbol);
+    push_string(out, symbol);
 }
 
 pub(super) fn push_key(out: &mut Vec<u8>, key: &str) {
@@ -73,8 +74,7 @@ fn push_text(out: &mut Vec<u8>, text: Option<&[u8]>) {
     match core::str::from_utf8(text) {
         Ok(text) => {
             push_key(out, "text");
-            // Into memory, of strings: this does not fail.
-            let _ = serde_json::to_writer(out, text);
+            push_string(out, text);
         }
         Err(_) => {
             push_key(out, "bytes");
@@ -88,60 +88,54 @@ fn push_text(out: &mut Vec<u8>, text: Option<&[u8]>) {
 /// Bytes, two hex digits each.
 pub(super) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 0xf)]);
+        out.push(hex_digit(u64::from(byte >> 4)) as u8);
+        out.push(hex_digit(u64::from(*byte)) as u8);
     }
+}
+
+/// A text as a JSON string.
+pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
+    let needs_care = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    if text.as_bytes().iter().any(needs_care) {
+        // Into memory, of strings: this does not fail.
+        let _ = text.serialize(&mut serde_json::Serializer::new(out));
+        return;
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 /// `0x` and digits without leading zeros.
 pub(super) fn push_hex_digits(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(b"0x");
-    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
-    for digit in (0..digits).rev() {
-        out.push(DIGITS[(number >> (4 * digit)) as usize & 0xf]);
-    }
+    out.extend_from_slice(Digits::hex(number).as_bytes());
 }
 
 /// Decimal digits.
-pub(super) fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+pub(super) fn push_decimal(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(Digits::decimal(number).as_bytes());
 }
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::push_string;
 
     #[test]
-    fn numbers_print_as_the_standard_library_prints_them() {
-        for number in [
-            0,
-            1,
-            9,
-            10,
-            0xf,
-            0x10,
-            0xffff,
-            0x10000,
-            u64::MAX - 1,
-            u64::MAX,
+    fn strings_are_those_of_json() {
+        let odd: String = (0..=0x100).filter_map(char::from_u32).collect();
+        for text in [
+            "",
+            "CTRL[3].EN",
+            "é",
+            "a\"b",
+            "a\\b",
+            "\u{7f}\u{80}",
+            "\n",
+            &odd,
         ] {
-            let (mut hex, mut decimal) = (Vec::new(), Vec::new());
-            push_hex_digits(&mut hex, number);
-            push_decimal(&mut decimal, number);
-            assert_eq!(hex, format!("{number:#x}").into_bytes());
-            assert_eq!(decimal, number.to_string().into_bytes());
+            let mut out = Vec::new();
+            push_string(&mut out, text);
+            assert_eq!(out, serde_json::to_vec(text).expect("a string"));
         }
     }
 }

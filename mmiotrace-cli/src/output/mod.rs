@@ -3,6 +3,7 @@
 mod color;
 mod columns;
 mod csv;
+mod digits;
 mod jsonl;
 mod named;
 mod row;

@@ -1,16 +1,16 @@
 //! Records with the names of registers.
 
 use super::columns::Columns;
-use super::jsonl::{self, push_hex_digits, push_key};
+use super::jsonl::{self, push_hex_digits, push_key, push_string};
 use super::row::row;
 use crate::naming::{feed, symbol_text};
+use core::fmt::Write as _;
 use mmiotrace_analysis::Numbering;
 use mmiotrace_core::{Event, EventKind};
 use mmiotrace_format::{Annotation, Line, Record};
 use mmiotrace_registers::{
     FieldValue, HotRegister, Inference, Inner, Named, Namer, Part, Symbols, Verbosity,
 };
-use serde::Serialize as _;
 
 /// How to print named records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -203,6 +203,7 @@ fn push_named(out: &mut Vec<u8>, named: &Named<'_>) {
 }
 
 fn push_fields<'m>(out: &mut Vec<u8>, fields: impl Iterator<Item = FieldValue<'m>>) {
+    let mut text = String::new();
     for (count, field) in fields.enumerate() {
         out.extend_from_slice(if count == 0 {
             b"{\"name\":"
@@ -211,11 +212,20 @@ fn push_fields<'m>(out: &mut Vec<u8>, fields: impl Iterator<Item = FieldValue<'m
         });
         push_string(out, field.name());
         push_key(out, "bits");
-        push_string(out, &field.bits().to_string());
+        out.push(b'"');
+        if field.low != field.high {
+            jsonl::push_decimal(out, field.high.into());
+            out.push(b':');
+        }
+        jsonl::push_decimal(out, field.low.into());
+        out.push(b'"');
         push_key(out, "value");
         push_hex_or_null(out, Some(field.value));
         push_key(out, "text");
-        push_string(out, &field.text().to_string());
+        text.clear();
+        // Into memory: this does not fail.
+        let _ = write!(text, "{}", field.text());
+        push_string(out, &text);
         out.push(b'}');
     }
 }
@@ -307,9 +317,4 @@ fn push_text_or_null(out: &mut Vec<u8>, text: Option<&str>) {
         Some(text) => push_string(out, text),
         None => out.extend_from_slice(b"null"),
     }
-}
-
-fn push_string(out: &mut Vec<u8>, text: &str) {
-    // Into memory, of strings: this does not fail.
-    let _ = text.serialize(&mut serde_json::Serializer::new(out));
 }
