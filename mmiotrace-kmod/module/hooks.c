@@ -97,7 +97,10 @@ static void notrace redirect(unsigned long ip, unsigned long parent, struct ftra
 	go_on_at(fregs, (unsigned long)hook->replacement);
 }
 
-/* PERMANENT: the sysctl ftrace_enabled must not take the hooks away under armed pages. */
+/*
+ * PERMANENT: the sysctl ftrace_enabled must not take the hooks away under armed pages. It is refused for
+ * all while one such hook is there, the direct call of the fault handler among them.
+ */
 #define HOOK(name)								\
 	{									\
 		.ops = {							\

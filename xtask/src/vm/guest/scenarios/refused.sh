@@ -28,6 +28,8 @@ rmmod mmiotrace
 record_start /out/trace --all
 refused 'another capture' --all
 refused 'another capture' --resume
+echo 0 > /proc/sys/kernel/ftrace_enabled 2>/dev/null && fail "the hooks can be taken away"
+[ "$(cat /proc/sys/kernel/ftrace_enabled)" = 1 ] || fail "ftrace is off"
 echo mmiotrace > $T/current_tracer
 dmesg | grep -q "own tracer cannot run" || fail "the kernel's tracer is let in"
 echo nop > $T/current_tracer
