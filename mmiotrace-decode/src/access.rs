@@ -64,7 +64,8 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
     /// The access number `step`, as far as it is simple.
     fn at(&self, step: u64) -> Step {
         match (self.instruction.shape, step) {
-            (Shape::None | Shape::CacheLine | Shape::Unknown, _) => Step::End,
+            (Shape::None | Shape::CacheLine, _) => Step::End,
+            (Shape::UnknownRead | Shape::UnknownWrite, _) => Step::End,
             (Shape::Read | Shape::IndexedRead | Shape::BitRead, 0) => self.read(self.operand()),
             (Shape::Write, 0) => self.write(
                 self.operand(),

@@ -243,11 +243,30 @@ impl DecodedInstruction {
         }
     }
 
+    /// Whether it accesses memory of which only state that is not at hand tells how much and where
+    /// (the tile configuration): [`accesses`](Self::accesses) gives none then, and every
+    /// [`way`](Self::way) is `cannot`.
+    ///
+    /// ```
+    /// use mmiotrace_decode::{Decoder, Kind, Registers};
+    ///
+    /// let store = [0xc4, 0xe2, 0x7a, 0x4b, 0x04, 0x8e]; // tilestored [rsi+rcx*4], tmm0
+    /// let store = Decoder::new().decode_uncached(&store)?;
+    /// assert_eq!(store.kind(), Kind::Write);
+    /// assert!(store.has_unknown_extent());
+    /// assert_eq!(store.accesses(&Registers::default()).count(), 0);
+    /// # Ok::<(), mmiotrace_decode::DecodeError>(())
+    /// ```
+    #[must_use]
+    pub const fn has_unknown_extent(&self) -> bool {
+        matches!(self.shape, Shape::UnknownRead | Shape::UnknownWrite)
+    }
+
     /// The accesses it makes with these registers, in order.
     ///
     /// One for every element of a string instruction, gather, scatter or masked move; a read and
     /// a write for read-modify-write. Nothing is allocated. A `rep` with a large count gives as
-    /// many.
+    /// many. None where the [extent is unknown](Self::has_unknown_extent).
     pub const fn accesses<'a, R: RegisterFile + ?Sized>(
         &'a self,
         registers: &'a R,

@@ -197,8 +197,10 @@ pub(crate) enum Shape {
     CacheLine,
     /// The cache line at the operand, 64 bytes, cleared.
     ClearLine,
-    /// Extent unknown without state that is not at hand (tiles).
-    Unknown,
+    /// It reads, but how much and where only state that is not at hand tells (tiles).
+    UnknownRead,
+    /// It writes, but how much and where only state that is not at hand tells (tiles).
+    UnknownWrite,
 }
 
 /// What a shape means for those who ask about the operand.
@@ -212,7 +214,7 @@ pub(crate) struct Traits {
 }
 
 impl Shape {
-    const ALL: [Self; 36] = [
+    const ALL: [Self; 37] = [
         Self::None,
         Self::Read,
         Self::IndexedRead,
@@ -248,7 +250,8 @@ impl Shape {
         Self::MoveBlock,
         Self::CacheLine,
         Self::ClearLine,
-        Self::Unknown,
+        Self::UnknownRead,
+        Self::UnknownWrite,
     ];
 
     /// One for each shape, so that asking is a look and no branch.
@@ -294,7 +297,7 @@ impl Shape {
 
     const fn kind(self) -> Kind {
         match self {
-            Self::None | Self::CacheLine | Self::Unknown => Kind::NoAccess,
+            Self::None | Self::CacheLine => Kind::NoAccess,
             Self::Read
             | Self::IndexedRead
             | Self::BitRead
@@ -309,6 +312,7 @@ impl Shape {
             | Self::MaskedRead
             | Self::PackedRead
             | Self::AnyRead
+            | Self::UnknownRead
             | Self::Gather => Kind::Read,
             Self::Write
             | Self::StringStore
@@ -317,6 +321,7 @@ impl Shape {
             | Self::BlockWrite
             | Self::MaskedWrite
             | Self::PackedWrite
+            | Self::UnknownWrite
             | Self::Scatter
             | Self::ClearLine => Kind::Write,
             Self::Update | Self::BitUpdate | Self::Xsave => Kind::ReadModifyWrite,

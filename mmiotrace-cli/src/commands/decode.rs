@@ -180,6 +180,11 @@ fn write_text(out: &mut String, printed: &Printed<'_>, code: &[u8], rip: u64) ->
             "  … and more accesses than {}",
             DecodeReport::MOST_ACCESSES
         )?;
+    } else if report.unknown {
+        writeln!(
+            out,
+            "  its accesses are not known: only the state of the tiles tells them"
+        )?;
     } else if report.accesses.is_empty() {
         writeln!(out, "  no access")?;
     }

@@ -83,7 +83,10 @@ fn explicit(
         }
     }
     if decoded.width == 0 && len == 0 {
-        decoded.shape = Shape::Unknown;
+        decoded.shape = match shape {
+            Shape::Read => Shape::UnknownRead,
+            _ => Shape::UnknownWrite,
+        };
     }
 }
 

@@ -59,7 +59,9 @@ fn never(instruction: &Instruction, decoded: &DecodedInstruction) -> Option<Reas
         Movdir64b | Enqcmd | Enqcmds => Reason::AtomicBlock,
         Wrssd | Wrssq | Wrussd | Wrussq | Rstorssp | Clrssbsy => Reason::ForeignState,
         _ if instruction.is_privileged() => Reason::Privileged,
-        _ if decoded.shape == Shape::Unknown => Reason::NotEncodable,
+        _ if matches!(decoded.shape, Shape::UnknownRead | Shape::UnknownWrite) => {
+            Reason::NotEncodable
+        }
         _ => return None,
     })
 }

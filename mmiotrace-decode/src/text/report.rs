@@ -30,6 +30,10 @@ pub struct DecodeReport {
     /// Whether there are more accesses than are listed. Left out of the JSON unless true.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub more: bool,
+    /// Whether it accesses memory of which only state that is not at hand tells how much
+    /// ([`DecodedInstruction::has_unknown_extent`]). Left out of the JSON unless true.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
+    pub unknown: bool,
     /// How to have it done.
     pub way: WayReport,
     /// Why not, where the way is `cannot`. Left out of the JSON where both ways are something else.
@@ -124,6 +128,7 @@ impl DecodeReport {
             text: instruction.to_text(registers.registers().rip),
             accesses: listed,
             more: accesses.next().is_some(),
+            unknown: instruction.has_unknown_extent(),
             way: WayReport {
                 process: Way::as_str(ways[0]),
                 kernel: Way::as_str(ways[1]),
