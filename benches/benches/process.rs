@@ -123,8 +123,9 @@ fn engine(device: &SharedMapping) -> Duration {
         let recorder = scope.spawn(|| {
             let mut count = Count::default();
             while !done.load(Ordering::Relaxed) {
-                if capture.drain(&mut count).expect("drained").records == 0 {
-                    std::thread::sleep(Duration::from_millis(1));
+                // As `record` does.
+                if capture.drain(&mut count).expect("drained").state == DrainState::Idle {
+                    std::thread::sleep(Duration::from_millis(2));
                 }
             }
             let _ = capture.stop().expect("stopped");

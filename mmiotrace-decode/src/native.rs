@@ -19,6 +19,6 @@ mod wide;
 pub use atomic::locked;
 #[cfg(feature = "process")]
 pub use fixup::recover;
-pub use single::{read, touch, write};
+pub use single::{read, read_word, touch, write, write_word};
 #[cfg(feature = "process")]
 pub(crate) use trampoline::{COMPONENTS, Frame, Slots, cpu_layout, usable};

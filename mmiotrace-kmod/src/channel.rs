@@ -245,6 +245,7 @@ impl<'m> Channel<'m> {
         self.header[W_SEQUENCE].load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn next_sequence(&self) -> u64 {
         // Release: the context's floor is seen by who sees the number as given out.
         self.header[W_SEQUENCE].fetch_add(1, Ordering::AcqRel)
@@ -261,6 +262,7 @@ impl<'m> Channel<'m> {
 
     /// Tries once. `owner` (not 0) is who has the context: unlike the context it never changes
     /// hands, so that nobody can free the lock of another by mistake.
+    #[inline]
     pub(crate) fn try_lock(&self, owner: u64) -> TryLock {
         let lock = &self.header[W_ORDER_LOCK];
         match lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed) {
@@ -271,6 +273,7 @@ impl<'m> Channel<'m> {
     }
 
     /// Frees the lock if `owner` has it: its holder, or who knows that the holder is dead.
+    #[inline]
     pub(crate) fn unlock(&self, owner: u64) {
         let _ = self.header[W_ORDER_LOCK].compare_exchange(
             owner,
@@ -287,6 +290,7 @@ impl<'m> Channel<'m> {
 
     // ---- contexts
 
+    #[inline]
     pub(crate) fn context(&self, id: ContextId) -> Option<Context<'m>> {
         if id.0 >= self.geometry.contexts {
             return None;
@@ -336,6 +340,7 @@ impl<'m> Channel<'m> {
         ))
     }
 
+    #[inline]
     pub(crate) fn ring_of(&self, context: ContextId) -> Option<Ring<'m>> {
         self.ring(wrap(context.0, self.geometry.rings))
     }
@@ -354,6 +359,7 @@ impl<'m> Channel<'m> {
 
     /// As [`push`](Self::push), of a plain access.
     #[must_use]
+    #[inline]
     pub(crate) fn push_plain(&self, context: ContextId, plain: &Plain) -> bool {
         self.ring_of(context)
             .is_some_and(|ring| plain.push(&ring, self.keep_free(), false))

@@ -197,12 +197,14 @@ impl RegionTable {
         list.get(..index(active >> 1)).unwrap_or(&[])
     }
 
+    #[inline]
     fn slot_of(&self, entry: &AtomicU32) -> Option<&Slot> {
         self.slots
             .get(index(u64::from(entry.load(Ordering::Relaxed))))
     }
 
     /// The region with the lowest start that ends behind `address`. Inside the engine only.
+    #[inline]
     fn at_or_above(&self, address: VirtAddr) -> Option<Region> {
         let list = self.list();
         let ends_before = |entry: &AtomicU32| {
@@ -216,6 +218,7 @@ impl RegionTable {
     }
 
     /// The region that holds `address`. Inside the engine only.
+    #[inline]
     pub(crate) fn lookup(&self, address: VirtAddr) -> Option<Region> {
         self.at_or_above(address)
             .filter(|region| region.contains(address, 1))

@@ -2,8 +2,8 @@
 
 #![expect(unsafe_code, reason = "the handler finds the capture by a pointer")]
 
+use super::desk::{self, Seat};
 use super::home::Home;
-use super::thread;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use mmiotrace_decode::native;
 use std::sync::Arc;
@@ -13,36 +13,27 @@ static CURRENT: AtomicPtr<Home> = AtomicPtr::new(core::ptr::null_mut());
 /// Where the re-encoded code of the home in place runs.
 static SLOTS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
-/// How many handlers may be using the home, spread so that threads do not share a cache line.
-#[repr(align(64))]
-struct Count(AtomicU64);
-
-static INSIDE: [Count; 16] = [const { Count(AtomicU64::new(0)) }; 16];
-
 /// Regions that were traced when the last captures ended: start and length.
 static LATELY: [[AtomicU64; 2]; 64] = [const { [const { AtomicU64::new(0) }; 2] }; 64];
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Where the engine's own code goes on after a fault at `rip`, if it is that. For signal handlers
 /// too.
+#[inline]
 pub(super) fn recover(rip: u64) -> Option<u64> {
     let [start, end] = SLOTS.each_ref().map(|word| word.load(Ordering::Relaxed));
     native::recover(rip, &(start..end))
 }
 
-/// Calls `use_it` with the home; nobody drops it before that returns. For signal handlers too.
-pub(super) fn with<R>(use_it: impl FnOnce(Option<&Home>) -> R) -> R {
-    let at = usize::try_from(thread::id()).unwrap_or(0) % INSIDE.len();
-    let count = &INSIDE[at].0;
-    // Sequentially consistent, as the two in `replace`: either this is counted before the pointer
-    // is exchanged and waited for, or it sees the pointer that was put there.
-    count.fetch_add(1, Ordering::SeqCst);
+/// The home; nobody drops it while the seat is taken. For signal handlers.
+#[inline]
+pub(super) fn home(_seat: &Seat) -> Option<&Home> {
+    // Sequentially consistent, as the taking of the seat and the two in `clear`: either the seat is taken
+    // before the pointer is exchanged, and is waited for, or this sees the pointer that was put there.
     let home = CURRENT.load(Ordering::SeqCst);
-    // SAFETY: the pointer comes from `Arc::into_raw`, and whoever takes it out waits until all that
-    // are counted here are gone.
-    let result = use_it(unsafe { home.as_ref() });
-    count.fetch_sub(1, Ordering::Release);
-    result
+    // SAFETY: the pointer comes from `Arc::into_raw`, and whoever takes it out waits until every seat that
+    // was taken before is free.
+    unsafe { home.as_ref() }
 }
 
 /// Puts a home in place; `false` where there is one. The caller keeps its own share of it.
@@ -79,20 +70,9 @@ pub(super) fn clear(home: &Arc<Home>, mut relax: impl FnMut()) {
     if taken.is_err() {
         return;
     }
-    for count in &INSIDE {
-        while count.0.load(Ordering::SeqCst) != 0 {
-            relax();
-        }
-    }
+    desk::wait_until_left(&mut relax);
     // SAFETY: `set` made it by `Arc::into_raw`, this call took it out, and nobody uses it any more.
     drop(unsafe { Arc::from_raw(old) });
-}
-
-/// In the child of a fork, whose one thread is in no handler of the engine.
-pub(super) fn reset_after_fork() {
-    for count in &INSIDE {
-        count.0.store(0, Ordering::SeqCst);
-    }
 }
 
 /// Whether this home is the one in place.

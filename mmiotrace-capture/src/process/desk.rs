@@ -7,7 +7,7 @@
 
 use super::Error;
 use core::arch::asm;
-use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use libc::c_void;
 
 /// Room for the kernel's frame of a nested fault (with AMX over 11 KiB) and for everything below.
@@ -30,6 +30,8 @@ pub(super) struct Told {
 pub(super) struct Desk {
     /// Whose handler runs here; 0 where free.
     thread: AtomicI32,
+    /// How often somebody left; changed by who sits there.
+    passes: AtomicU32,
     signal: AtomicI32,
     code: AtomicI32,
     address: AtomicU64,
@@ -53,6 +55,7 @@ pub(super) struct Floating {
 static DESKS_OF_ALL: [Desk; DESKS] = [const {
     Desk {
         thread: AtomicI32::new(0),
+        passes: AtomicU32::new(0),
         signal: AtomicI32::new(0),
         code: AtomicI32::new(0),
         address: AtomicU64::new(0),
@@ -110,10 +113,26 @@ pub(super) fn furnish() -> Result<(), Error> {
     Ok(())
 }
 
+/// All desks, from the one that a thread is given if it is free.
 fn numbered(thread: i32) -> impl Iterator<Item = (usize, &'static Desk)> {
-    let start = usize::try_from(thread).unwrap_or(0) % DESKS;
-    let all = DESKS_OF_ALL.iter().enumerate();
-    all.cycle().skip(start).take(DESKS)
+    let start = usize::try_from(thread).unwrap_or(0);
+    (0..DESKS).map(move |step| {
+        let number = start.wrapping_add(step) % DESKS;
+        (number, &DESKS_OF_ALL[number])
+    })
+}
+
+/// Waits with `relax` until everybody who sits at a desk now has left it.
+pub(super) fn wait_until_left(mut relax: impl FnMut()) {
+    for desk in &DESKS_OF_ALL {
+        let passes = desk.passes.load(Ordering::Relaxed);
+        // Sequentially consistent: see `current::home`.
+        while desk.thread.load(Ordering::SeqCst) != 0
+            && desk.passes.load(Ordering::Acquire) == passes
+        {
+            relax();
+        }
+    }
 }
 
 /// A desk that a handler of this thread sits at, until this is dropped.
@@ -125,12 +144,14 @@ pub(super) struct Seat {
 
 impl Seat {
     /// Takes a free desk, waiting for one with `relax`. For signal handlers.
+    #[inline]
     pub(super) fn take(thread: i32, mut relax: impl FnMut()) -> Self {
         loop {
             for (number, desk) in numbered(thread) {
+                // Sequentially consistent: see `current::home`.
                 let taken =
                     desk.thread
-                        .compare_exchange(0, thread, Ordering::Acquire, Ordering::Relaxed);
+                        .compare_exchange(0, thread, Ordering::SeqCst, Ordering::Relaxed);
                 if taken.is_ok() {
                     desk.signal.store(0, Ordering::Relaxed);
                     desk.mxcsr.store(0, Ordering::Relaxed);
@@ -192,7 +213,13 @@ impl Seat {
 }
 
 impl Drop for Seat {
+    #[inline]
     fn drop(&mut self) {
+        let passes = self.desk.passes.load(Ordering::Relaxed);
+        // Release, as the other: all that was done here is done.
+        self.desk
+            .passes
+            .store(passes.wrapping_add(1), Ordering::Release);
         self.desk.thread.store(0, Ordering::Release);
     }
 }

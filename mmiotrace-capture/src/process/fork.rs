@@ -43,7 +43,6 @@ extern "C" fn in_parent() {
 
 extern "C" fn in_child() {
     thread::forget();
-    current::reset_after_fork();
     desk::reset_after_fork();
     let Some(home) = HELD.take().map(Held::release) else {
         return;

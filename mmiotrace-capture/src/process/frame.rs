@@ -9,24 +9,27 @@ use mmiotrace_decode::{Gpr, Registers};
 use mmiotrace_kmod::Frame;
 
 /// The places of the general-purpose registers in the kernel's array, by their numbers.
-const PLACES: [libc::c_int; 16] = [
-    libc::REG_RAX,
-    libc::REG_RCX,
-    libc::REG_RDX,
-    libc::REG_RBX,
-    libc::REG_RSP,
-    libc::REG_RBP,
-    libc::REG_RSI,
-    libc::REG_RDI,
-    libc::REG_R8,
-    libc::REG_R9,
-    libc::REG_R10,
-    libc::REG_R11,
-    libc::REG_R12,
-    libc::REG_R13,
-    libc::REG_R14,
-    libc::REG_R15,
+const PLACES: [usize; 16] = [
+    libc::REG_RAX as usize,
+    libc::REG_RCX as usize,
+    libc::REG_RDX as usize,
+    libc::REG_RBX as usize,
+    libc::REG_RSP as usize,
+    libc::REG_RBP as usize,
+    libc::REG_RSI as usize,
+    libc::REG_RDI as usize,
+    libc::REG_R8 as usize,
+    libc::REG_R9 as usize,
+    libc::REG_R10 as usize,
+    libc::REG_R11 as usize,
+    libc::REG_R12 as usize,
+    libc::REG_R13 as usize,
+    libc::REG_R14 as usize,
+    libc::REG_R15 as usize,
 ];
+
+const RIP: usize = libc::REG_RIP as usize;
+const FLAGS: usize = libc::REG_EFL as usize;
 
 /// `sw_reserved` in the legacy area, which says whether an XSAVE area follows
 /// (`arch/x86/include/uapi/asm/sigcontext.h`).
@@ -75,16 +78,16 @@ impl SignalFrame {
     }
 
     pub(super) fn rip(&self) -> u64 {
-        self.get(libc::REG_RIP)
+        self.get(RIP)
     }
 
     pub(super) fn set_rip(&mut self, rip: u64) {
-        self.set(libc::REG_RIP, rip);
+        self.set(RIP, rip);
     }
 
     /// The page fault's error code (Intel SDM volume 3, section 5.7).
     pub(super) fn error_code(&self) -> u64 {
-        self.get(libc::REG_ERR)
+        self.get(libc::REG_ERR as usize)
     }
 
     /// The signals that were blocked in the interrupted code.
@@ -141,14 +144,14 @@ impl SignalFrame {
         }
     }
 
-    fn get(&self, place: libc::c_int) -> u64 {
-        let at = usize::try_from(place).unwrap_or(usize::MAX);
+    #[inline]
+    fn get(&self, at: usize) -> u64 {
         let register = self.ucontext().uc_mcontext.gregs.get(at);
         register.map_or(0, |register| u64::from_ne_bytes(register.to_ne_bytes()))
     }
 
-    fn set(&mut self, place: libc::c_int, value: u64) {
-        let at = usize::try_from(place).unwrap_or(usize::MAX);
+    #[inline]
+    fn set(&mut self, at: usize, value: u64) {
         if let Some(register) = self.ucontext_mut().uc_mcontext.gregs.get_mut(at) {
             *register = greg_t::from_ne_bytes(value.to_ne_bytes());
         }
@@ -158,7 +161,7 @@ impl SignalFrame {
     /// any other exception.
     pub(super) fn floating(&mut self) -> Option<Floating> {
         const SIMD_EXCEPTION: u64 = 19;
-        if self.get(libc::REG_TRAPNO) != SIMD_EXCEPTION {
+        if self.get(libc::REG_TRAPNO as usize) != SIMD_EXCEPTION {
             return None;
         }
         let area = self.extended()?;
@@ -192,9 +195,22 @@ impl SignalFrame {
         }
     }
 
-    /// Reads the bases of `fs` and `gs`, for an instruction that uses them.
-    pub(super) fn load_bases(&mut self) {
-        (self.fs_base, self.gs_base) = bases();
+    /// Reads the bases of `fs` and `gs` where `code`, the instruction, uses one: they cost up to two
+    /// system calls.
+    #[inline]
+    pub(super) fn load_bases_if_used(&mut self, code: &[u8]) {
+        /// The legacy prefixes (Intel SDM volume 2, section 2.1.1). An override of the segment is one, and
+        /// may stand behind others; no other byte stands before one.
+        const PREFIXES: [u8; 11] = [
+            0x64, 0x65, 0x26, 0x2e, 0x36, 0x3e, 0x66, 0x67, 0xf0, 0xf2, 0xf3,
+        ];
+        let begins_with_prefix = code.first().is_none_or(|first| PREFIXES.contains(first));
+        if begins_with_prefix {
+            let mut prefixes = code.iter().take_while(|byte| PREFIXES.contains(byte));
+            if code.is_empty() || prefixes.any(|byte| matches!(byte, 0x64 | 0x65)) {
+                (self.fs_base, self.gs_base) = bases();
+            }
+        }
     }
 
     /// The extended state, as an XSAVE area. `None` where the kernel saved only the legacy part.
@@ -224,7 +240,7 @@ impl Frame for SignalFrame {
         Registers {
             gpr: PLACES.map(|place| self.get(place)),
             rip: self.rip(),
-            rflags: self.get(libc::REG_EFL),
+            rflags: self.get(FLAGS),
             fs_base: self.fs_base,
             gs_base: self.gs_base,
         }
@@ -255,7 +271,7 @@ impl Frame for SignalFrame {
             self.set(place, value);
         }
         self.set_rip(registers.rip);
-        self.set(libc::REG_EFL, registers.rflags);
+        self.set(FLAGS, registers.rflags);
     }
 }
 

@@ -6,7 +6,7 @@ use super::action::Delivery;
 use super::desk::{self, Seat, Told};
 use super::frame::SignalFrame;
 use super::home::Home;
-use super::space::UserSpace;
+use super::space::{Code, UserSpace};
 use super::{current, life, maps, thread};
 use core::mem;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
@@ -64,10 +64,10 @@ pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context:
     unsafe {
         seat.call(|| {
             frame.disarm_stack();
-            let outcome = current::with(|home| match home {
-                Some(home) => on_fault(home, &told, &mut frame, &seat),
+            let outcome = match current::home(&seat) {
+                Some(home) => on_fault(home, thread, &told, &mut frame, &seat),
                 None => without_capture(&told, &frame),
-            });
+            };
             delivery = deliver(outcome, &told, &mut frame, info);
         });
     }
@@ -145,7 +145,13 @@ fn without_capture(told: &Told, frame: &SignalFrame) -> Outcome {
     }
 }
 
-fn on_fault(home: &Home, told: &Told, frame: &mut SignalFrame, seat: &Seat) -> Outcome {
+fn on_fault(
+    home: &Home,
+    thread: i32,
+    told: &Told,
+    frame: &mut SignalFrame,
+    seat: &Seat,
+) -> Outcome {
     if told.signal != libc::SIGSEGV || frame.error_code() & ERROR_FETCH != 0 {
         return Outcome::AsItCame;
     }
@@ -163,9 +169,10 @@ fn on_fault(home: &Home, told: &Told, frame: &mut SignalFrame, seat: &Seat) -> O
         address: VirtAddr(told.address),
         write: frame.error_code() & ERROR_WRITE != 0,
     };
-    // SAFETY: `current::with` keeps the home alive.
-    let space = unsafe { UserSpace::in_handler(home) };
-    home.load_bases_if_used(frame);
+    let code = Code::read(frame.rip());
+    frame.load_bases_if_used(code.bytes());
+    // SAFETY: the seat keeps the home alive.
+    let space = unsafe { UserSpace::in_handler(home, thread, code) };
     match home.engine().on_page_fault(&space, frame, fault) {
         Claim::Handled => Outcome::Return,
         Claim::Raise(raise) => {

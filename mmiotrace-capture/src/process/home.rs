@@ -7,7 +7,6 @@
 
 use super::alias::{self, Alias};
 use super::arena::Arena;
-use super::frame::SignalFrame;
 use super::memory::ChannelMemory;
 use super::space::{ELEMENTS, UserSpace};
 use super::worker::Bell;
@@ -15,7 +14,6 @@ use super::{Area, Error, Model, current, life, model};
 use core::ops::Range;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use mmiotrace_core::{MapId, Mapping, PhysAddr, VirtAddr};
-use mmiotrace_decode::native;
 use mmiotrace_kmod::{Channel, Config, Engine, PAGE, Region, RegionId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -161,21 +159,6 @@ impl Home {
     pub(super) fn note_unmapped(&self, address: u64) {
         self.unmapped.store(address, Ordering::Relaxed);
         self.bell.ring();
-    }
-
-    /// Segment bases cost up to two system calls: only for code that uses one.
-    pub(super) fn load_bases_if_used(&self, frame: &mut SignalFrame) {
-        const PREFIXES: [u8; 2] = [0x64, 0x65];
-        /// Other prefixes: more of them than are looked at may stand before.
-        const OTHERS: [u8; 9] = [0x26, 0x2e, 0x36, 0x3e, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
-        let mut code = [0; 4];
-        // SAFETY: code that has just been executed; a fault is recovered.
-        let read = unsafe { native::read(frame.rip() as *const u8, &mut code) };
-        let used = code.iter().any(|byte| PREFIXES.contains(byte))
-            || code.iter().all(|byte| OTHERS.contains(byte));
-        if !read || used {
-            frame.load_bases();
-        }
     }
 
     /// A space for one call of the engine from outside a handler.

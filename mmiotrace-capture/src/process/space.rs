@@ -19,24 +19,94 @@ use mmiotrace_kmod::{DeviceBus, Fault, Frame, PAGE, Platform, Region};
 /// How many elements of a repeated string instruction are done in one fault.
 pub(super) const ELEMENTS: u32 = 4096;
 
+/// The code at an address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Code {
+    pc: u64,
+    bytes: [u8; 15],
+    have: usize,
+}
+
+impl Code {
+    const NONE: Self = Self {
+        pc: 0,
+        bytes: [0; 15],
+        have: 0,
+    };
+
+    /// Reads it: code that has just been executed.
+    #[inline]
+    pub(super) fn read(pc: u64) -> Self {
+        // Two reads of eight bytes, of which one byte is the same, where none can meet the end of the
+        // mapped code before the instruction does.
+        if pc & (PAGE - 1) <= PAGE - 15 {
+            // SAFETY: as in `read_code`: the page is the one that was executed.
+            let words = unsafe {
+                let low = native::read_word(pc as *const u8, 8);
+                low.zip(native::read_word(pc.wrapping_add(7) as *const u8, 8))
+            };
+            if let Some((low, high)) = words {
+                let both = u128::from(low) | u128::from(high) << 56;
+                let mut bytes = [0; 15];
+                bytes.copy_from_slice(both.to_le_bytes().first_chunk::<15>().unwrap_or(&[0; 15]));
+                return Self {
+                    pc,
+                    bytes,
+                    have: 15,
+                };
+            }
+        }
+        Self::read_near_the_end(pc)
+    }
+
+    #[cold]
+    fn read_near_the_end(pc: u64) -> Self {
+        let mut code = Self { pc, ..Self::NONE };
+        while let Some(rest) = code
+            .bytes
+            .get_mut(code.have..)
+            .filter(|rest| !rest.is_empty())
+        {
+            let len = piece(rest.len());
+            let at = pc.wrapping_add(code.have as u64);
+            // Near the end of the mapped code a wide read fails where narrow ones do not.
+            let Some(done) = read_code(at, rest, len) else {
+                break;
+            };
+            code.have += done;
+        }
+        code
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.have).unwrap_or(&[])
+    }
+}
+
 /// This process, for one call of the engine.
 #[derive(Debug)]
 pub(super) struct UserSpace {
     // INVARIANT: alive as long as this value.
     home: *const Home,
     in_handler: bool,
+    /// The thread that this is made and used in.
+    thread: i32,
+    /// What stands at the instruction that faulted.
+    code: Code,
 }
 
 impl UserSpace {
-    /// As a signal handler sees it.
+    /// As a signal handler of `thread` sees it, with the code of the instruction that faulted.
     ///
     /// # Safety
     /// `home` stays alive as long as the value.
-    pub(super) const unsafe fn in_handler(home: &Home) -> Self {
+    pub(super) const unsafe fn in_handler(home: &Home, thread: i32, code: Code) -> Self {
         // INVARIANT: the caller's promise.
         Self {
             home,
             in_handler: true,
+            thread,
+            code,
         }
     }
 
@@ -45,11 +115,13 @@ impl UserSpace {
     ///
     /// # Safety
     /// `home` stays alive as long as the value.
-    pub(super) const unsafe fn outside(home: &Home) -> Self {
+    pub(super) unsafe fn outside(home: &Home) -> Self {
         // INVARIANT: the caller's promise.
         Self {
             home,
             in_handler: false,
+            thread: thread::id(),
+            code: Code::NONE,
         }
     }
 
@@ -112,7 +184,7 @@ impl Platform for UserSpace {
 
     fn owner(&self) -> u64 {
         let space = u64::from(self.home().space().unsigned_abs());
-        space << 32 | u64::from(thread::id().unsigned_abs())
+        space << 32 | u64::from(self.thread.unsigned_abs())
     }
 
     fn is_alive(&self, owner: u64) -> bool {
@@ -120,7 +192,7 @@ impl Platform for UserSpace {
     }
 
     fn thread_id(&self) -> i32 {
-        thread::id()
+        self.thread
     }
 
     fn cpu(&self) -> Option<u32> {
@@ -133,32 +205,36 @@ impl Platform for UserSpace {
     }
 
     fn code(&self, pc: VirtAddr, into: &mut [u8; 15]) -> usize {
-        // Two reads of eight bytes, of which one byte is the same, where none can meet the end of the
-        // mapped code before the instruction does.
-        if pc.0 & (PAGE - 1) <= PAGE - 15 {
-            let (low, high) = into.split_at_mut(8);
-            let mut last = [0; 8];
-            // SAFETY: as in `read_code`: the page is the one that was executed.
-            let done = unsafe {
-                native::read(pc.0 as *const u8, low)
-                    && native::read(pc.0.wrapping_add(7) as *const u8, &mut last)
-            };
-            if done {
-                high.copy_from_slice(last.get(1..).unwrap_or(&[0; 7]));
-                return 15;
-            }
+        let code = if self.code.pc == pc.0 {
+            self.code
+        } else {
+            Code::read(pc.0)
+        };
+        *into = code.bytes;
+        code.have
+    }
+
+    fn read_word(&self, alias: u64, width: u8) -> Result<u64, BusFault> {
+        if model::is_model(alias) {
+            let mut bytes = [0; 8];
+            let into = bytes.get_mut(..usize::from(width)).ok_or(fault(alias))?;
+            model::read(alias, into)?;
+            return Ok(u64::from_le_bytes(bytes));
         }
-        let mut have = 0;
-        while let Some(rest) = into.get_mut(have..).filter(|rest| !rest.is_empty()) {
-            let len = piece(rest.len());
-            let at = pc.0.wrapping_add(have as u64);
-            // Near the end of the mapped code a wide read fails where narrow ones do not.
-            let Some(done) = read_code(at, rest, len) else {
-                break;
-            };
-            have += done;
+        // SAFETY: as in `read_device`.
+        let read = unsafe { native::read_word(alias as *const u8, width) };
+        read.ok_or(fault(alias))
+    }
+
+    fn write_word(&self, alias: u64, width: u8, value: u64) -> Result<(), BusFault> {
+        if model::is_model(alias) {
+            let bytes = value.to_le_bytes();
+            let bytes = bytes.get(..usize::from(width)).ok_or(fault(alias))?;
+            return model::write(alias, bytes);
         }
-        have
+        // SAFETY: as in `write_device`.
+        let done = unsafe { native::write_word(alias as *mut u8, width, value, Hint::None) };
+        done.then_some(()).ok_or(fault(alias))
     }
 
     fn read_device(&self, alias: u64, into: &mut [u8]) -> Result<(), BusFault> {

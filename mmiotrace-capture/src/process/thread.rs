@@ -33,6 +33,7 @@ pub(crate) fn ask_always() {
 }
 
 /// The kernel's id of this thread. For signal handlers too.
+#[inline]
 pub(crate) fn id() -> i32 {
     let known: i32;
     // SAFETY: the word is this thread's own, and reading it changes nothing.

@@ -2,6 +2,8 @@
 #![expect(unsafe_code, reason = "the table is made by assembler and linker")]
 
 use super::trampoline;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// One entry: distances from each field to the instruction that may fault, and to the place to go
 /// on at.
@@ -26,7 +28,27 @@ unsafe extern "C" {
 /// interrupted call then reports the failure. The handler must be able to interrupt itself
 /// (`SA_NODEFER`). Allocates nothing, takes no lock.
 #[must_use]
-pub fn recover(rip: u64, slots: &core::ops::Range<u64>) -> Option<u64> {
+#[inline]
+pub fn recover(rip: u64, slots: &Range<u64>) -> Option<u64> {
+    if slots.contains(&rip) {
+        return Some(trampoline::landing());
+    }
+    // Nearly all faults are those of a program's own code, and end here.
+    let end = END.load(Ordering::Relaxed);
+    if end != 0 && !(START.load(Ordering::Relaxed)..end).contains(&rip) {
+        return None;
+    }
+    look_up(rip)
+}
+
+/// Where the instructions of the table lie: from the first of them, and behind the last; `END` is 0 before
+/// anybody has looked, and `START` is then too low, which does no harm.
+static START: AtomicU64 = AtomicU64::new(0);
+static END: AtomicU64 = AtomicU64::new(0);
+
+#[cold]
+#[inline(never)]
+fn look_up(rip: u64) -> Option<u64> {
     // SAFETY: The linker makes both symbols, the ends of the section that the assembler filled with
     // entries of this layout; it is part of the program and never changes.
     let table = unsafe {
@@ -35,9 +57,13 @@ pub fn recover(rip: u64, slots: &core::ops::Range<u64>) -> Option<u64> {
         core::slice::from_raw_parts(start, (end as usize - start as usize) / size_of::<Fixup>())
     };
     let from = |field: &i32| (&raw const *field as u64).wrapping_add_signed(i64::from(*field));
+    if END.load(Ordering::Relaxed) == 0 {
+        let all = || table.iter().map(|fixup| from(&fixup.instruction));
+        START.store(all().min().unwrap_or(0), Ordering::Relaxed);
+        END.store(all().max().map_or(1, |last| last + 1), Ordering::Relaxed);
+    }
     table
         .iter()
         .find(|fixup| from(&fixup.instruction) == rip)
         .map(|fixup| from(&fixup.landing))
-        .or_else(|| slots.contains(&rip).then(trampoline::landing))
 }

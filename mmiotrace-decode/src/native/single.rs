@@ -16,11 +16,35 @@ use crate::Hint;
 /// - Reading them breaks no promise made elsewhere. A device may be read.
 #[must_use]
 pub unsafe fn read(from: *const u8, into: &mut [u8]) -> bool {
+    let width = into.len();
+    if !matches!(width, 1 | 2 | 4 | 8) {
+        #[cfg(feature = "process")]
+        // SAFETY: the caller's promise.
+        return unsafe { super::wide::read(from, into) };
+        #[cfg(not(feature = "process"))]
+        return false;
+    }
+    // SAFETY: the caller's promise.
+    let Some(value) = (unsafe { read_word(from, width as u8) }) else {
+        return false;
+    };
+    let value = value.to_le_bytes();
+    into.iter_mut().zip(value).for_each(|(to, byte)| *to = byte);
+    true
+}
+
+/// As [`read()`], of `width` bytes that make a number: 1, 2, 4 or 8. `None` where it is false.
+///
+/// # Safety
+/// As there.
+#[must_use]
+#[inline]
+pub unsafe fn read_word(from: *const u8, width: u8) -> Option<u64> {
     let value: u64;
     // SAFETY: The caller vouches for reading these bytes. The instructions touch no other memory
     // and change only what they declare.
     let done = unsafe {
-        match into.len() {
+        match width {
             1 => {
                 guarded!("movzx {value:e}, byte ptr [{from}]", from = in(reg) from, value = out(reg) value)
             }
@@ -33,17 +57,10 @@ pub unsafe fn read(from: *const u8, into: &mut [u8]) -> bool {
             8 => {
                 guarded!("mov {value}, qword ptr [{from}]", from = in(reg) from, value = out(reg) value)
             }
-            #[cfg(feature = "process")]
-            _ => return super::wide::read(from, into),
-            #[cfg(not(feature = "process"))]
-            _ => return false,
+            _ => return None,
         }
     };
-    if done {
-        let value = value.to_le_bytes();
-        into.iter_mut().zip(value).for_each(|(to, byte)| *to = byte);
-    }
-    done
+    done.then_some(value)
 }
 
 /// One write of `bytes`: 1, 2, 4 or 8 of them, with the feature `process` also 16, 32 and 64.
@@ -55,14 +72,32 @@ pub unsafe fn read(from: *const u8, into: &mut [u8]) -> bool {
 /// - No reference to these bytes is alive, and nobody relies on what they held.
 #[must_use]
 pub unsafe fn write(to: *mut u8, bytes: &[u8], hint: Hint) -> bool {
+    let width = bytes.len();
+    if !matches!(width, 1 | 2 | 4 | 8) {
+        #[cfg(feature = "process")]
+        // SAFETY: the caller's promise.
+        return unsafe { super::wide::write(to, bytes) };
+        #[cfg(not(feature = "process"))]
+        return false;
+    }
     let value = bytes
         .iter()
-        .take(8)
         .rev()
         .fold(0, |value, byte| value << 8 | u64::from(*byte));
+    // SAFETY: the caller's promise.
+    unsafe { write_word(to, width as u8, value, hint) }
+}
+
+/// As [`write()`], of the lowest `width` bytes of a number: 1, 2, 4 or 8.
+///
+/// # Safety
+/// As there.
+#[must_use]
+#[inline]
+pub unsafe fn write_word(to: *mut u8, width: u8, value: u64, hint: Hint) -> bool {
     // SAFETY: The caller vouches for writing these bytes; no other memory is touched.
     unsafe {
-        match (bytes.len(), hint) {
+        match (width, hint) {
             (1, _) => {
                 guarded!("mov byte ptr [{to}], {value}", to = in(reg) to, value = in(reg_byte) value as u8)
             }
@@ -81,9 +116,6 @@ pub unsafe fn write(to: *mut u8, bytes: &[u8], hint: Hint) -> bool {
             (8, Hint::NonTemporal) => {
                 guarded!("movnti qword ptr [{to}], {value}", to = in(reg) to, value = in(reg) value)
             }
-            #[cfg(feature = "process")]
-            _ => super::wide::write(to, bytes),
-            #[cfg(not(feature = "process"))]
             _ => false,
         }
     }

@@ -6,7 +6,7 @@
 
 use super::Channel;
 use crate::number::wrap;
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence, full_fence};
 
 /// 0: free.
 const W_OWNER: usize = 0;
@@ -84,6 +84,7 @@ impl<'m> Inside<'m> {
     ///
     /// An owner who is inside already (an NMI took the CPU) is found again, if his number is below
     /// the number of contexts; others never nest.
+    #[inline]
     pub(crate) fn enter(channel: &Channel<'m>, owner: u64) -> Option<Self> {
         let count = channel.geometry().contexts;
         let start = Self::home(channel, owner).0;
@@ -111,6 +112,7 @@ impl<'m> Inside<'m> {
         Some(Self::begin(channel, context, id, owner, holder != 0))
     }
 
+    #[inline]
     fn claim(
         channel: &Channel<'m>,
         context: Context<'m>,
@@ -129,7 +131,8 @@ impl<'m> Inside<'m> {
         let inside = Self::begin(channel, context, id, owner, nested);
         // Whoever removes a region first unpublishes it and then looks at the floors; here the
         // floor is stored and then regions are looked at. One of both sees the other.
-        fence(Ordering::SeqCst);
+        // Only who has the context changes this word.
+        full_fence(context.passes);
         Some(inside)
     }
 
