@@ -32,4 +32,4 @@ pub use cpu::{SimCpu, SimFrame};
 pub use judge::Verdict;
 pub use program::Program;
 pub use schedule::{Schedule, explore};
-pub use world::{Model, Ram, World};
+pub use world::{Bug, Model, Ram, World};

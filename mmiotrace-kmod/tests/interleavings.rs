@@ -3,7 +3,7 @@
 //! [`World::judge`] compares what the devices saw with what was recorded after every run; a test
 //! adds only what it expects besides.
 
-use mmiotrace_kmod::sim::{Model, Program, World, explore};
+use mmiotrace_kmod::sim::{Bug, Model, Program, World, explore};
 use mmiotrace_kmod::{DeviceOrder, OnFull, Options, PAGE};
 
 const DEVICE: u64 = 0x10_0000;
@@ -242,5 +242,102 @@ fn an_access_over_two_pages_is_one_access() {
         let _ = world.add_device(DEVICE, 2);
         schedule.run([store(&world, 0).with(RDI, DEVICE + PAGE - 3)]);
         assert_eq!(world.judge().accesses, 1);
+    });
+}
+
+/// How many points a program has at which another may act: an NMI that does nothing comes at each of
+/// them once, or not at all.
+fn points(options: Options, program: impl Fn(&World) -> Program) -> u64 {
+    let runs = explore(0, |schedule| {
+        let world = World::with_options(options);
+        let _ = world.add_device(DEVICE, 1);
+        let nothing = world.cpu(0).with_code(&[]);
+        schedule.run([program(&world).with_nmi(nothing)]);
+        assert_eq!(world.judge().accesses, 1);
+    });
+    runs - 1
+}
+
+/// In how many orders two programs of `p` and `q` points can take their steps: `p + 1` pieces of one and
+/// `q + 1` of the other, each in its own order.
+fn orders(p: u64, q: u64) -> u64 {
+    (1..=q + 1).fold(1, |orders, n| orders * (p + 1 + n) / n)
+}
+
+/// Without the lock nobody waits for anybody, and the number of orders can be calculated.
+#[test]
+fn every_order_is_tried_once() {
+    let mut options = Options::default();
+    options.order = DeviceOrder::Interval;
+    let (p, q) = (
+        points(options, |world| store(world, 0)),
+        points(options, |world| load(world, 1)),
+    );
+    assert!(p >= 5 && q >= 5, "{p} and {q} points");
+    let mut first = [0; 2];
+    let runs = explore(u32::MAX, |schedule| {
+        let world = World::with_options(options);
+        world.add_model(DEVICE, 1, Counter(0));
+        world.attach(DEVICE).unwrap();
+        schedule.run([store(&world, 0), load(&world, 1)]);
+        // The load gives 1 where it came first, and one more than the store has left where not.
+        match world.judge().registers[&1][RCX] {
+            1 => first[1] += 1,
+            2 => first[0] += 1,
+            other => panic!("{other}"),
+        }
+    });
+    assert_eq!(runs, orders(p, q), "{p} and {q} points");
+    assert!(first[0] > 0 && first[1] > 0, "{first:?}");
+}
+
+/// What the engine would be with its numbers taken outside the lock: the search finds the orders in which
+/// they are then not those of the device, and none with the lock.
+#[test]
+fn the_search_finds_what_the_lock_is_for() {
+    for (order, wrong_in_some) in [(DeviceOrder::Total, false), (DeviceOrder::Interval, true)] {
+        let mut options = Options::default();
+        options.order = order;
+        let mut wrong = 0;
+        let runs = explore(u32::MAX, |schedule| {
+            let world = World::with_options(options);
+            let _ = world.add_device(DEVICE, 1);
+            schedule.run([store(&world, 0), load(&world, 1)]);
+            wrong += u64::from(!world.judge().in_order);
+        });
+        assert_eq!(wrong > 0, wrong_in_some, "{order:?}: {wrong} of {runs}");
+        assert!(wrong < runs);
+    }
+}
+
+/// The window of a tracer that opens its page for one instruction: with one CPU nothing is missing, and
+/// with two there is an order in which something is.
+#[test]
+#[should_panic(expected = "the engine did not see")]
+fn the_search_finds_the_window_of_an_open_page() {
+    let run = |cpus: u32| {
+        explore(u32::MAX, |schedule| {
+            let world = World::new();
+            let _ = world.add_device(DEVICE, 1);
+            world.plant(Bug::OpensThePage);
+            schedule.run((0..cpus).map(|cpu| store(&world, cpu)));
+            assert_eq!(world.judge().accesses, cpus as usize);
+        })
+    };
+    // A panic here would be another: nobody has missed anything.
+    let alone = std::panic::catch_unwind(|| run(1));
+    assert!(alone.is_ok(), "alone");
+    run(2);
+}
+
+#[test]
+#[should_panic(expected = "missing or invented")]
+fn the_judge_finds_an_access_that_is_made_twice() {
+    explore(0, |schedule| {
+        let world = World::new();
+        let _ = world.add_device(DEVICE, 1);
+        world.plant(Bug::ReadsTwice);
+        schedule.run([load(&world, 0)]);
+        let _ = world.judge();
     });
 }

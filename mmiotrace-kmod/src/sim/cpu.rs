@@ -2,7 +2,7 @@
 
 use super::Program;
 use super::schedule::Baton;
-use super::world::Machine;
+use super::world::{ALIAS, Bug, Machine};
 use crate::{Fault, Frame, PAGE, Platform, Point, Region};
 use core::cell::{Cell, RefCell};
 use mmiotrace_core::{AccessKind, Timestamp, VirtAddr};
@@ -87,6 +87,10 @@ impl SimCpu {
             nmi: RefCell::new(nmi),
             in_nmi: Cell::new(false),
         }
+    }
+
+    fn bug(&self) -> Option<Bug> {
+        self.world.lock().bug
     }
 
     /// The bytes at `rip`, as the CPU fetches them.
@@ -184,11 +188,22 @@ impl Platform for SimCpu {
     }
 
     fn read_device(&self, alias: u64, into: &mut [u8]) -> Result<(), BusFault> {
+        if self.bug() == Some(Bug::ReadsTwice) {
+            self.load(alias, into)?;
+        }
         self.load(alias, into)
     }
 
     fn write_device(&self, alias: u64, bytes: &[u8], _: Hint) -> Result<(), BusFault> {
-        self.store(alias, bytes)
+        if self.bug() != Some(Bug::OpensThePage) {
+            return self.store(alias, bytes);
+        }
+        let page = alias & !ALIAS & !(PAGE - 1);
+        self.world.lock().armed.remove(&page);
+        self.point(Point::Page);
+        let done = self.store(alias, bytes);
+        self.world.lock().armed.insert(page);
+        done
     }
 
     fn locked(&self, alias: u64, width: u8, op: LockedOp) -> Result<Locked, BusFault> {

@@ -20,6 +20,9 @@ pub struct Verdict {
     pub blind: (usize, usize),
     /// Accesses whose place in the order is not exact.
     pub unordered: usize,
+    /// Whether the order of the numbers is that in which the devices saw the accesses. Where it is not,
+    /// all accesses were `unordered`, or it would have panicked.
+    pub in_order: bool,
     /// The registers of each CPU whose program has ended, by the number of the CPU.
     pub registers: BTreeMap<u32, [u64; 16]>,
 }
@@ -93,6 +96,12 @@ pub(super) fn judge(machine: &Machine) -> Verdict {
         .iter()
         .filter(|recorded| recorded.order != Order::Total)
         .count();
+    verdict.in_order = trace.accesses.len() == seen.len()
+        && trace
+            .accesses
+            .iter()
+            .zip(&seen)
+            .all(|(recorded, seen)| recorded.is(seen));
     if verdict.lost == 0 {
         compare(&trace.accesses, &seen, verdict.unordered == 0);
         verdict.accesses = trace.accesses.len();

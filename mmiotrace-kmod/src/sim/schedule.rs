@@ -90,7 +90,12 @@ impl Schedule {
     /// Where one of them does, or where all wait for one another.
     pub fn run(&self, programs: impl IntoIterator<Item = Program>) {
         let programs: Vec<Program> = programs.into_iter().collect();
-        self.0.lock().status = programs.iter().map(|_| Some(Status::Ready)).collect();
+        {
+            let mut state = self.0.lock();
+            state.status = programs.iter().map(|_| Some(Status::Ready)).collect();
+            // Who begins is not told by anybody either.
+            state.current = state.choose(programs.len());
+        }
         thread::scope(|scope| {
             let numbered = programs.into_iter().enumerate();
             let handles: Vec<_> = numbered

@@ -47,6 +47,17 @@ impl Model for Ram {
     }
 }
 
+/// What is wrong with a machine, so that tests can see whether the search finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Bug {
+    /// A device is read twice for one access.
+    ReadsTwice,
+    /// A page is there for all CPUs while the engine makes an access, as with a tracer that opens it for
+    /// one instruction.
+    OpensThePage,
+}
+
 /// One access as a device saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -75,6 +86,7 @@ pub(super) struct State {
     pub(super) opened: BTreeSet<u64>,
     pub(super) log: Vec<Seen>,
     pub(super) clock: u64,
+    pub(super) bug: Option<Bug>,
     /// Code that can be executed and not read.
     pub(super) unreadable: BTreeSet<u64>,
     next_code: u64,
@@ -201,6 +213,7 @@ impl World {
                 opened: BTreeSet::new(),
                 log: Vec::new(),
                 clock: 0,
+                bug: None,
                 unreadable: BTreeSet::new(),
                 next_code: 0x40_0000,
             }),
@@ -246,6 +259,11 @@ impl World {
     /// What the engine says.
     pub fn attach(&self, start: u64) -> Result<crate::RegionId, crate::AttachError> {
         attach(&self.0, &SimCpu::outside(&self.0), start)
+    }
+
+    /// Puts a bug into the machine.
+    pub fn plant(&self, bug: Bug) {
+        self.0.lock().bug = Some(bug);
     }
 
     /// Takes the device at `start` out of the machine.
