@@ -62,4 +62,4 @@ pub use statistics::{
     Rates, Region, RegionStatistics, RegisterStatistics, Slice, Statistics, StatisticsBuilder,
     Timeline, ValueCount, ValueHistogram,
 };
-pub use verdict::{Capture, Checker, Finding, FindingKind, Verdict};
+pub use verdict::{Capture, Checker, Finding, FindingKind, MergedSource, Verdict};

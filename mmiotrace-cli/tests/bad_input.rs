@@ -11,11 +11,24 @@ use std::process::Stdio;
 
 #[test]
 fn files_that_are_none() {
-    for verb in ["cat", "check", "stat"] {
-        run(&[verb, "/nonexistent/trace"]).assert_refused("/nonexistent/trace: ");
-        let refused = run(&[verb, "/tmp"]);
+    let empty = fixture("empty-6.1.mmiotrace");
+    let verbs: [&[&str]; 8] = [
+        &["cat"],
+        &["check"],
+        &["stat"],
+        &["diff", empty.path()],
+        &["merge", empty.path()],
+        &["report", "-o", "/dev/null"],
+        &["export", "-o", "/dev/null", "--to", "vcd"],
+        &["export", "-o", "/dev/null", "--to", "perfetto"],
+    ];
+    for verb in verbs {
+        let refused = run(&[verb, &["/nonexistent/trace"]].concat());
+        refused.assert_refused("/nonexistent/trace: ");
+        let refused = run(&[verb, &["/tmp"]].concat());
         refused.assert_refused("/tmp: is a directory (");
     }
+    run(&["diff", "/nonexistent/trace", empty.path()]).assert_refused("/nonexistent/trace: ");
     let stdin = fs::File::open("/tmp").unwrap();
     let output = command(&["cat"]).stdin(stdin).bounded_output();
     assert_eq!(output.status.code(), Some(2));
@@ -67,12 +80,16 @@ fn every_verb_has_help_with_an_example() {
 #[test]
 fn a_full_disk() {
     let trace = fixture("e1000-6.1.mmiotrace.xz");
-    let verbs: [&[&str]; 5] = [
+    let other = fixture("e1000-6.12.mmiotrace.xz");
+    let verbs: [&[&str]; 8] = [
         &["cat"],
         &["cat", "--kind", "write"],
         &["cat", "--format", "jsonl"],
         &["check"],
         &["stat", "--json"],
+        &["diff", other.path()],
+        &["diff", "--json", other.path()],
+        &["merge", other.path()],
     ];
     for verb in verbs {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -91,14 +108,111 @@ fn a_full_disk() {
     }
 }
 
+/// Files that are named, and `-` for standard output.
+#[test]
+fn a_full_disk_under_a_file() {
+    let trace = fixture("e1000-6.1.mmiotrace.xz");
+    let verbs: [&[&str]; 5] = [
+        &["report", "-o", "/dev/full"],
+        &["report", "-o", "/dev/null", "--svg", "/dev/full"],
+        &["export", "-o", "/dev/full", "--to", "vcd"],
+        &["export", "-o", "/dev/full", "--to", "perfetto"],
+        &["merge", "-o", "/dev/full"],
+    ];
+    for verb in verbs {
+        let refused = run(&[verb, &[trace.path()]].concat());
+        refused.assert_refused("/dev/full: No space left on device");
+    }
+}
+
+/// What is no trace at all: nothing, text, bytes of a program. Every verb says so, in lines on standard
+/// error, and ends as it should; none panics.
+#[test]
+fn what_is_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = fs::read(env!("CARGO_BIN_EXE_mmiotrace")).unwrap();
+    let contents: [(&[u8], i32); 4] = [
+        (b"", 0),
+        (b"R 4 1.000000 1 0x10", 1),
+        (b"R 4 nonsense\nW\n", 1),
+        (&program[..program.len().min(1 << 18)], 1),
+    ];
+    let good = fixture("empty-6.1.mmiotrace");
+    for (at, (content, status)) in contents.into_iter().enumerate() {
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (input, page, picture, dump) = (path("input"), path("page"), path("svg"), path("dump"));
+        fs::write(&input, content).unwrap();
+        let verbs: [&[&str]; 6] = [
+            &["stat"],
+            &["diff", good.path()],
+            &["merge", "-o", &dump],
+            &["report", "-o", &page, "--svg", &picture],
+            &["export", "-o", &dump, "--to", "vcd"],
+            &["export", "-o", &dump, "--to", "perfetto"],
+        ];
+        for verb in verbs {
+            let told = run(&[verb, &[&input]].concat());
+            // Against a trace with a header nothing is a difference in no step.
+            assert!(
+                told.status == status || at == 3 && told.status < 2,
+                "{at} {verb:?}: {} {}",
+                told.status,
+                told.stderr
+            );
+            assert!(!told.stderr.contains("panicked"), "{}", told.stderr);
+            assert_eq!(told.status > 0, !told.stderr.is_empty(), "{at} {verb:?}");
+        }
+        let page = fs::read_to_string(page).unwrap();
+        assert!(page.contains("the trace is not complete"), "{at}");
+    }
+}
+
+/// A page, a dump and a comparison of half a file tell so, and the page does not call the trace complete.
+#[test]
+fn half_a_compressed_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let trace = fixture("e1000-6.1.mmiotrace.xz");
+    let stored = fs::read(&trace.path).unwrap();
+    let (half, page, dump) = (path("half.xz"), path("page"), path("dump"));
+    fs::write(&half, &stored[..stored.len() / 2]).unwrap();
+    let verbs: [&[&str]; 5] = [
+        &["stat"],
+        &["diff", &half],
+        &["merge", "-o", &dump],
+        &["report", "-o", &page],
+        &["export", "-o", &dump, "--to", "vcd"],
+    ];
+    for verb in verbs {
+        let refused = run(&[verb, &[&half]].concat());
+        assert_eq!(refused.status, 2, "{verb:?}: {}", refused.stderr);
+        let told = format!("mmiotrace: {half}: the compressed data");
+        assert!(refused.stderr.contains(&told), "{}", refused.stderr);
+    }
+    assert!(run(&["report", "-o", &path("whole"), trace.path()]).status < 2);
+    let verdict = |page: &str| {
+        let text = fs::read_to_string(path(page)).unwrap();
+        ["complete", "not complete"].map(|what| text.contains(&format!("the trace is {what}")))
+    };
+    assert_eq!(verdict("whole"), [true, false]);
+    assert_eq!(verdict("page"), [false, true]);
+    // What was drawn before stays where the input is missing.
+    run(&["export", "-o", &dump, "--to", "vcd", "/nowhere"]).assert_refused("/nowhere");
+    assert!(fs::metadata(&dump).unwrap().len() > 1000);
+}
+
 /// As `| head -1` does it.
 #[test]
 fn a_closed_pipe() {
     let trace = fixture("e1000-6.1.mmiotrace.xz");
+    let other = fixture("edu-6.12.mmiotrace");
     for verb in [
         &["cat"][..],
         &["cat", "--kind", "read"],
         &["cat", "--format", "csv"],
+        &["diff", "--strict", "--most", "100000", other.path()],
+        &["merge", trace.path()],
+        &["export", "-o", "-", "--to", "vcd"],
     ] {
         let mut child = command(&[verb, &[trace.path()]].concat())
             .stdout(Stdio::piped())

@@ -3,7 +3,8 @@
 
 mod command;
 
-use command::{fixtures, fixtures_dir, run};
+use command::{fixtures, fixtures_dir, run, run_on};
+use serde_json::json;
 use std::path::Path;
 
 const STEP: i64 = 1_000_000;
@@ -228,6 +229,22 @@ fn a_trace_and_the_devices_log_of_it() {
     };
     assert!(of(false).len() > 100);
     assert_eq!(of(false), of(true));
+    // The verdict on both says of each what it cannot see.
+    let verdict = run_on(&["check", "--json"], &merged.stdout).json();
+    assert_eq!(verdict["capture"], "merged");
+    let sources = [
+        json!({"number": 1, "name": trace, "capture": "kernel"}),
+        json!({"number": 2, "name": log, "capture": "imported"}),
+    ];
+    assert_eq!(verdict["sources"], json!(sources));
+    let verdict = run_on(&["check"], &merged.stdout).text();
+    for told in [
+        format!("source 2 is {log}, captured by another tool"),
+        "- source 1: accesses of other CPUs".to_owned(),
+        "- source 2: what the other tool did not log".to_owned(),
+    ] {
+        assert!(verdict.contains(&told), "{verdict}");
+    }
 }
 
 #[test]

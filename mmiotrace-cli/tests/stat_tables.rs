@@ -256,3 +256,75 @@ fn control_characters_of_markers_are_not_printed() {
     let text = run_on(&["stat", "--by", "mark"], b"MARK 1.000000 a\x1b[2Jb\n").text();
     assert!(text.contains('a') && !text.contains('\u{1b}'), "{text:?}");
 }
+
+/// Counts by kind, register, mapping and phase, the span and the rate, against gawk, which knows nothing of
+/// ours.
+#[test]
+fn counts_are_those_of_gawk() {
+    const PROGRAM: &str = r#"
+        $1 == "R" || $1 == "W" {
+            kind[$1]++; register[$5 " " $1]++; mapping[$4 " " $1]++
+            n++
+        }
+        { time = "" }
+        $1 == "R" || $1 == "W" { time = $3 }
+        $1 == "MAP" || $1 == "UNMAP" || $1 == "MARK" { time = $2 }
+        time != "" && time != "0.000000" {
+            if (first == "") first = time
+            last = time
+        }
+        END {
+            print "accesses", n, kind["R"] + 0, kind["W"] + 0
+            print "span", first, last
+            for (key in register) { split(key, part, " "); print "register", part[2], register[key] }
+            for (key in mapping) print "mapping", key, mapping[key]
+        }"#;
+    let (mut traces, folder) = (0, tempfile::tempdir().unwrap());
+    for (path, text) in plain() {
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, &text).unwrap();
+        let gawk = std::process::Command::new("gawk")
+            .arg(PROGRAM)
+            .arg(&plain)
+            .output();
+        let Ok(gawk) = gawk else {
+            println!("SKIPPED: counts_are_those_of_gawk: gawk is not installed");
+            return;
+        };
+        assert!(gawk.status.success());
+        let judged = String::from_utf8(gawk.stdout).unwrap();
+        let report = stat(&path);
+        let number = |value: &Value| value.as_u64().unwrap();
+        let mut told = Vec::new();
+        let kinds = [("R", "reads"), ("W", "writes")];
+        let total = |kind: &str| {
+            let rows = rows(&report, "registers").iter();
+            rows.map(|row| number(&row[kind])).sum::<u64>()
+        };
+        let (reads, writes) = (total("reads"), total("writes"));
+        told.push(format!("accesses {} {reads} {writes}", reads + writes));
+        let rate = &report["rates"];
+        let [first, last] = ["first_time", "last_time"].map(|end| rate[end].as_str().unwrap());
+        told.push(format!("span {first} {last}"));
+        for row in rows(&report, "registers") {
+            for (letter, kind) in kinds {
+                if let count @ 1.. = number(&row[kind]) {
+                    told.push(format!("register {letter} {count}"));
+                }
+            }
+        }
+        for row in rows(&report, "mappings") {
+            for (letter, kind) in kinds {
+                if let count @ 1.. = number(&row[kind]) {
+                    told.push(format!("mapping {} {letter} {count}", row["map_id"]));
+                }
+            }
+        }
+        let mut judged: Vec<&str> = judged.lines().collect();
+        judged.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(told, judged, "{path}");
+        traces += 1;
+    }
+    assert!(traces > 15);
+}

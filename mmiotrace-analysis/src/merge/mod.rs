@@ -24,7 +24,8 @@
 //! Every line of every source comes out once, in the order of its source, and between sources in
 //! the order of time; where times are equal, the earlier source is first. A line without a time
 //! follows the one before it. An annotation stays with the records that it speaks of. Changed are
-//! only times (by the source's shift; 0 stays 0, because it means none) and, but for the first
+//! only times (by the source's shift, rounded to microseconds where only these can be read; 0 stays 0,
+//! because it means none) and, but for the first
 //! source, map ids: source `n` has its own plus `(n - 1) * 1_000_000`, so that they tell the
 //! source. `VERSION` and `PCIDEV` lines that are equal to one before come once.
 //!

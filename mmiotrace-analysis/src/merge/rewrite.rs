@@ -113,7 +113,8 @@ pub(super) fn rewrite(
             .get(Field::Time)
             .filter(|_| shift != Shift::default())
         {
-            let shifted = shifted(time, shift).ok_or(MergeErrorKind::BeforeZero)?;
+            let shifted = shifted(time, shift, most_decimals(part.kind()))
+                .ok_or(MergeErrorKind::BeforeZero)?;
             replace(time, shifted.as_bytes());
         }
         if let Some(id) = columns.get(Field::MapId).filter(|_| source > 0) {
@@ -130,9 +131,14 @@ fn has_columns(kind: LineKind) -> bool {
     matches!(kind, Read | Write | Map | Unmap | Mark | Unknown)
 }
 
-/// The time as printed, shifted, with as many decimals as it had and at least six; the time 0 as
-/// it is.
-fn shifted(time: &[u8], shift: Shift) -> Option<String> {
+/// Only markers may have nanoseconds; all else is read with exactly six decimals.
+fn most_decimals(kind: LineKind) -> usize {
+    if kind == LineKind::Mark { 9 } else { 6 }
+}
+
+/// The time as printed, shifted, with as many decimals as it had and at least six, rounded to the
+/// most there may be; the time 0 as it is.
+fn shifted(time: &[u8], shift: Shift, most: usize) -> Option<String> {
     let text = core::str::from_utf8(time).ok()?;
     let decimals = text
         .split_once('.')
@@ -142,10 +148,15 @@ fn shifted(time: &[u8], shift: Shift) -> Option<String> {
         return Some(text.to_owned());
     }
     let moved = u64::try_from(nanos.checked_add(shift.0)?).ok()?;
+    let moved = if most < 9 {
+        moved.checked_add(500)? / 1000 * 1000
+    } else {
+        moved
+    };
     let second = SECOND.unsigned_abs() as u64;
     let fraction = format!("{:09}", moved % second);
     let needed = fraction.trim_end_matches('0').len();
-    let shown = decimals.max(6).max(needed).min(9);
+    let shown = decimals.max(6).max(needed).min(most);
     Some(format!("{}.{}", moved / second, fraction.get(..shown)?))
 }
 
@@ -195,12 +206,15 @@ mod tests {
     #[test]
     fn times_keep_their_decimals() {
         let shift = Shift::from_nanos(-1_500_000_000);
-        assert_eq!(shifted(b"6.060175", shift).as_deref(), Some("4.560175"));
+        assert_eq!(shifted(b"6.060175", shift, 6).as_deref(), Some("4.560175"));
         assert_eq!(
-            shifted(b"6.000000001", shift).as_deref(),
+            shifted(b"6.000000001", shift, 9).as_deref(),
             Some("4.500000001")
         );
-        assert_eq!(shifted(b"0.000000", shift).as_deref(), Some("0.000000"));
-        assert_eq!(shifted(b"1.000000", shift), None);
+        assert_eq!(shifted(b"0.000000", shift, 6).as_deref(), Some("0.000000"));
+        assert_eq!(shifted(b"1.000000", shift, 6), None);
+        let half = Shift::from_nanos(1_499_500);
+        assert_eq!(shifted(b"6.000001", half, 6).as_deref(), Some("6.001501"));
+        assert_eq!(shifted(b"6.000001", half, 9).as_deref(), Some("6.0015005"));
     }
 }

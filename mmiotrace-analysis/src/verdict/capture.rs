@@ -16,6 +16,8 @@ pub enum Capture {
     Kmod,
     /// Another tool, whose log was read as a trace.
     Imported,
+    /// Several sources, merged; each has its own.
+    Merged,
 }
 
 impl Capture {
@@ -27,10 +29,12 @@ impl Capture {
             Self::Process => "the process backend",
             Self::Kmod => "the kmod backend",
             Self::Imported => "another tool, whose log was imported",
+            Self::Merged => "several sources, merged",
         }
     }
 
-    /// What such a capture cannot see, however well it went.
+    /// What such a capture cannot see, however well it went. Of merged sources, what none can see;
+    /// each has more.
     #[must_use]
     pub const fn not_seen(self) -> &'static [&'static str] {
         match self {
@@ -38,6 +42,7 @@ impl Capture {
             Self::Process => PROCESS,
             Self::Kmod => KMOD,
             Self::Imported => IMPORTED,
+            Self::Merged => ALL,
         }
     }
 }
@@ -59,6 +64,8 @@ macro_rules! not_seen {
         ]
     };
 }
+
+const ALL: &[&str] = not_seen![];
 
 /// From `arch/x86/mm/{kmmio,mmio-mod,pf_in}.c`, and from runs of them.
 const KERNEL: &[&str] = not_seen![
@@ -82,45 +89,3 @@ const KMOD: &[&str] = not_seen![
 
 const IMPORTED: &[&str] =
     not_seen!["what the other tool did not log: it has no count of its losses",];
-
-/// Gathers what tells the captures apart.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Evidence {
-    ours: bool,
-    user_mapping: bool,
-    imported: bool,
-}
-
-/// The lowest kernel address, with 5-level page tables.
-const KERNEL_HALF: u64 = 0xff00_0000_0000_0000;
-
-impl Evidence {
-    /// An annotation, or a thread id: the kernel's tracer has neither.
-    pub(super) const fn annotation(&mut self) {
-        self.ours = true;
-    }
-
-    /// The text of a marker of somebody else's. An import begins with one that says so.
-    pub(super) fn marker(&mut self, text: &[u8]) {
-        self.imported |= text.starts_with(b"import: ");
-    }
-
-    pub(super) const fn pid(&mut self, pid: i32) {
-        self.ours |= pid != 0;
-    }
-
-    pub(super) const fn mapping(&mut self, virt: u64) {
-        self.user_mapping |= virt != 0 && virt < KERNEL_HALF;
-    }
-
-    pub(super) const fn capture(self) -> Capture {
-        if self.imported {
-            return Capture::Imported;
-        }
-        match (self.ours, self.user_mapping) {
-            (false, _) => Capture::Kernel,
-            (true, true) => Capture::Process,
-            (true, false) => Capture::Kmod,
-        }
-    }
-}

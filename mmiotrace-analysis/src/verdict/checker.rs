@@ -1,9 +1,9 @@
 //! Reads a trace once and says whether it can be trusted.
 
 use super::accesses::{Accesses, suspicion};
-use super::capture::Evidence;
 use super::cause::{Cause, Foreign};
 use super::chain::Chain;
+use super::evidence::Evidence;
 use super::groups::Groups;
 use super::loss::Losses;
 use super::sequence::Sequence;
@@ -148,13 +148,12 @@ impl Checker {
         let line = self.last_line;
         self.entries.found += 1;
         self.time(event.time);
-        self.evidence.pid(event.pid);
+        self.evidence.event(event);
         self.sequence.event(line, origin.seq);
         match &event.kind {
             EventKind::Access(access) => self.access(event, access),
             EventKind::UnknownOpcode(unknown) => self.unknown(event.time, unknown),
             EventKind::Map(mapping) => {
-                self.evidence.mapping(mapping.virt.0);
                 self.accesses.map(line, mapping);
                 self.tail.other();
             }

@@ -2,6 +2,7 @@
 
 use super::capture::Capture;
 use super::cause::Cause;
+use super::evidence::MergedSource;
 use super::groups::Tally;
 use super::{Checker, Finding, FindingKind, Verdict};
 use crate::live::MAX_LIVE;
@@ -13,7 +14,8 @@ impl Checker {
     pub fn finish(mut self) -> Verdict {
         self.end_of_entries();
         let capture = self.evidence.capture();
-        let singular = self.singular(capture);
+        let sources = self.evidence.sources();
+        let singular = self.singular(capture, &sources);
         let lost_events = self.losses.total();
         let complete = self.groups.are_harmless()
             && !singular
@@ -40,13 +42,14 @@ impl Checker {
             first_time: self.times.first,
             last_time: self.times.last,
             findings,
+            not_seen: not_seen(capture, &sources, self.accesses.has_overflowed()),
             capture,
-            not_seen: not_seen(capture, self.accesses.has_overflowed()),
+            sources,
         }
     }
 
     /// Findings of which there is one or a few, known at the end only.
-    fn singular(&mut self, capture: Capture) -> Vec<(Cause, Tally)> {
+    fn singular(&mut self, capture: Capture, sources: &[MergedSource]) -> Vec<(Cause, Tally)> {
         let whole = Tally { line: 0, count: 1 };
         let end = Tally {
             line: self.last_line,
@@ -78,9 +81,13 @@ impl Checker {
             if ends_whole && live > 0 && self.tail.is_burst() {
                 found.push((Cause::EndsInBurst { live }, end));
             }
-            for (cause, tally) in core::mem::take(&mut self.accesses.untraced).finish() {
-                self.groups.add(cause, tally.line, tally.count);
-            }
+        }
+        let by_kernel = |source: usize| {
+            let source = sources.get(source).map_or(capture, |source| source.capture);
+            source == Capture::Kernel
+        };
+        for (cause, tally) in core::mem::take(&mut self.accesses.untraced).finish(by_kernel) {
+            self.groups.add(cause, tally.line, tally.count);
         }
         found
     }
@@ -108,12 +115,17 @@ fn more_finding(tally: Tally) -> Finding {
     }
 }
 
-fn not_seen(capture: Capture, overflowed: bool) -> Vec<String> {
+fn not_seen(capture: Capture, sources: &[MergedSource], overflowed: bool) -> Vec<String> {
     let mut list: Vec<_> = capture
         .not_seen()
         .iter()
         .map(|&what| what.to_owned())
         .collect();
+    for source in sources {
+        let own = source.capture.not_seen().iter();
+        let more = own.filter(|what| !capture.not_seen().contains(what));
+        list.extend(more.map(|what| format!("source {}: {what}", source.number)));
+    }
     if overflowed {
         list.push(format!("more than {MAX_LIVE} mappings were alive at once: accesses through those beyond were not checked"));
     }

@@ -23,7 +23,7 @@ impl EventSink for Checker {
             seq: event.seq,
         };
         if event.seq.is_some() {
-            self.evidence().annotation();
+            self.evidence().ours();
         }
         if event.unordered {
             self.unordered();
@@ -49,7 +49,7 @@ impl EventSink for Checker {
     fn blind(&mut self, blind: &Blind) {
         self.next_line();
         self.counts().add(LineKind::Mark);
-        self.evidence().annotation();
+        self.evidence().ours();
         Self::blind(self, blind);
     }
 

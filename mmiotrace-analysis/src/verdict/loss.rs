@@ -102,6 +102,9 @@ pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
                 "capture again with a buffer that holds all of it: echo {kb} > /sys/kernel/tracing/buffer_size_kb before the tracer is switched on"
             )
         }
+        Capture::Merged => {
+            "check each source by itself: it says which buffer would have held them".to_owned()
+        }
         Capture::Imported => "look at the lines that could not be read, or record again".to_owned(),
         Capture::Process | Capture::Kmod => {
             let all = events

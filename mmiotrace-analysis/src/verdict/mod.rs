@@ -6,6 +6,7 @@ mod cause;
 mod chain;
 mod checker;
 mod conclusion;
+mod evidence;
 mod finding;
 mod groups;
 mod live_feed;
@@ -18,6 +19,7 @@ mod words;
 
 pub use capture::Capture;
 pub use checker::Checker;
+pub use evidence::MergedSource;
 pub use finding::{Finding, FindingKind};
 
 use crate::RecordCounts;
@@ -49,7 +51,10 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// Who captured the trace, as far as it shows.
     pub capture: Capture,
-    /// What such a capture cannot see, however well it went.
+    /// Of a merged trace, its sources in order; of any other none.
+    pub sources: Vec<MergedSource>,
+    /// What such a capture cannot see, however well it went. In a merged trace, what only one source
+    /// cannot see begins with `source 2: `.
     pub not_seen: Vec<String>,
 }
 

@@ -15,10 +15,14 @@ impl Checker {
             Record::Marker(marker) => self.marker_line(line, marker),
             Record::Lost(loss) => self.lost(loss),
             Record::Header(header) => self.header(header),
-            Record::Other(other) => return self.other(line, other),
+            Record::Other(other) => {
+                self.evidence.line();
+                return self.other(line, other);
+            }
             _ => {}
         }
         if !matches!(record, Record::Marker(_)) {
+            self.evidence.line();
             self.chain.end();
         }
     }
@@ -52,7 +56,7 @@ impl Checker {
             self.evidence.marker(marker.text);
             return;
         }
-        self.evidence.annotation();
+        self.evidence.annotation(marker.text);
         self.numbering.marker(marker);
         match Annotation::parse(marker.text) {
             Some(Annotation::Value { access, code }) => self.value = Some((access, code)),

@@ -1,6 +1,7 @@
 //! Parts of mappings that the kernel's tracer does not see.
 
 use super::cause::{Cause, Untraced};
+use super::evidence::source_of;
 use super::groups::{MAX_GROUPS, Tally};
 use mmiotrace_core::{MapId, Mapping, PhysAddr};
 use std::collections::HashMap;
@@ -16,10 +17,12 @@ const GIANT: u64 = 1 << 30;
 /// is the proof, and holds for the whole capture.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    list: Vec<(Candidate, Tally)>,
+    /// With the source, where sources were merged.
+    list: Vec<(usize, Candidate, Tally)>,
     /// The ranges of mappings that are alive, by their id.
     alive: HashMap<MapId, Missed>,
-    disproved: Vec<Untraced>,
+    /// By source, where sources were merged.
+    disproved: Vec<(usize, Untraced)>,
     last: Option<(MapId, Option<Missed>)>,
 }
 
@@ -77,11 +80,15 @@ impl Candidates {
         if self.alive.len() < MAX_GROUPS {
             self.alive.insert(mapping.id, missed);
         }
+        let source = source_of(mapping.id).unwrap_or(0);
         for candidate in missed.into_iter().flatten() {
-            if let Some((_, tally)) = self.list.iter_mut().find(|(known, _)| *known == candidate) {
+            let mut list = self.list.iter_mut();
+            let known = list.find(|(of, known, _)| (*of, *known) == (source, candidate));
+            if let Some((_, _, tally)) = known {
                 tally.count += 1;
             } else if self.list.len() < MAX_GROUPS {
-                self.list.push((candidate, Tally { line, count: 1 }));
+                self.list
+                    .push((source, candidate, Tally { line, count: 1 }));
             }
         }
     }
@@ -110,19 +117,26 @@ impl Candidates {
         };
         for missed in range.into_iter().flatten().flatten() {
             let within = (missed.start..missed.end).contains(&phys.0);
-            if within && !self.disproved.contains(&missed.reason) {
-                self.disproved.push(missed.reason);
+            let disproved = (source_of(id).unwrap_or(0), missed.reason);
+            if within && !self.disproved.contains(&disproved) {
+                self.disproved.push(disproved);
             }
         }
     }
 
-    pub(super) fn finish(self) -> impl Iterator<Item = (Cause, Tally)> {
+    /// What was missed of sources that the kernel's tracer captured.
+    pub(super) fn finish(
+        self,
+        by_kernel: impl Fn(usize) -> bool,
+    ) -> impl Iterator<Item = (Cause, Tally)> {
         let Self {
             list, disproved, ..
         } = self;
         list.into_iter()
-            .filter(move |(candidate, _)| !disproved.contains(&candidate.reason))
-            .map(|(candidate, tally)| {
+            .filter(move |(source, candidate, _)| {
+                by_kernel(*source) && !disproved.contains(&(*source, candidate.reason))
+            })
+            .map(|(_, candidate, tally)| {
                 let Candidate { reason, start, end } = candidate;
                 (
                     Cause::Untraced {
@@ -223,6 +237,6 @@ mod tests {
         candidates.access(MapId(3), PhysAddr(0xfd20_0fff));
         assert!(candidates.disproved.is_empty());
         candidates.access(MapId(3), PhysAddr(0xfd3e_7ff8));
-        assert_eq!(candidates.finish().count(), 0);
+        assert_eq!(candidates.finish(|_| true).count(), 0);
     }
 }

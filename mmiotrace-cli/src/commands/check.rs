@@ -161,6 +161,13 @@ fn write_text(out: &mut String, name: &str, verdict: &Verdict) -> fmt::Result {
         .as_deref()
         .map_or_else(String::new, |version| format!(", version {version}"));
     writeln!(out, "  captured by {}{version}", verdict.capture)?;
+    for source in &verdict.sources {
+        writeln!(
+            out,
+            "    source {} is {}, captured by {}",
+            source.number, source.name, source.capture
+        )?;
+    }
     if !verdict.findings.is_empty() {
         writeln!(out)?;
     }

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
-use crate::input::InputArgs;
+use crate::input::{Input, InputArgs};
 use crate::naming::{Names, NamingArgs};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
@@ -58,22 +58,28 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let name = RefCell::new(None);
     let naming: Naming<'_> = Box::new(|_| name.borrow_mut().take());
     let failed = |error: &io::Error| {
+        // As of standard output everywhere: nobody reads it any more.
+        if error.kind() == io::ErrorKind::BrokenPipe && args.output.as_os_str() == "-" {
+            return Stop::ClosedPipe;
+        }
         Stop::from(Failure::new(
             args.output.display().to_string(),
             plain(error),
         ))
     };
+    // A file that is there is not emptied for an input that is not.
+    let input = args.input.open()?;
     let out = open(args)?;
     match args.to {
         To::Perfetto => {
             let mut exporter = PerfettoExporter::new(out, naming);
-            let outcome = feed(args, &name, &mut exporter)?;
+            let outcome = feed(args, input, &name, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
         To::Vcd => {
             let mut exporter = VcdExporter::new(out, naming);
-            let outcome = feed(args, &name, &mut exporter)?;
+            let outcome = feed(args, input, &name, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
@@ -81,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         To::Parquet => {
             let mut exporter = mmiotrace_export::ParquetExporter::new(out, naming)
                 .map_err(|error| failed(&error))?;
-            let outcome = feed(args, &name, &mut exporter)?;
+            let outcome = feed(args, input, &name, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
@@ -102,11 +108,11 @@ fn open(args: &Args) -> Result<Box<dyn Write + Send>, Stop> {
 /// told after the file is finished.
 fn feed(
     args: &Args,
+    input: Input,
     name: &RefCell<Option<String>>,
     sink: &mut dyn EventSink,
 ) -> Result<Result<Outcome, Failure>, Stop> {
     let filter = args.filter.filter()?;
-    let input = args.input.open()?;
     let (input_name, mut selector) = (input.name().to_owned(), filter.selector());
     let (mut names, mut lifter) = (Names::new(args.naming.namer()?), Lifter::new());
     let walked = input.lines().walk(|line| {

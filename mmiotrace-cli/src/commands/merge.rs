@@ -1,7 +1,7 @@
 //! `mmiotrace merge`: several traces and logs on one clock.
 
 use crate::failure::{Failure, Outcome, Stop, plain};
-use crate::input::{ImportArgs, Input, Printing};
+use crate::input::{ImportArgs, Input, Printing, unreadable};
 use crate::output::Output;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::merge::{Merge, MergeError, MergeErrorKind, Shift};
@@ -147,11 +147,10 @@ fn time_of(line: &Line<'_>) -> Option<Timestamp> {
 fn tell(args: &Args, error: &MergeError) -> Failure {
     let at = error.source_number.saturating_sub(1);
     let name = args.files.get(at).map_or("a source", String::as_str);
-    let what = match &error.kind {
-        MergeErrorKind::Read(error) => plain(error),
-        kind => kind.to_string(),
-    };
-    let failure = Failure::new(name, what);
+    if let MergeErrorKind::Read(error) = &error.kind {
+        return unreadable(name, error);
+    }
+    let failure = Failure::new(name, error.kind.to_string());
     let failure = match error.line {
         0 => failure,
         line => failure.at_line(line),
@@ -160,7 +159,6 @@ fn tell(args: &Args, error: &MergeError) -> Failure {
         MergeErrorKind::BeforeZero => failure.advise("shift all by more, with --offset for each"),
         MergeErrorKind::MapId => failure.advise("make it the first source"),
         MergeErrorKind::Device => failure.advise("name and compare each source by itself"),
-        MergeErrorKind::Read(_) => failure.advise("what could be read has been used"),
         _ => failure.advise("it is kept as it is"),
     }
 }

@@ -1,14 +1,14 @@
 //! `mmiotrace report`: a trace at a glance.
 
 use crate::failure::{Failure, Outcome, Stop, plain};
-use crate::input::InputArgs;
+use crate::input::{InputArgs, Unshown};
 use crate::naming::{Names, NamingArgs};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::blocks::{Block, BlockKind, LineFolder};
 use mmiotrace_analysis::{Checker, Verdict};
 use mmiotrace_export::{Bar, Report, Severity};
-use mmiotrace_format::Lifter;
+use mmiotrace_format::{Lifter, Line};
 use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write;
@@ -45,21 +45,25 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let name = RefCell::new(None);
     let mut report = Report::new(&title, Box::new(|_| name.borrow_mut().take()));
     let mut names = Names::new(args.naming.namer()?);
-    let (mut checker, mut lifter) = (Checker::new(), Lifter::new());
+    let (checker, mut lifter) = (RefCell::new(Checker::new()), Lifter::new());
     let mut polls = Polls::default();
-    let walked = input.lines().walk(|line| {
-        checker.line(line);
+    let show = |line: &Line<'_>| {
+        checker.borrow_mut().line(line);
         polls.line(line);
         let record = line.parse()?;
         *name.borrow_mut() = names.see(&record);
         lifter.push(&record, &mut report);
         Ok(ControlFlow::Continue(()))
+    };
+    let walked = input.lines().walk_minding(show, |what| match what {
+        Unshown::Line(error) => checker.borrow_mut().invalid(error),
+        Unshown::Rest => checker.borrow_mut().cut_off(),
     })?;
     lifter.finish(&mut report);
     for bar in polls.finish() {
         report.bar(bar);
     }
-    tell(&checker.finish(), &mut report);
+    tell(&checker.into_inner().finish(), &mut report);
     write(&args.output, |out| report.write_html(out))?;
     if let Some(path) = &args.svg {
         write(path, |out| report.write_svg(out))?;
@@ -105,7 +109,7 @@ struct Polls {
 }
 
 impl Polls {
-    fn line(&mut self, line: &mmiotrace_format::Line<'_>) {
+    fn line(&mut self, line: &Line<'_>) {
         // A malformed line is told by whoever parses it first.
         let _ = self.folder.push_line(line);
         self.drain();

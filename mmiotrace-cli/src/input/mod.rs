@@ -6,7 +6,7 @@ mod progress;
 mod walk;
 
 pub(crate) use import::ImportArgs;
-pub(crate) use walk::Trouble;
+pub(crate) use walk::{Trouble, Unshown};
 
 use crate::failure::{Failure, plain};
 use mmiotrace_format::{Block, Error, Line, ParseError, Reader};
@@ -234,7 +234,8 @@ fn wrong_line(name: &str, error: &ParseError) -> Failure {
         .advise("mmiotrace check tells all there is to say")
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Failure {
+/// Why an input that was opened cannot be read on.
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Failure::new(name, "the compressed data end too early")
             .advise("get the whole file; what could be read has been used"),

@@ -29,6 +29,15 @@ impl From<Stop> for Trouble {
     }
 }
 
+/// What of an input is not shown.
+#[derive(Debug)]
+pub(crate) enum Unshown<'e> {
+    /// A line that is too long to be kept.
+    Line(&'e ParseError),
+    /// All from here on: it cannot be read.
+    Rest,
+}
+
 /// What was wrong on the way through an input.
 #[derive(Debug)]
 #[must_use]
@@ -46,8 +55,17 @@ impl Lines {
     /// # Errors
     /// What `show` stops with.
     pub(crate) fn walk(
+        self,
+        show: impl FnMut(&Line<'_>) -> Result<ControlFlow<()>, Trouble>,
+    ) -> Result<Walked, Stop> {
+        self.walk_minding(show, |_| {})
+    }
+
+    /// The same, and says in its place what could not be shown.
+    pub(crate) fn walk_minding(
         mut self,
         mut show: impl FnMut(&Line<'_>) -> Result<ControlFlow<()>, Trouble>,
+        mut mind: impl FnMut(Unshown<'_>),
     ) -> Result<Walked, Stop> {
         let mut walked = Walked::new(self.name());
         loop {
@@ -58,14 +76,20 @@ impl Lines {
                     Err(Trouble::Line(error)) => walked.wrong_line(&error),
                     Err(Trouble::Stop(stop)) => return Err(stop),
                 },
-                Next::Invalid(error) => walked.wrong_line(&error),
-                Next::Failed(failure) => walked.fail(failure, &mut self),
+                Next::Invalid(error) => {
+                    mind(Unshown::Line(&error));
+                    walked.wrong_line(&error);
+                }
+                Next::Failed(failure) => {
+                    mind(Unshown::Rest);
+                    walked.fail(failure, &mut self);
+                }
                 Next::End => return Ok(walked),
             }
         }
     }
 
-    /// The same for as many lines at a time as are in memory.
+    /// For as many lines at a time as are in memory.
     pub(crate) fn walk_blocks(
         mut self,
         mut show: impl FnMut(&Block<'_>, &mut Walked) -> Result<ControlFlow<()>, Stop>,

@@ -1,0 +1,228 @@
+//! What tells the captures apart, in a trace and in each source of a merged one.
+
+use super::capture::Capture;
+use crate::merge::MAP_ID_STEP;
+use mmiotrace_core::{Event, EventKind, MapId};
+use mmiotrace_format::Annotation;
+
+/// A source of a merged trace, and who captured it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct MergedSource {
+    /// Its number, from 1. Its map ids begin at a million times one less.
+    pub number: usize,
+    /// What the merged trace calls it.
+    pub name: String,
+    /// Who captured it, as far as its lines show.
+    pub capture: Capture,
+}
+
+/// More sources than map ids can tell apart: there are none.
+const MAX_SOURCES: usize = (i32::MAX / MAP_ID_STEP) as usize + 1;
+
+/// The lowest kernel address, with 5-level page tables.
+const KERNEL_HALF: u64 = 0xff00_0000_0000_0000;
+
+/// Gathers what tells the captures apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evidence {
+    whole: Signs,
+    merged: Option<Box<Merged>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Signs {
+    ours: bool,
+    user_mapping: bool,
+    imported: bool,
+}
+
+impl Signs {
+    const fn capture(self) -> Capture {
+        match self {
+            Self { imported: true, .. } => Capture::Imported,
+            Self { ours: false, .. } => Capture::Kernel,
+            Self { user_mapping, .. } if user_mapping => Capture::Process,
+            Self { .. } => Capture::Kmod,
+        }
+    }
+}
+
+/// The sources of a merged trace.
+#[derive(Clone, Debug, Default)]
+struct Merged {
+    sources: Vec<(String, Signs)>,
+    /// The index of the source whose the next line is, where it has no map id to tell.
+    next: usize,
+    /// The lines before the next event say something of it that only our captures say.
+    speaks_of_event: bool,
+}
+
+/// The index of the source that a mapping is of.
+pub(super) fn source_of(id: MapId) -> Option<usize> {
+    usize::try_from(id.0.div_euclid(MAP_ID_STEP)).ok()
+}
+
+impl Merged {
+    fn signs(&mut self, source: usize) -> Option<&mut Signs> {
+        self.sources.get_mut(source).map(|(_, signs)| signs)
+    }
+
+    fn take_next(&mut self) -> usize {
+        core::mem::take(&mut self.next)
+    }
+
+    fn event(&mut self, event: &Event) {
+        let id = match &event.kind {
+            EventKind::Access(access) => access.map_id,
+            EventKind::UnknownOpcode(unknown) => unknown.map_id,
+            EventKind::Map(mapping) => mapping.id,
+            EventKind::Unmap(id) => *id,
+            _ => MapId::UNLISTED,
+        };
+        let announced = self.take_next();
+        let source = source_of(id).unwrap_or(announced);
+        let speaks_of_event = core::mem::take(&mut self.speaks_of_event);
+        if let Some(signs) = self.signs(source) {
+            signs.ours |= speaks_of_event || event.pid != 0;
+            if let EventKind::Map(mapping) = &event.kind {
+                signs.user_mapping |= is_user(mapping.virt.0);
+            }
+        }
+    }
+
+    /// Of annotations that `merge` makes itself only those say something that have a number.
+    fn annotation(&mut self, text: &[u8]) {
+        if let Some((number, has_seq)) = announcement(text) {
+            self.next = number.saturating_sub(1);
+            if has_seq {
+                let source = self.take_next();
+                self.signs(source)
+                    .into_iter()
+                    .for_each(|signs| signs.ours = true);
+            }
+            return;
+        }
+        match Annotation::parse(text) {
+            Some(Annotation::Cpu { cpu: None } | Annotation::Seq { seq: None }) => {}
+            Some(
+                Annotation::Cpu { .. }
+                | Annotation::Seq { .. }
+                | Annotation::Wide { .. }
+                | Annotation::Value { .. }
+                | Annotation::Unordered,
+            ) => self.speaks_of_event = true,
+            // Of a lost line of any source, merging makes a loss without one.
+            _ => {
+                let source = self.take_next();
+                self.signs(source)
+                    .into_iter()
+                    .for_each(|signs| signs.ours = true);
+            }
+        }
+    }
+}
+
+/// `mmiotrace1 source n=2 seq=77`: the number, and whether it has a sequence number.
+fn announcement(text: &[u8]) -> Option<(usize, bool)> {
+    let words = core::str::from_utf8(text.strip_prefix(b"mmiotrace1 source n=")?).ok()?;
+    let (number, rest) = words.split_once(' ').unwrap_or((words, ""));
+    let seq = rest.strip_prefix("seq=");
+    Some((number.parse().ok()?, seq.is_some_and(|seq| seq != "none")))
+}
+
+/// `merge: source 2 is NAME, times +4.000000 s, map ids +1000000`: the number and the name.
+fn provenance(text: &[u8]) -> Option<(usize, String)> {
+    let text = String::from_utf8_lossy(text.strip_prefix(b"merge: source ")?).into_owned();
+    let (number, name) = text.split_once(" is ")?;
+    let name = name
+        .rsplit_once(", map ids +")
+        .map_or(name, |(name, _)| name);
+    let is_shift = |shift: &&str| shift.ends_with(" s");
+    let name = match name.rsplit_once(", times ") {
+        Some((before, shift)) if is_shift(&shift) => before,
+        _ => name,
+    };
+    Some((number.parse().ok()?, name.to_owned()))
+}
+
+const fn is_user(virt: u64) -> bool {
+    virt != 0 && virt < KERNEL_HALF
+}
+
+impl Evidence {
+    #[inline]
+    pub(super) fn event(&mut self, event: &Event) {
+        if let Some(merged) = &mut self.merged {
+            return merged.event(event);
+        }
+        self.whole.ours |= event.pid != 0;
+        if let EventKind::Map(mapping) = &event.kind {
+            self.whole.user_mapping |= is_user(mapping.virt.0);
+        }
+    }
+
+    /// What only our captures know of an event.
+    pub(super) const fn ours(&mut self) {
+        self.whole.ours = true;
+    }
+
+    /// The text of an annotation: the kernel's tracer has none.
+    pub(super) fn annotation(&mut self, text: &[u8]) {
+        match &mut self.merged {
+            Some(merged) => merged.annotation(text),
+            None => self.whole.ours = true,
+        }
+    }
+
+    /// A line that is neither an event nor a marker: whose it was has been told.
+    pub(super) fn line(&mut self) {
+        if let Some(merged) = &mut self.merged {
+            merged.next = 0;
+        }
+    }
+
+    /// The text of a marker of somebody else's. An import begins with one that says so, a merged
+    /// trace with one for each source.
+    pub(super) fn marker(&mut self, text: &[u8]) {
+        if let Some((number, name)) = provenance(text) {
+            let merged = self.merged.get_or_insert_default();
+            merged.next = 0;
+            if number == merged.sources.len() + 1 && number <= MAX_SOURCES {
+                merged.sources.push((name, Signs::default()));
+            }
+            return;
+        }
+        let is_import = text.starts_with(b"import: ");
+        let signs = match &mut self.merged {
+            None => Some(&mut self.whole),
+            Some(merged) => {
+                let source = merged.take_next();
+                merged.signs(source)
+            }
+        };
+        if let Some(signs) = signs.filter(|_| is_import) {
+            signs.imported = true;
+        }
+    }
+
+    pub(super) fn capture(&self) -> Capture {
+        match self.merged {
+            Some(_) => Capture::Merged,
+            None => self.whole.capture(),
+        }
+    }
+
+    pub(super) fn sources(&self) -> Vec<MergedSource> {
+        let sources = self.merged.iter().flat_map(|merged| &merged.sources);
+        (1..)
+            .zip(sources)
+            .map(|(number, (name, signs))| MergedSource {
+                number,
+                name: name.clone(),
+                capture: signs.capture(),
+            })
+            .collect()
+    }
+}
