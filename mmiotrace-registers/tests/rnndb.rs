@@ -459,6 +459,23 @@ fn broken_databases_are_told_in_bounded_time() {
     assert_eq!(endless.kind, LoadErrorKind::Invalid);
 }
 
+/// A name that is there and empty names as little as one that is not there.
+#[test]
+fn elements_with_empty_names_are_left_out_with_a_warning() {
+    let text = "<database><domain name=\"D\">\n<reg32 offset=\"0\" name=\"\"/>\n\
+                <reg32 offset=\"4\" name=\"R\"><bitfield low=\"0\" high=\"0\" name=\"\"/></reg32>\n</domain></database>";
+    let loaded = from_text(text).expect("a database");
+    let lines: Vec<_> = loaded
+        .warnings
+        .iter()
+        .map(|warning| warning.to_string())
+        .collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let small = Small::new(loaded, "D", &[]);
+    assert_eq!(small.name(0), "?");
+    assert_eq!(small.text(4, 1), "0x1");
+}
+
 #[test]
 fn files_outside_the_folder_are_not_read() {
     let folder = std::env::temp_dir().join(format!("mmiotrace-rnndb-{}", std::process::id()));

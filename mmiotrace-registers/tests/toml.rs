@@ -185,6 +185,27 @@ const MISTAKES: &[(&str, LoadErrorKind, u32, u32, &str)] = &[
         0,
         "refers to itself",
     ),
+    (
+        "name = \"x\"\n[[space]]\nname = \"S\"\nbar = 0\nregisters = [\n  { at = 0, name = \"\" },\n]\n",
+        LoadErrorKind::Invalid,
+        6,
+        3,
+        "the name of a register is empty",
+    ),
+    (
+        "name = \"x\"\n[[space]]\nname = \"S\"\nbar = 0\nregisters = [\n  { at = 0, name = \"A\", fields = { \"\" = 0 } },\n]\n",
+        LoadErrorKind::Invalid,
+        6,
+        3,
+        "the name of a field is empty",
+    ),
+    (
+        "name = \"x\"\n[[space]]\nname = \"S\"\nbar = 0\nregisters = [\n  { at = 0, name = \"A\", values = { 0 = \"\" } },\n]\n",
+        LoadErrorKind::Invalid,
+        6,
+        3,
+        "the name of a value is empty",
+    ),
 ];
 
 #[test]

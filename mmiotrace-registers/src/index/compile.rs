@@ -134,6 +134,18 @@ fn fail<T>(kind: LoadErrorKind, subject: Subject, text: impl Into<String>) -> Re
     Err(CompileError::new(kind, subject, text))
 }
 
+/// An access to what has an empty name would look as if nothing were known of it.
+fn named(name: &str, what: &str, subject: Subject) -> Result<()> {
+    if name.is_empty() {
+        return fail(
+            LoadErrorKind::Invalid,
+            subject,
+            format!("the name of {what} is empty"),
+        );
+    }
+    Ok(())
+}
+
 impl Check<'_> {
     fn warn(&mut self, text: impl FnOnce() -> String) {
         if self.warnings.len() < MAX_WARNINGS {
@@ -208,6 +220,7 @@ impl Check<'_> {
 
     fn register(&mut self, register: &Register, cell: u8, subject: Subject) -> Result<(u64, u64)> {
         let name = &register.name;
+        named(name, "a register", subject)?;
         if register.width == 0 || register.width > 8 {
             let text = format!(
                 "{name}: a register has 1 to 8 bytes, not {}",
@@ -374,9 +387,10 @@ impl Check<'_> {
                 subject,
                 format!("{name}: radix is above 63"),
             ),
-            Form::Enum(values) => values
-                .iter()
-                .try_for_each(|value| self.condition(value.when, subject)),
+            Form::Enum(values) => values.iter().try_for_each(|value| {
+                named(&value.name, "a value", subject)?;
+                self.condition(value.when, subject)
+            }),
             Form::Bitset(fields) => fields
                 .iter()
                 .try_for_each(|field| self.field(field, name, bits, subject, depth)),
@@ -392,6 +406,7 @@ impl Check<'_> {
         subject: Subject,
         depth: usize,
     ) -> Result<()> {
+        named(&field.name, "a field", subject)?;
         self.condition(field.when, subject)?;
         let (low, high) = (field.low, field.high);
         if low > high || high > 63 {

@@ -572,7 +572,8 @@ impl Database {
     }
 
     fn name(&mut self, node: Node<'_, '_>, context: &Context<'_>) -> Option<String> {
-        let name = node.attribute("name").map(str::to_owned);
+        // Nothing can be referred to or shown by an empty name either.
+        let name = node.attribute("name").filter(|name| !name.is_empty());
         if name.is_none() {
             self.odd(
                 context,
@@ -580,7 +581,7 @@ impl Database {
                 format!("<{}> without a name", node.tag_name().name()),
             );
         }
-        name
+        name.map(str::to_owned)
     }
 
     fn boolean(&mut self, node: Node<'_, '_>, context: &Context<'_>, key: &str) -> bool {
