@@ -152,3 +152,53 @@ fn e1000_is_driven_alike() {
     };
     assert!(changed.all(follows), "{told:#?}");
 }
+
+/// Two recordings of one driver, one workload and one kernel, made one after the other. What differs: where
+/// the system put the rings; when the driver's watchdog first ran (it looks at the link and the PHY and
+/// raises an interrupt, all of which stands elsewhere in the second recording); and whether an interrupt came
+/// between a write to IMS and the read of STATUS that flushes it (then two reads of STATUS stand in a row, the
+/// other one being the handler's). Not one write is missing, inserted, or of another value but for those two addresses.
+#[test]
+fn the_same_run_twice_is_the_same() {
+    let path = |name: &str| {
+        let path = fixtures_dir().join("traces").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let (first, second) = (
+        path("e1000-first-6.1.mmiotrace.xz"),
+        path("e1000-second-6.1.mmiotrace.xz"),
+    );
+    let diff = run(&["diff", "--json", &first, &second]);
+    assert_eq!(diff.status, 1, "{}", diff.stderr);
+    let mut left: Vec<String> = Vec::new();
+    let mut addresses = Vec::new();
+    for text in told(&diff.json()) {
+        let watchdog = text.strip_prefix("moved ").and_then(|step| {
+            let (act, place) = step.split_once(' ')?;
+            let reads = ["STATUS", "CTRL", "+0x0", "MDIC", "ICR"];
+            let writes = ["MDIC", "ICS", "IMC", "IMS"];
+            Some(match act {
+                "read" => reads.contains(&place),
+                _ => writes.contains(&place),
+            })
+        });
+        if text.starts_with("changed write ") {
+            addresses.push(text);
+        } else if watchdog != Some(true) && text != "inserted read STATUS" {
+            left.push(text);
+        }
+    }
+    assert_eq!(addresses, ["changed write TDBAL", "changed write RDBAL"]);
+    assert!(left.is_empty(), "not explained: {left:#?}");
+    // Told so on the command line, and without what the watchdog looks at and does, nothing is left.
+    let same = run(&[
+        "diff",
+        "--any-value",
+        "[TR]DBAL",
+        "--ignore",
+        "STATUS|CTRL$|0x0$|MDIC|IC[RS]|IM[CS]",
+        &first,
+        &second,
+    ]);
+    assert_eq!(same.status, 0, "{}", same.text());
+}

@@ -273,3 +273,35 @@ fn what_cannot_be_merged_is_refused() {
     assert!(merged.stderr.contains("wrong:1: "), "{}", merged.stderr);
     assert!(merged.text().contains("\nR 4 nonsense\n") && merged.text().contains("1000001"));
 }
+
+/// Who captured a merged trace is neither of those who captured its sources.
+#[test]
+fn the_verdict_on_a_merged_trace_tells_that_it_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| {
+        let path = fixtures_dir().join("traces").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let merged = folder.path().join("merged").to_str().unwrap().to_owned();
+    for second in ["nvme-6.1.mmiotrace", "edu-6.1.qemu.log.xz"] {
+        let merge = run(&[
+            "merge",
+            &path("edu-6.1.mmiotrace"),
+            &path(second),
+            "-o",
+            &merged,
+        ]);
+        assert_eq!(merge.status, 0, "{}", merge.stderr);
+        let check = run(&["check", &merged]);
+        assert!(
+            check
+                .text()
+                .contains("captured by several captures, which were merged"),
+            "{}",
+            check.text()
+        );
+        assert!(!check.text().contains("backend"), "{}", check.text());
+        let json = run(&["check", "--json", &merged]).json();
+        assert_eq!(json["capture"], "merged");
+    }
+}

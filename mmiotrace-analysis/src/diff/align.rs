@@ -1,12 +1,13 @@
 //! Which steps of two sequences are the same.
 //!
-//! Four passes. Steps with equal keys (register, kind, width, and for writes the value) are
-//! aligned first, by a diff of the whole sequences. In what is left between them, steps that differ
-//! only in the value are paired. Then polls are folded: of reads in a row only the last counts,
-//! because how often a register was polled is chance. Of the rest, a step that is missing here and
-//! inserted not far from here has moved.
+//! Loops that only read are folded first, because how often they turned is chance. Steps with equal
+//! keys (register, kind, width, and for writes the value) are then aligned by a diff of the whole
+//! sequences. In what is left between them, steps that differ only in the value are paired. Then
+//! polls that were torn are mended, and loops are folded that are known as such only beside the other
+//! side. Of the rest, a step that is missing here and inserted not far from here has moved.
 
-use super::polls::fold_polls;
+use super::loops::fold_loops;
+use super::polls::{Folded, fold_reads, mend_torn, remove};
 use super::step::{Key, Step};
 use imara_diff::{Algorithm, Diff, Token};
 use std::collections::{HashMap, VecDeque};
@@ -26,12 +27,56 @@ pub(super) enum Pairing {
 
 const _: () = assert!(size_of::<Pairing>() == 12);
 
+impl Pairing {
+    /// The step of the first side.
+    pub(super) const fn before(&self) -> Option<u32> {
+        match self {
+            Self::Same(i, _) | Self::Moved(i, _) | Self::Missing(i) => Some(*i),
+            Self::Inserted(_) => None,
+        }
+    }
+
+    /// The step of the second side.
+    pub(super) const fn after(&self) -> Option<u32> {
+        match self {
+            Self::Same(_, j) | Self::Moved(_, j) | Self::Inserted(j) => Some(*j),
+            Self::Missing(_) => None,
+        }
+    }
+}
+
 /// A step that stands more than so many steps further on has not moved: it is another one, since
 /// most traces do the same again some time.
 const MOVE_LIMIT: usize = 256;
 
-/// Aligns two sequences. The pairings come in the order of the first, what is inserted in its place.
-pub(super) fn align(before: &[Step], after: &[Step]) -> Vec<Pairing> {
+/// Two sequences, aligned.
+pub(super) struct Aligned {
+    /// In the order of the first, what is inserted in its place.
+    pub(super) pairings: Vec<Pairing>,
+    /// What was folded on the first side.
+    pub(super) before: Folded,
+    /// What was folded on the second side.
+    pub(super) after: Folded,
+}
+
+/// Aligns two sequences. Of loops that only read, the last turn is left in them.
+pub(super) fn align(before: &mut Vec<Step>, after: &mut Vec<Step>) -> Aligned {
+    let (mut left, mut right) = (fold_reads(before), fold_reads(after));
+    let mut pairings = pair(before, after);
+    mend_torn(&mut pairings, before, after);
+    fold_loops(&mut pairings, (before, &mut left), (after, &mut right));
+    // What is left beside a folded loop may be the first of two reads.
+    mend_torn(&mut pairings, before, after);
+    find_moves(&mut pairings, (before, &left), (after, &right));
+    Aligned {
+        pairings,
+        before: left,
+        after: right,
+    }
+}
+
+/// Pairs what is equal, and in between what differs in the value alone.
+fn pair(before: &[Step], after: &[Step]) -> Vec<Pairing> {
     let mut pairings = Vec::with_capacity(before.len().max(after.len()));
     for_each_hunk(before, after, Step::exact_key, |hunk| match hunk {
         Hunk::Equal(i, j) => pairings.push(Pairing::Same(i, j)),
@@ -46,8 +91,6 @@ pub(super) fn align(before: &[Step], after: &[Step]) -> Vec<Pairing> {
             });
         }
     });
-    fold_polls(&mut pairings, before, after);
-    find_moves(&mut pairings, before, after);
     pairings
 }
 
@@ -98,18 +141,22 @@ fn for_each_hunk(
 }
 
 /// Turns a missing and an inserted step of equal key and value, near each other, into one that moved.
-fn find_moves(pairings: &mut Vec<Pairing>, before: &[Step], after: &[Step]) {
-    let mut waiting: HashMap<(Key, u64), VecDeque<usize>> = HashMap::new();
+fn find_moves(
+    pairings: &mut Vec<Pairing>,
+    (before, left): (&[Step], &Folded),
+    (after, right): (&[Step], &Folded),
+) {
+    let mut waiting: HashMap<(Key, u64, Option<&u32>), VecDeque<usize>> = HashMap::new();
     let mut gone = Vec::new();
-    let identity = |step: &Step| (step.exact_key(), step.value);
     for at in 0..pairings.len() {
-        let (step, is_missing) = match pairings.get(at) {
-            Some(Pairing::Missing(i)) => (before.get(*i as usize), true),
-            Some(Pairing::Inserted(j)) => (after.get(*j as usize), false),
+        let (step, rounds, is_missing) = match pairings.get(at) {
+            Some(Pairing::Missing(i)) => (before.get(*i as usize), left.turns.get(i), true),
+            Some(Pairing::Inserted(j)) => (after.get(*j as usize), right.turns.get(j), false),
             _ => continue,
         };
         let Some(step) = step else { continue };
-        let queue = waiting.entry(identity(step)).or_default();
+        let identity = (step.exact_key(), step.value, rounds);
+        let queue = waiting.entry(identity).or_default();
         while queue.front().is_some_and(|front| at - front > MOVE_LIMIT) {
             queue.pop_front();
         }
@@ -133,12 +180,5 @@ fn find_moves(pairings: &mut Vec<Pairing>, before: &[Step], after: &[Step]) {
             gone.push(goes);
         }
     }
-    gone.sort_unstable();
-    let mut gone = gone.into_iter().peekable();
-    let mut at = 0;
-    pairings.retain(|_| {
-        let keep = gone.next_if_eq(&at).is_none();
-        at += 1;
-        keep
-    });
+    remove(pairings, gone);
 }

@@ -1,9 +1,8 @@
 //! Taking two traces in.
 
-use super::align::{Pairing, align};
 use super::register::Spaces;
 use super::step::{Act, Step};
-use super::{ChangedField, Diff, DiffSummary, Difference, Field, Known, Register, Seen, Space};
+use super::{Field, Known, Register, Space};
 use mmiotrace_core::{Access, AccessKind, Event, EventKind};
 use mmiotrace_format::{Line, ParseError, Record};
 use std::collections::HashMap;
@@ -42,10 +41,10 @@ type KnownOf<'k> = &'k mut dyn FnMut() -> Option<Known>;
 ///
 /// Memory grows with the traces: 32 bytes an access, and about twice that while they are aligned.
 pub struct Comparison<'n> {
-    sides: [OneSide; 2],
-    registers: Vec<Told>,
+    pub(super) sides: [OneSide; 2],
+    pub(super) registers: Vec<Told>,
     numbers: HashMap<(Space, u64), u32>,
-    texts: Vec<Vec<u8>>,
+    pub(super) texts: Vec<Vec<u8>>,
     text_numbers: HashMap<Vec<u8>, u64>,
     treatment_of: TreatmentOf<'n>,
 }
@@ -59,16 +58,16 @@ impl core::fmt::Debug for Comparison<'_> {
 }
 
 /// A register that was accessed.
-struct Told {
-    register: Register,
+pub(super) struct Told {
+    pub(super) register: Register,
     treatment: Treatment,
-    fields: Vec<Field>,
+    pub(super) fields: Vec<Field>,
 }
 
 #[derive(Debug, Default)]
-struct OneSide {
+pub(super) struct OneSide {
     spaces: Spaces,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Default for Comparison<'_> {
@@ -238,13 +237,17 @@ impl<'n> Comparison<'n> {
             any_value: self.treatment(register) == Some(Treatment::AnyValue),
             ..step(line, event.time, act)
         };
-        let last = self
-            .side(side)
-            .steps
-            .last()
-            .filter(|last| last.is_same_read(&new));
-        let count = last.map_or(1, |last| last.count.saturating_add(1));
-        self.push_step(side, Step { count, ..new });
+        let steps = &mut self.side(side).steps;
+        let in_row = steps.last().filter(|last| last.is_same_read(&new));
+        let count = in_row.map_or(1, |last| last.count.saturating_add(1));
+        // Two reads in a row may be two things with something missing in between; more are a poll.
+        if count == 3 {
+            steps.pop();
+        }
+        match steps.last_mut().filter(|_| count > 2) {
+            Some(last) => *last = Step { count, ..new },
+            None => self.push_step(side, Step { count, ..new }),
+        }
     }
 
     fn push_step(&mut self, side: Side, step: Step) {
@@ -253,7 +256,7 @@ impl<'n> Comparison<'n> {
         }
     }
 
-    fn treatment(&self, register: u32) -> Option<Treatment> {
+    pub(super) fn treatment(&self, register: u32) -> Option<Treatment> {
         let told = self.registers.get(register as usize)?;
         Some(told.treatment)
     }
@@ -304,119 +307,6 @@ impl<'n> Comparison<'n> {
         self.texts.push(text.to_vec());
         self.text_numbers.insert(text.to_vec(), number);
         number
-    }
-
-    /// Aligns the two traces and tells the differences.
-    #[must_use]
-    pub fn finish(self) -> Diff {
-        let [before, after] = &self.sides;
-        let (before, after) = (&before.steps[..], &after.steps[..]);
-        let mut diff = Diff {
-            summary: DiffSummary {
-                steps_before: before.len() as u64,
-                steps_after: after.len() as u64,
-                ..DiffSummary::default()
-            },
-            ..Diff::default()
-        };
-        for pairing in align(before, after) {
-            self.tell(pairing, before, after, &mut diff);
-        }
-        diff
-    }
-
-    fn tell(&self, pairing: Pairing, before: &[Step], after: &[Step], diff: &mut Diff) {
-        let seen = |steps: &[Step], at: u32| steps.get(at as usize).map(|step| self.seen(step));
-        let summary = &mut diff.summary;
-        let difference = match pairing {
-            Pairing::Same(i, j) => {
-                let (Some(a), Some(b)) = (before.get(i as usize), after.get(j as usize)) else {
-                    return;
-                };
-                let is_free = match self.treatment(a.register) {
-                    Some(Treatment::Volatile) => a.act == Act::Read,
-                    Some(Treatment::AnyValue) => true,
-                    _ => false,
-                };
-                if a.value == b.value && a.blank == b.blank || is_free {
-                    summary.equal += 1;
-                    return;
-                }
-                let counter = if a.act == Act::Read {
-                    &mut summary.changed_reads
-                } else {
-                    &mut summary.changed_writes
-                };
-                *counter += 1;
-                Difference::Changed {
-                    before: self.seen(a),
-                    after: self.seen(b),
-                    fields: self.changed_fields(a, b),
-                }
-            }
-            Pairing::Missing(i) => {
-                summary.missing += 1;
-                let Some(before) = seen(before, i) else {
-                    return;
-                };
-                Difference::Missing { before }
-            }
-            Pairing::Inserted(j) => {
-                summary.inserted += 1;
-                let Some(after) = seen(after, j) else { return };
-                Difference::Inserted { after }
-            }
-            Pairing::Moved(i, j) => {
-                summary.moved += 1;
-                let (Some(before), Some(after)) = (seen(before, i), seen(after, j)) else {
-                    return;
-                };
-                Difference::Moved { before, after }
-            }
-        };
-        diff.differences.push(difference);
-    }
-
-    fn changed_fields(&self, before: &Step, after: &Step) -> Vec<ChangedField> {
-        let told = self.registers.get(before.register as usize);
-        let fields = told.map_or(&[][..], |told| &told.fields);
-        let differ = before.value ^ after.value;
-        let is_known = !before.blank && !after.blank;
-        let changed = fields
-            .iter()
-            .filter(|field| is_known && field.bits & differ != 0);
-        changed
-            .map(|field| {
-                let value = |step: &Step| (step.value & field.bits) >> field.bits.trailing_zeros();
-                ChangedField {
-                    name: field.name.clone(),
-                    before: value(before),
-                    after: value(after),
-                }
-            })
-            .collect()
-    }
-
-    fn seen(&self, step: &Step) -> Seen {
-        let text = self
-            .texts
-            .get(usize::try_from(step.value).unwrap_or(usize::MAX));
-        let is_mark = step.act == Act::Mark;
-        Seen {
-            line: step.line.into(),
-            time: step.time,
-            act: step.act,
-            register: self
-                .registers
-                .get(step.register as usize)
-                .map(|told| told.register.clone()),
-            width: step.width(),
-            value: (!step.blank && !is_mark && step.act != Act::Unmap).then_some(step.value),
-            text: text
-                .filter(|_| is_mark)
-                .map(|text| String::from_utf8_lossy(text).into_owned()),
-            count: step.count,
-        }
     }
 }
 

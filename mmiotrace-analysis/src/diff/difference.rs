@@ -24,6 +24,8 @@ pub struct Seen {
     pub text: Option<String>,
     /// Reads in a row that the step stands for.
     pub count: u32,
+    /// Turns of a loop that the step stands for, of which it is part of the last; 1 outside loops.
+    pub turns: u32,
 }
 
 /// One difference. Differences come in the order of the first trace.
@@ -114,11 +116,12 @@ impl Difference {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct DiffSummary {
-    /// Steps of the first trace, after polls were folded.
+    /// Steps of the first trace: accesses, mappings and markers; three and more reads of one register in a row
+    /// as one.
     pub steps_before: u64,
     /// Steps of the second trace.
     pub steps_after: u64,
-    /// Steps that are the same.
+    /// Steps that are the same, after folding.
     pub equal: u64,
     /// Reads that gave another value: what the device answered.
     pub changed_reads: u64,

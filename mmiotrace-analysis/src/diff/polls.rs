@@ -1,120 +1,245 @@
-//! Reads in a row: how many there are is chance, what the last one gave is not.
+//! Loops that only read: how often they turned is chance, what they came to is not.
 
 use super::align::Pairing;
-use super::step::Step;
+use super::runs::{PERIODS, Run, Sequence};
+use super::step::{Act, Step};
+use core::ops::Range;
+use std::collections::HashMap;
 
-/// Nothing of the row has been aligned yet.
-const NONE: u32 = u32::MAX;
-/// It was aligned with parts of several rows.
-const SEVERAL: u32 = u32::MAX - 1;
-
-/// The rows of one side: for each step the number of its row.
-struct Rows {
-    of_step: Vec<u32>,
-    /// The last step of each row.
-    last: Vec<u32>,
-    /// The one row that all of it was aligned with, or one of the constants above.
-    partner: Vec<u32>,
+/// The loops that were folded on one side.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    /// Of each step that stands for several turns, how many.
+    pub(super) turns: HashMap<u32, u32>,
+    /// The number of the first step and the period of each.
+    pub(super) loops: Vec<(u32, usize)>,
 }
 
-impl Rows {
-    fn new(steps: &[Step]) -> Self {
-        let mut rows = Self {
-            of_step: Vec::with_capacity(steps.len()),
-            last: Vec::new(),
-            partner: Vec::new(),
+impl Folded {
+    /// The step stands for so many turns; where it did so already, for one turn of each.
+    pub(super) fn add_turns(&mut self, step: u32, turns: u32) {
+        let all = self.turns.entry(step).or_insert(1);
+        *all = (*all).max(1).saturating_add(turns.saturating_sub(1));
+    }
+}
+
+/// Leaves of each loop that only reads its last turn. How often in a row a register is read in a turn
+/// does not matter.
+pub(super) fn fold_reads(steps: &mut Vec<Step>) -> Folded {
+    let mut folded = Folded::default();
+    for max_period in PERIODS {
+        let sequence = Sequence::new(steps, Sequence::row_ends(steps));
+        let runs = sequence.runs(max_period, Sequence::only_reads);
+        let loops: Vec<Loop> = runs.iter().map(|run| Loop::new(&sequence, run)).collect();
+        if !loops.is_empty() {
+            folded = fold(steps, &loops, &folded);
+        }
+    }
+    folded
+}
+
+/// A loop, with numbers of steps.
+struct Loop {
+    earlier: Range<usize>,
+    last: Range<usize>,
+    turns: u32,
+}
+
+impl Loop {
+    fn new(sequence: &Sequence<'_>, run: &Run) -> Self {
+        // With the first of two reads in a row, which is no part of the sequence.
+        let start = |index: usize| {
+            let before = index
+                .checked_sub(1)
+                .and_then(|index| sequence.number(index));
+            before.map_or(0, |number| number as usize + 1)
         };
-        let mut before: Option<&Step> = None;
-        for (at, step) in (0..).zip(steps) {
-            let follows = before.is_some_and(|before| before.is_same_read(step));
-            match rows.last.last_mut().filter(|_| follows) {
-                Some(last) => *last = at,
-                None => {
-                    rows.last.push(at);
-                    rows.partner.push(NONE);
+        let whole = |range: Range<usize>| start(range.start)..start(range.end);
+        Self {
+            earlier: whole(run.earlier_turns()),
+            last: whole(run.last_turn()),
+            turns: run.turns(),
+        }
+    }
+}
+
+fn fold(steps: &mut Vec<Step>, loops: &[Loop], before: &Folded) -> Folded {
+    let mut folded = Folded::default();
+    let mut earlier_loops = before.loops.iter().peekable();
+    let mut upcoming = loops.iter().peekable();
+    let (mut index, mut kept) = (0_usize, 0_u32);
+    steps.retain(|_| {
+        while upcoming.next_if(|one| one.last.end <= index).is_some() {}
+        let now = upcoming.peek();
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let known = earlier_loops.next_if(|(first, _)| *first == number);
+        let keep = !now.is_some_and(|one| one.earlier.contains(&index));
+        if keep {
+            if let Some(turns) = before.turns.get(&number) {
+                folded.add_turns(kept, *turns);
+            }
+            folded
+                .loops
+                .extend(known.map(|(_, period)| (kept, *period)));
+            if let Some(one) = now.filter(|one| one.last.contains(&index)) {
+                folded.add_turns(kept, one.turns);
+                if one.last.start == index {
+                    folded.loops.push((kept, one.last.len()));
                 }
             }
-            let row = rows.last.len() - 1;
-            rows.of_step.push(u32::try_from(row).unwrap_or(SEVERAL));
-            before = Some(step);
+            kept += 1;
         }
-        rows
-    }
+        index += 1;
+        keep
+    });
+    folded
+}
 
-    fn of(&self, step: u32) -> u32 {
-        self.of_step.get(step as usize).copied().unwrap_or(NONE)
+/// Of reads in a row on both sides, the last counts. A poll of one side may also be torn in two on the
+/// other by something that only the other did: that makes one difference, and not one more for each
+/// part. The end is compared with the end.
+pub(super) fn mend_torn(pairings: &mut Vec<Pairing>, before: &[Step], after: &[Step]) {
+    for torn in [Torn::Before, Torn::After] {
+        let mut mender = Mender {
+            torn,
+            before,
+            after,
+            pair: None,
+            single: Vec::new(),
+            gone: Vec::new(),
+        };
+        for at in 0..pairings.len() {
+            mender.look_at(at, pairings);
+        }
+        remove(pairings, mender.gone);
     }
+    let same_read = |pair: &[Pairing]| {
+        let [Pairing::Same(i, _), Pairing::Same(next, _)] = pair else {
+            return false;
+        };
+        let read = |number: &u32| before.get(*number as usize);
+        read(i)
+            .zip(read(next))
+            .is_some_and(|(a, b)| a.is_same_read(b))
+    };
+    let inner = pairings.windows(2).enumerate();
+    let inner = inner.filter_map(|(at, pair)| same_read(pair).then_some(at));
+    let inner = inner.collect();
+    remove(pairings, inner);
+}
 
-    fn meet(&mut self, row: u32, other: u32) {
-        if let Some(partner) = self.partner.get_mut(row as usize) {
-            *partner = match *partner {
-                NONE => other,
-                same if same == other => same,
-                _ => SEVERAL,
-            };
+/// The side on which a poll was torn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Torn {
+    Before,
+    After,
+}
+
+struct Mender<'s> {
+    torn: Torn,
+    before: &'s [Step],
+    after: &'s [Step],
+    /// The last pair of reads, if nothing came since that the other side has, and whether the other
+    /// side polled.
+    pair: Option<(usize, bool)>,
+    /// The reads that only the torn side has, since anything came that the other side has.
+    single: Vec<usize>,
+    gone: Vec<usize>,
+}
+
+impl<'s> Mender<'s> {
+    /// The step of the torn side.
+    fn own(&self, pairing: &Pairing) -> Option<&'s Step> {
+        match self.torn {
+            Torn::Before => self.before.get(pairing.before()? as usize),
+            Torn::After => self.after.get(pairing.after()? as usize),
         }
     }
 
-    fn partner(&self, row: u32) -> u32 {
-        self.partner.get(row as usize).copied().unwrap_or(NONE)
+    fn look_at(&mut self, at: usize, pairings: &mut [Pairing]) {
+        let Some(pairing) = pairings.get(at).copied() else {
+            return;
+        };
+        match (pairing, self.own(&pairing)) {
+            (Pairing::Same(i, j), Some(step)) => {
+                let other = match self.torn {
+                    Torn::Before => self.after.get(j as usize),
+                    Torn::After => self.before.get(i as usize),
+                };
+                self.pair = None;
+                if step.act == Act::Read {
+                    let polled = other.is_some_and(|other| other.count > 1);
+                    self.pair = Some((at, polled));
+                    self.take_singles(at, step, polled, pairings);
+                }
+                self.single.clear();
+            }
+            (Pairing::Missing(_) | Pairing::Inserted(_), Some(step)) => {
+                if step.act == Act::Read && !self.join(at, step, pairings) {
+                    self.single.push(at);
+                }
+            }
+            _ => {
+                self.pair = None;
+                self.single.clear();
+            }
+        }
     }
 
-    fn last(&self, row: u32) -> u32 {
-        self.last.get(row as usize).copied().unwrap_or(0)
+    /// Takes the reads that led to this pair as turns of its poll: those directly before it, and
+    /// where the other side polled, all.
+    fn take_singles(&mut self, at: usize, step: &Step, polled: bool, pairings: &[Pairing]) {
+        let mut next = at;
+        for single in core::mem::take(&mut self.single).into_iter().rev() {
+            let own = pairings.get(single).and_then(|pairing| self.own(pairing));
+            let is_part = own.is_some_and(|own| own.is_same_read(step));
+            if is_part && (polled || single + 1 == next) {
+                self.gone.push(single);
+                next = single;
+            }
+        }
     }
 
-    /// Whether the step is the last of its row, as every step is that is no read in a row.
-    fn is_last(&self, step: u32) -> bool {
-        self.last(self.of(step)) == step
-    }
-
-    /// Whether a step that the other side has not is only one more turn of a poll: it has a row of
-    /// which other turns were aligned, or it is not the last of its row.
-    fn is_a_turn(&self, step: u32) -> bool {
-        self.partner(self.of(step)) != NONE || !self.is_last(step)
+    /// Takes a read as the end of the pair's poll, if it is a read of that register.
+    fn join(&mut self, at: usize, step: &Step, pairings: &mut [Pairing]) -> bool {
+        let Some((first, polled)) = self.pair else {
+            return false;
+        };
+        if !polled && first + 1 != at {
+            return false;
+        }
+        let (Some(Pairing::Same(i, j)), Some(slot)) =
+            (pairings.get(first).copied(), pairings.get(at).copied())
+        else {
+            return false;
+        };
+        let own = self.own(&Pairing::Same(i, j));
+        if !own.is_some_and(|own| own.is_same_read(step)) {
+            return false;
+        }
+        let joined = match slot {
+            Pairing::Missing(own) => Pairing::Same(own, j),
+            Pairing::Inserted(own) => Pairing::Same(i, own),
+            other => other,
+        };
+        if let Some(slot) = pairings.get_mut(at) {
+            *slot = joined;
+        }
+        self.gone.push(first);
+        self.pair = Some((at, polled));
+        true
     }
 }
 
-/// Leaves of each row of reads what it came to.
-///
-/// Where a row was aligned with one other row and that one with nothing else, one pairing stays: the
-/// last with the last. Where parts of a row were aligned with several rows (something was done
-/// between the reads on one side only), those pairings stay in which a row ends. Of a row that was
-/// aligned with nothing, the last read stays.
-pub(super) fn fold_polls(pairings: &mut Vec<Pairing>, before: &[Step], after: &[Step]) {
-    let (mut left, mut right) = (Rows::new(before), Rows::new(after));
-    for pairing in pairings.iter() {
-        if let Pairing::Same(i, j) = pairing {
-            let (a, b) = (left.of(*i), right.of(*j));
-            left.meet(a, b);
-            right.meet(b, a);
-        }
-    }
-    let opposite = |row: u32| {
-        let other = left.partner(row);
-        (other < SEVERAL && right.partner(other) == row).then_some(other)
-    };
-    let mut told = vec![false; left.last.len()];
-    pairings.retain_mut(|pairing| {
-        let row = match *pairing {
-            Pairing::Same(i, _) | Pairing::Missing(i) => Some(left.of(i)),
-            Pairing::Inserted(j) => {
-                Some(right.partner(right.of(j))).filter(|row| opposite(*row) == Some(right.of(j)))
-            }
-            Pairing::Moved(..) => return true,
-        };
-        if let Some((row, other)) = row.and_then(|row| Some((row, opposite(row)?))) {
-            let first = told
-                .get_mut(row as usize)
-                .is_some_and(|told| !core::mem::replace(told, true));
-            *pairing = Pairing::Same(left.last(row), right.last(other));
-            return first;
-        }
-        match *pairing {
-            Pairing::Same(i, j) => left.is_last(i) || right.is_last(j),
-            Pairing::Missing(i) => !left.is_a_turn(i),
-            Pairing::Inserted(j) => !right.is_a_turn(j),
-            Pairing::Moved(..) => true,
-        }
+/// Takes out the pairings at these places.
+pub(super) fn remove(pairings: &mut Vec<Pairing>, mut gone: Vec<usize>) {
+    gone.sort_unstable();
+    gone.dedup();
+    let mut gone = gone.into_iter().peekable();
+    let mut at = 0;
+    pairings.retain(|_| {
+        let keep = gone.next_if_eq(&at).is_none();
+        at += 1;
+        keep
     });
 }

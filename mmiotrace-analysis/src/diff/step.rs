@@ -33,7 +33,7 @@ pub(super) struct Step {
     pub(super) line: u32,
     /// The number of its register.
     pub(super) register: u32,
-    /// The how manieth read of the register in a row it is, counted from 1.
+    /// Of so many reads of the register in a row it is the last.
     pub(super) count: u32,
     /// In bytes; 0 where the step has none.
     pub(super) width: u8,
@@ -50,6 +50,11 @@ impl Step {
     /// Whether both are reads of one register: side by side they may be turns of a poll.
     pub(super) fn is_same_read(&self, other: &Self) -> bool {
         self.act == Act::Read && self.key() == other.key()
+    }
+
+    /// Whether the step before is a read of the same register.
+    pub(super) const fn is_second(&self) -> bool {
+        matches!(self.act, Act::Read) && self.count == 2
     }
 
     pub(super) fn width(&self) -> Option<Width> {
@@ -88,4 +93,14 @@ pub(super) struct Key {
     register: u32,
     width: u8,
     value: u64,
+}
+
+impl Key {
+    /// Equal keys have equal hashes; of others hardly any have.
+    pub(super) const fn hash(&self) -> u32 {
+        let place = (self.register as u64) << 32 | (self.width as u64) << 8 | self.act as u64;
+        // The golden ratio, as a fraction of 2^64.
+        let mixed = (place ^ self.value.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32) as u32
+    }
 }

@@ -14,7 +14,8 @@ use regex::Regex;
 
 /// Compare two traces by meaning
 ///
-/// Times, map ids, the addresses that BARs got, and how often a register was polled do not matter.
+/// Times, map ids, the addresses that BARs got, and how often a register was polled or a waiting
+/// loop turned do not matter.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -252,12 +253,20 @@ fn describe(seen: &Seen) -> String {
     } else {
         String::new()
     };
+    let turns = if seen.turns > 1 {
+        format!(" (last of {} turns)", seen.turns)
+    } else {
+        String::new()
+    };
     let value = match seen.act {
         Act::Read | Act::Write => format!(" = {}", value(seen)),
         Act::Map => format!(" length {}", value(seen)),
         _ => String::new(),
     };
-    format!("line {}: {verb}{place}{width}{value}{times}", seen.line)
+    format!(
+        "line {}: {verb}{place}{width}{value}{times}{turns}",
+        seen.line
+    )
 }
 
 fn value(seen: &Seen) -> String {
