@@ -283,7 +283,7 @@ fn the_verdict_on_a_merged_trace_tells_that_it_is_one() {
         path.to_str().unwrap().to_owned()
     };
     let merged = folder.path().join("merged").to_str().unwrap().to_owned();
-    for second in ["nvme-6.1.mmiotrace", "edu-6.1.qemu.log.xz"] {
+    for second in ["edu-6.1.mmiotrace", "edu-6.1.qemu.log.xz"] {
         let merge = run(&[
             "merge",
             &path("edu-6.1.mmiotrace"),
