@@ -29,7 +29,7 @@ impl Capture {
             Self::Process => "the process backend",
             Self::Kmod => "the kmod backend",
             Self::Imported => "another tool, whose log was imported",
-            Self::Merged => "several sources, merged",
+            Self::Merged => "several captures, which were merged",
         }
     }
 

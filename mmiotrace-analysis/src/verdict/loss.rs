@@ -106,7 +106,6 @@ pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
             "check each source by itself: it says which buffer would have held them".to_owned()
         }
         Capture::Imported => "look at the lines that could not be read, or record again".to_owned(),
-        Capture::Merged => "look at the sources one by one: which of them lost events".to_owned(),
         Capture::Process | Capture::Kmod => {
             let all = events
                 .saturating_add(lost)
