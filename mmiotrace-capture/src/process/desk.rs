@@ -125,8 +125,11 @@ fn numbered(thread: i32) -> impl Iterator<Item = (usize, &'static Desk)> {
 /// Waits with `relax` until everybody who sits at a desk now has left it.
 pub(super) fn wait_until_left(mut relax: impl FnMut()) {
     for desk in &DESKS_OF_ALL {
-        let passes = desk.passes.load(Ordering::Relaxed);
-        // Sequentially consistent: see `current::home`.
+        // Sequentially consistent: see `current::home`. Who is seen to sit here has seen how often others left.
+        if desk.thread.load(Ordering::SeqCst) == 0 {
+            continue;
+        }
+        let passes = desk.passes.load(Ordering::Acquire);
         while desk.thread.load(Ordering::SeqCst) != 0
             && desk.passes.load(Ordering::Acquire) == passes
         {
