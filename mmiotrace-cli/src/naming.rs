@@ -221,11 +221,6 @@ pub(crate) fn rules(texts: &[String]) -> Result<VerbosityRules, Failure> {
 pub(crate) struct Names(Namer);
 
 impl Names {
-    /// The names of the maps that come with the command.
-    pub(crate) fn bundled() -> Self {
-        Self(Namer::new())
-    }
-
     /// The names that this namer gives.
     pub(crate) const fn new(namer: Namer) -> Self {
         Self(namer)

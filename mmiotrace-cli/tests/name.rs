@@ -144,6 +144,43 @@ fn lookup_takes_values_apart_and_says_when_there_is_nothing() {
     assert_eq!(nothing.stderr.lines().count(), 1);
 }
 
+/// By name, at an offset, and at an address of a device: what does not fit is told, what fits is not.
+#[test]
+fn lookup_tells_the_bits_that_a_register_is_too_narrow_for() {
+    let trace = fixture("nvme-6.1.mmiotrace");
+    let ways: [&[&str]; 3] = [
+        &["--map", "nvme", "CC"],
+        &["--map", "nvme", "0x14"],
+        &["--trace", trace.path(), "0xfebf4014"],
+    ];
+    for way in ways {
+        let look = |value: &str| {
+            let all = [&["lookup", "--json"], way, &[value]].concat();
+            run(&all).json()["found"][0].clone()
+        };
+        let (wide, fits) = (look("0x5800000000460061"), look("0x460061"));
+        assert_eq!(wide["beyond"], "0x5800000000000000", "{way:?}");
+        assert_eq!(wide["fields"], fits["fields"], "{way:?}");
+        assert!(fits.get("beyond").is_none(), "{way:?}: {fits}");
+        assert_eq!(look("0xffffffff").get("beyond"), None, "{way:?}");
+        let text = run(&[&["lookup"], way, &["0x100000001"]].concat()).text();
+        assert!(
+            text.contains("bits beyond the register, left out: 0x100000000"),
+            "{text}"
+        );
+    }
+    let whole = run(&[
+        "lookup",
+        "--json",
+        "--map",
+        "nvme",
+        "CAP",
+        "0xffffffffffffffff",
+    ])
+    .json();
+    assert!(whole["found"][0].get("beyond").is_none(), "{whole}");
+}
+
 #[test]
 fn columns_have_a_line_for_each_record_with_and_without_color() {
     for name in [

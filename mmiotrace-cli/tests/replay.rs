@@ -77,6 +77,49 @@ fn plan_run_and_check_the_record() {
     assert_eq!(writes(&plan), writes(&again));
 }
 
+/// A map of one's own counts for the plan as for `name`; a broken one stops before a file is written.
+#[test]
+fn a_plan_has_the_names_of_the_given_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let (map, plan) = (
+        folder.path().join("own.toml"),
+        folder.path().join("plan.toml"),
+    );
+    let trace = fixture("edu-6.1");
+    let shown = run(&["map", "show", "edu"]).text();
+    let own = shown.replace("\"STATUS\"", "\"OWN_STATUS\"");
+    assert_ne!(own, shown);
+    fs::write(&map, own).unwrap();
+    let plain = run(&["replay", "plan", &trace]);
+    assert!(!plain.text().contains("OWN_"));
+    let given = run(&[
+        "replay",
+        "plan",
+        "--map",
+        &text(&map),
+        &trace,
+        "-o",
+        &text(&plan),
+    ]);
+    assert_eq!(given.status, 0, "{}", given.stderr);
+    assert!(fs::read_to_string(&plan).unwrap().contains("OWN_"));
+
+    let broken = folder.path().join("broken.toml");
+    let never = folder.path().join("never.toml");
+    fs::write(&broken, "name = \"x\"\n[[space]]\nname = 3\n").unwrap();
+    let refused = run(&[
+        "replay",
+        "plan",
+        "--map",
+        &text(&broken),
+        &trace,
+        "-o",
+        &text(&never),
+    ]);
+    refused.assert_refused(&format!("{}:3", text(&broken)));
+    assert!(!never.exists());
+}
+
 #[test]
 fn without_yes_nothing_is_touched() {
     let (_folder, plan) = planned("edu-6.1");

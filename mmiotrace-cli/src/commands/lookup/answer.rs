@@ -36,6 +36,9 @@ pub(super) struct Answer {
     text: Option<String>,
     fields: Vec<Field>,
     remainder: Option<String>,
+    /// The bits of the value that the register is too narrow for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beyond: Option<String>,
 }
 
 /// A field, with its value where one was given.
@@ -110,12 +113,12 @@ impl Answer {
             answer.describe(register);
         }
         answer.fields = named.fields().map(Field::from).collect();
-        if value.is_some() {
+        if let Some(value) = value {
             let mut text = String::new();
             for part in &parts {
                 part.write_text(&mut text);
             }
-            answer.take_value(value, text, named.remainder());
+            answer.take_value(value, width.bytes().into(), text, named.remainder());
         } else {
             answer.forget_values();
         }
@@ -189,9 +192,10 @@ impl Answer {
         let known = Known::part(value.unwrap_or(0), within, left);
         let fields = map.fields(register, known, selection);
         self.fields = fields.map(Field::from).collect();
-        if value.is_some() {
+        if let Some(value) = value {
             let text = map.value_text(register, known, selection).to_string();
-            self.take_value(value, text, map.remainder(register, known, selection));
+            let remainder = map.remainder(register, known, selection);
+            self.take_value(value, left.into(), text, remainder);
         } else {
             self.forget_values();
         }
@@ -205,8 +209,12 @@ impl Answer {
         self.spec.clone_from(&register.spec);
     }
 
-    fn take_value(&mut self, value: Option<u64>, text: String, remainder: u64) {
-        self.value = value.map(|value| format!("{value:#x}"));
+    /// Takes a value of which the register has the lowest bytes.
+    fn take_value(&mut self, value: u64, bytes: u32, text: String, remainder: u64) {
+        let taken = 1u64.checked_shl(bytes * 8).map_or(u64::MAX, |end| end - 1);
+        let beyond = value & !taken;
+        self.value = Some(format!("{value:#x}"));
+        self.beyond = (beyond != 0).then(|| format!("{beyond:#x}"));
         self.text = Some(text);
         self.remainder = (remainder != 0).then(|| format!("{remainder:#x}"));
     }
@@ -270,8 +278,11 @@ impl fmt::Display for Answer {
         if let Some(text) = self.text.as_ref().filter(|_| self.fields.is_empty()) {
             write!(f, "\n  {text}")?;
         }
-        match &self.remainder {
-            Some(rest) => write!(f, "\n  bits without a name: {rest}"),
+        if let Some(rest) = &self.remainder {
+            write!(f, "\n  bits without a name: {rest}")?;
+        }
+        match &self.beyond {
+            Some(beyond) => write!(f, "\n  bits beyond the register, left out: {beyond}"),
             None => Ok(()),
         }
     }

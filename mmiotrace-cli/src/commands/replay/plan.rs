@@ -4,7 +4,7 @@ use super::file::{self, tell};
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::InputArgs;
-use crate::naming::Names;
+use crate::naming::{Names, NamingArgs};
 use core::ops::ControlFlow;
 use mmiotrace_format::Record;
 use mmiotrace_replay::{Pacing, Plan, PlanBuilder, PlanOptions, Planned};
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 Examples:
   mmiotrace replay plan e1000.mmiotrace.xz -o e1000.plan.toml
   mmiotrace replay plan --device 00:03.0 --from-mark 'load' --to-mark 'ifup' trace -o load.plan.toml
+  mmiotrace replay plan --map device.toml trace.mmiotrace -o device.plan.toml
 
 Large uploads and downloads go into files beside the plan. A summary goes to standard error.")]
 pub(super) struct Args {
@@ -36,18 +37,22 @@ pub(super) struct Args {
     no_stops: bool,
 
     #[command(flatten)]
+    naming: NamingArgs,
+
+    #[command(flatten)]
     filter: FilterArgs,
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
     let filter = args.filter.filter()?;
+    let mut names = Names::new(args.naming.namer()?);
     let input = args.input.open()?;
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     let mut options = PlanOptions::default();
     options.trace = stem(&name);
     options.pacing = args.pacing;
     options.stops = !args.no_stops;
-    let (mut builder, mut names) = (PlanBuilder::new(options), Names::bundled());
+    let mut builder = PlanBuilder::new(options);
     let walked = input.lines().walk(|line| {
         let wanted = selector.selects(line)?;
         let record = line.parse();
