@@ -31,7 +31,7 @@ pub struct DecodeReport {
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub more: bool,
     /// Whether it accesses memory of which only state that is not at hand tells how much
-    /// ([`DecodedInstruction::has_unknown_extent`]). Left out of the JSON unless true.
+    /// ([`DecodedInstruction::has_unknown_extent`](crate::DecodedInstruction::has_unknown_extent)). Left out of the JSON unless true.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub unknown: bool,
     /// How to have it done.
