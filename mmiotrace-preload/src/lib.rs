@@ -5,9 +5,12 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+mod execute;
 mod memory;
 mod next;
 mod process;
+mod refused;
 mod session;
 mod signals;
+mod told;
 mod transfer;

@@ -49,7 +49,7 @@ unsafe fn map(
             is_accessible(protection),
         );
     }
-    restore(&error);
+    session::restore(&error);
     start
 }
 
@@ -107,11 +107,6 @@ impl TakenOff {
     }
 }
 
-fn restore(error: &std::io::Error) {
-    // SAFETY: the thread's own word.
-    unsafe { *libc::__errno_location() = error.raw_os_error().unwrap_or(0) };
-}
-
 /// # Safety
 /// As the C library's function.
 #[unsafe(no_mangle)]
@@ -157,7 +152,7 @@ unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
             taken.put_back();
         }
     }
-    restore(&error);
+    session::restore(&error);
     done
 }
 
@@ -190,7 +185,7 @@ unsafe extern "C" fn mprotect(address: *mut c_void, len: size_t, protection: c_i
         Some(taken) => taken.put_back(),
         None => {}
     }
-    restore(&error);
+    session::restore(&error);
     done
 }
 
@@ -235,6 +230,6 @@ unsafe extern "C" fn mremap(
         }
         _ => {}
     }
-    restore(&error);
+    session::restore(&error);
     new
 }

@@ -5,6 +5,7 @@
     reason = "the loader calls a function of ours before main"
 )]
 
+use crate::told::tell;
 use core::cell::Cell;
 use mmiotrace_capture::machine::Root;
 use mmiotrace_capture::process::{
@@ -36,6 +37,9 @@ extern "C" fn begin() {
         return;
     };
     let inside = Inside::enter();
+    // From here on the engine's handler may call it, where nothing can be looked up.
+    // SAFETY: a call without arguments.
+    unsafe { libc::syscall(libc::SYS_gettid) };
     // What a parent has left blocked over `exec`.
     let joined = Tracer::enroll_thread().and_then(|()| Tracer::join(Path::new(&path)));
     match joined {
@@ -43,6 +47,11 @@ extern "C" fn begin() {
             let patterns = std::env::var(MATCH_VARIABLE).unwrap_or_default();
             let lines = patterns.lines().filter(|line| !line.is_empty());
             let patterns = lines.map(str::to_owned).collect();
+            if !tracer.can_execute() {
+                let why = "no executable memory is allowed here: what is not a move, arithmetic, a locked or a \
+                           string instruction is a blind interval";
+                tell(&tracer, true, format_args!("{why}"));
+            }
             let _ = SESSION.set(Session { tracer, patterns });
         }
         Err(error) => {
@@ -171,4 +180,10 @@ fn attach(tracer: &Tracer, area: &Area<'_>) {
 /// Whether a capture has begun, and the caller is not the library itself.
 pub(crate) fn is_active() -> bool {
     SESSION.get().is_some() && INSIDE.try_with(Cell::get) == Ok(false)
+}
+
+/// Puts the thread's error number back.
+pub(crate) fn restore(error: &std::io::Error) {
+    // SAFETY: the thread's own word.
+    unsafe { *libc::__errno_location() = error.raw_os_error().unwrap_or(0) };
 }

@@ -100,6 +100,13 @@ transfers! {
     send = c"send": empty(*const c_void, flags: c_int);
     recvfrom = c"recvfrom": fill(*mut c_void, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t);
     sendto = c"sendto": empty(*const c_void, flags: c_int, to: *const sockaddr, to_len: socklen_t);
+    // What `_FORTIFY_SOURCE` makes of them.
+    __read_chk = c"__read_chk": fill(*mut c_void, room: size_t);
+    __pread_chk = c"__pread_chk": fill(*mut c_void, offset: off_t, room: size_t);
+    __pread64_chk = c"__pread64_chk": fill(*mut c_void, offset: off_t, room: size_t);
+    __recv_chk = c"__recv_chk": fill(*mut c_void, room: size_t, flags: c_int);
+    __recvfrom_chk = c"__recvfrom_chk":
+        fill(*mut c_void, room: size_t, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t);
 }
 
 /// Reads into the first piece that is traced: a call may always transfer less than it was asked for.
@@ -173,62 +180,39 @@ unsafe fn first_traced(pieces: *const iovec, count: c_int) -> Option<(c_int, iov
     Some((number, all[at]))
 }
 
-/// Streams hand large buffers to the kernel as they are.
-///
-/// # Safety
-/// As `fread` of the C library.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn fread(
-    buffer: *mut c_void,
-    size: size_t,
-    count: size_t,
-    stream: *mut FILE,
-) -> size_t {
-    let call = |buffer: *mut c_void| {
-        call_next!(
-            c"fread" as fn(*mut c_void, size_t, size_t, *mut FILE) -> size_t,
-            buffer,
-            size,
-            count,
-            stream
-        )
-    };
-    let len = size.saturating_mul(count);
-    if !is_traced(buffer, len) {
-        return call(buffer);
-    }
-    let mut own = vec![0; len];
-    let done = call(own.as_mut_ptr().cast());
-    if let Some(filled) = own.get(..done.saturating_mul(size)) {
-        // SAFETY: the caller's promise.
-        unsafe { put(buffer, filled) };
-    }
-    done
+macro_rules! streams {
+    ($($name:ident = $next:literal: $way:ident($pointer:ty $(, $room:ident)?);)*) => {$(
+        /// Streams hand large buffers to the kernel as they are.
+        ///
+        /// # Safety
+        /// As the C library's function.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name(
+            buffer: $pointer,
+            $($room: size_t,)?
+            size: size_t,
+            count: size_t,
+            stream: *mut FILE,
+        ) -> size_t {
+            let call = |buffer: $pointer| {
+                let items = crate::next::call_next!(
+                    $next as fn($pointer, $(streams!(@ $room),)? size_t, size_t, *mut FILE) -> size_t,
+                    buffer, $($room,)? size, count, stream);
+                ssize_t::try_from(items.saturating_mul(size)).unwrap_or(ssize_t::MAX)
+            };
+            // SAFETY: the caller's promise.
+            let bytes = unsafe { $way(buffer, size.saturating_mul(count), call) };
+            usize::try_from(bytes).unwrap_or(0).checked_div(size).unwrap_or(0)
+        }
+    )*};
+    (@ $room:ident) => { size_t };
 }
 
-/// # Safety
-/// As `fwrite` of the C library; see [`fread`].
-#[unsafe(no_mangle)]
-unsafe extern "C" fn fwrite(
-    buffer: *const c_void,
-    size: size_t,
-    count: size_t,
-    stream: *mut FILE,
-) -> size_t {
-    let call = |buffer: *const c_void| {
-        call_next!(
-            c"fwrite" as fn(*const c_void, size_t, size_t, *mut FILE) -> size_t,
-            buffer,
-            size,
-            count,
-            stream
-        )
-    };
-    let len = size.saturating_mul(count);
-    if !is_traced(buffer, len) {
-        return call(buffer);
-    }
-    // SAFETY: the caller's promise.
-    let own = unsafe { get(buffer, len) };
-    call(own.as_ptr().cast())
+streams! {
+    fread = c"fread": fill(*mut c_void);
+    fread_unlocked = c"fread_unlocked": fill(*mut c_void);
+    __fread_chk = c"__fread_chk": fill(*mut c_void, room);
+    __fread_unlocked_chk = c"__fread_unlocked_chk": fill(*mut c_void, room);
+    fwrite = c"fwrite": empty(*const c_void);
+    fwrite_unlocked = c"fwrite_unlocked": empty(*const c_void);
 }

@@ -1,10 +1,12 @@
 //! Which programs can be traced by preloading a library.
 
+#![expect(unsafe_code, reason = "the process is asked for its user and group")]
+
 use super::Error;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A program file.
@@ -52,26 +54,91 @@ impl Program {
         };
         let metadata = self.path.metadata().map_err(system)?;
         if metadata.permissions().mode() & 0o6000 != 0 {
-            return refuse("it is setuid or setgid, and the dynamic linker preloads nothing then");
+            return refuse(SETUID);
         }
-        let Ok(mut file) = File::open(&self.path) else {
-            // Executable but not readable: the linker will tell.
-            return Ok(());
-        };
-        let mut head = [0; 64];
-        let have = file.read(&mut head).map_err(system)?;
-        if have < head.len() || !head.starts_with(b"\x7fELF") {
-            // A script: its interpreter is what is preloaded into.
-            return Ok(());
+        match file_obstacle(&self.path).map_err(system)? {
+            Some(why) => refuse(why),
+            None => Ok(()),
         }
-        if head[4] != 2 || head[18..20] != [62, 0] {
-            return refuse("it is no 64-bit x86 program");
-        }
-        if has_interpreter(&file, &head).unwrap_or(true) {
-            return Ok(());
-        }
-        refuse("it is linked statically, so nothing can be preloaded into it")
     }
+}
+
+/// Why nothing would be preloaded into a program that this process executes now; `None` where it would
+/// be, or where nothing can be told. Allocates nothing for paths below 384 bytes: for a child between
+/// `fork` and `exec` too.
+#[must_use]
+pub fn obstacle(path: &Path) -> Option<&'static str> {
+    if let Some(why) = file_obstacle(path).ok().flatten() {
+        return Some(why);
+    }
+    changes_identity(path).then_some(SETUID)
+}
+
+const SETUID: &str = "it is setuid or setgid, and the dynamic linker preloads nothing then";
+
+/// Whether the kernel would give the program another user or group than this process has, after which
+/// the dynamic linker is in its secure mode (execve(2), ld.so(8)).
+fn changes_identity(path: &Path) -> bool {
+    let Ok(metadata) = path.metadata() else {
+        return false;
+    };
+    let mode = metadata.mode();
+    // SAFETY: calls without memory of ours.
+    let (user, group, fixed) = unsafe {
+        let fixed = libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+        (libc::getuid(), libc::getgid(), fixed)
+    };
+    let other_user = mode & libc::S_ISUID != 0 && metadata.uid() != user;
+    let other_group =
+        mode & libc::S_ISGID != 0 && mode & libc::S_IXGRP != 0 && metadata.gid() != group;
+    !fixed && (other_user || other_group)
+}
+
+/// How many interpreters of interpreters the kernel follows (`fs/exec.c`).
+const INTERPRETERS: u32 = 5;
+
+/// What is in the way in the file itself, or in the interpreter that a script names.
+fn file_obstacle(path: &Path) -> std::io::Result<Option<&'static str>> {
+    let Some(opened) = open(path) else {
+        return Ok(None);
+    };
+    let mut file = opened;
+    let mut head = [0; 256];
+    for _ in 0..INTERPRETERS {
+        let have = file.read_at(&mut head, 0)?;
+        let head = head.get(..have).unwrap_or(&[]);
+        let Some(line) = head.strip_prefix(b"#!") else {
+            return Ok(elf_obstacle(&file, head));
+        };
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
+        let words = line.split(|byte| b" \t".contains(byte));
+        let interpreter = words.into_iter().find(|word| !word.is_empty());
+        let interpreter = interpreter.map(|name| Path::new(OsStr::from_bytes(name)));
+        match interpreter.and_then(open) {
+            Some(next) => file = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// A file that can be read: of one that cannot, the linker will tell.
+fn open(path: &Path) -> Option<File> {
+    File::open(path).ok()
+}
+
+fn elf_obstacle(file: &File, head: &[u8]) -> Option<&'static str> {
+    let head = head.first_chunk::<64>()?;
+    if !head.starts_with(b"\x7fELF") {
+        return None;
+    }
+    if head[4] != 2 || head[18..20] != [62, 0] {
+        return Some("it is no 64-bit x86 program");
+    }
+    if has_interpreter(file, head).unwrap_or(true) {
+        return None;
+    }
+    Some("it is linked statically, so nothing can be preloaded into it")
 }
 
 /// Whether an ELF file names a dynamic linker (PT_INTERP; System V ABI, program header).
@@ -131,5 +198,37 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let refused = program.check().unwrap_err().to_string();
         assert!(refused.contains("statically"), "{refused}");
+        // Nor does a script whose interpreter is such a program.
+        let script = folder.path().join("script");
+        std::fs::write(&script, format!("#! {} -e\n", path.display())).unwrap();
+        assert!(obstacle(&script).unwrap().contains("statically"));
+        std::fs::write(&script, "#!/bin/sh\n").unwrap();
+        assert_eq!(obstacle(&script), None);
+        // One that leads to itself, in a circle, ends.
+        std::fs::write(&script, format!("#!{}\n", script.display())).unwrap();
+        assert_eq!(obstacle(&script), None);
+    }
+
+    #[test]
+    fn only_another_user_or_group_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        std::fs::copy("/bin/sh", &path).unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+        // Its owner is who executes it.
+        mode(0o6755).unwrap();
+        assert_eq!(obstacle(&path), None);
+        // SAFETY: calls without memory of ours.
+        if unsafe { libc::getuid() } != 0 {
+            eprintln!(
+                "SKIPPED: only_another_user_or_group_is_in_the_way: needs root to give a file away"
+            );
+            return;
+        }
+        for (user, group, bits) in [(Some(65534), None, 0o4755), (None, Some(65534), 0o2755)] {
+            std::os::unix::fs::chown(&path, user.or(Some(0)), group.or(Some(0))).unwrap();
+            mode(bits).unwrap();
+            assert!(obstacle(&path).unwrap().contains("setuid"));
+        }
     }
 }

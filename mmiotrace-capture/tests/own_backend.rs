@@ -1,0 +1,48 @@
+//! The backend of somebody else, as the example and the page about it have it.
+#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+
+#[path = "../examples/own_backend.rs"]
+mod example;
+
+use mmiotrace_analysis::Checker;
+use mmiotrace_format::{Reader, Record};
+
+#[test]
+fn its_trace_is_complete_and_read_back_as_what_it_was_given() {
+    let mut text = Vec::new();
+    let live = example::capture(&mut text).unwrap();
+    assert!(live.complete, "{:?}", live.findings);
+
+    let mut checker = Checker::new();
+    let mut reader = Reader::new(text.as_slice());
+    let mut accesses = Vec::new();
+    while let Some(line) = reader.next_line().unwrap() {
+        checker.line(&line);
+        if let Ok(Record::Event(event)) = line.parse() {
+            accesses.extend(event.as_access().copied());
+        }
+    }
+    let read_back = checker.finish();
+    assert!(read_back.complete, "{:?}", read_back.findings);
+    assert_eq!(read_back.records, live.records);
+
+    // Against the lines that the analyser has printed.
+    let printed = accesses.iter().map(|access| {
+        let verb = match access.kind {
+            mmiotrace_core::AccessKind::Read => "get",
+            mmiotrace_core::AccessKind::Write => "put",
+        };
+        let value = access.value.and_then(|value| value.to_u64()).unwrap();
+        format!("{verb} {:x} {value:x}", access.phys.0)
+    });
+    assert_eq!(printed.collect::<Vec<_>>(), example::LINES[1..]);
+}
+
+#[test]
+fn the_page_shows_the_code_that_runs() {
+    let page = include_str!("../../docs/own-backend.md");
+    let code = page.split("```rust\n").nth(1).unwrap();
+    let code = code.split("\n```").next().unwrap();
+    assert!(code.lines().count() <= 40, "{}", code.lines().count());
+    assert!(include_str!("../examples/own_backend.rs").contains(code));
+}
