@@ -8,6 +8,7 @@ use crate::model::{
     Block, Command, ConditionId, Dynamic, Field, FieldRef, Form, Indirect, Item, ListId, Place,
     Register, RegisterMap, RegisterRef, Space, SpaceId, TypeId, ValueType, VarsetId,
 };
+use crate::value::Programs;
 
 /// How deep blocks may hold blocks, spaces lie in spaces, and types refer to types.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -55,6 +56,7 @@ impl RegisterMap {
             })
             .collect();
         Ok(CompiledMap {
+            programs: Programs::new(&self),
             map: self,
             lists,
             places,

@@ -6,6 +6,7 @@ use crate::error::Warning;
 use crate::model::{
     AccessMode, Item, ListId, MappingHint, Register, RegisterMap, Scale, SpaceId, VarsetId,
 };
+use crate::value::Programs;
 
 /// A map that has been checked, with what look-ups need.
 ///
@@ -17,6 +18,7 @@ pub struct CompiledMap {
     pub(super) places: Vec<ResolvedPlace>,
     pub(super) detects: Vec<Option<Bits>>,
     pub(super) warnings: Vec<Warning>,
+    pub(super) programs: Programs,
 }
 
 /// Some bits of a register of the device.
@@ -144,6 +146,11 @@ impl CompiledMap {
             .or_else(|| Some(self.list_index(space.items)?.extent.1))
             .unwrap_or(0);
         cells.saturating_mul(u64::from(space.cell))
+    }
+
+    /// How the values of its registers are shown.
+    pub(crate) const fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     pub(crate) fn list_index(&self, list: ListId) -> Option<&ListIndex> {

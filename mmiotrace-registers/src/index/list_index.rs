@@ -102,6 +102,22 @@ impl ListIndex {
         index
     }
 
+    /// For how many cells from `cell` on no item is a candidate.
+    pub(crate) fn gap(&self, cell: u64) -> u64 {
+        if self.all.is_some() {
+            return 0;
+        }
+        let after = self.starts.partition_point(|start| *start <= cell);
+        let here = after.checked_sub(1).and_then(|segment| {
+            let from = self.pool_at.get(segment)?;
+            Some(self.pool_at.get(segment + 1)? > from)
+        });
+        if here == Some(true) {
+            return 0;
+        }
+        self.starts.get(after).map_or(u64::MAX, |next| next - cell)
+    }
+
     /// The items that may lie at `cell`, in the file's order.
     pub(crate) fn candidates(&self, cell: u64) -> Candidates<'_> {
         if let Some(len) = self.all {

@@ -3,7 +3,7 @@
 use super::compiled::CompiledMap;
 use super::selection::{Selection, Truth};
 use crate::model::{AccessMode, Block, ConditionId, Form, Item, ListId, Register, SpaceId, TypeId};
-use core::fmt::Write as _;
+use crate::number::{push_decimal, push_hex};
 use mmiotrace_core::AccessKind;
 
 /// How many items a look-up may try. Only maps made to be slow come near it.
@@ -56,6 +56,18 @@ impl CompiledMap {
             within: hit.within,
             assumed: hit.assumed,
         })
+    }
+
+    /// For how many bytes from byte `at` on, where nothing lies, nothing else lies either; at least
+    /// one.
+    pub(crate) fn gap(&self, space: SpaceId, at: u64) -> u64 {
+        let cells = self.map().space(space).and_then(|space| {
+            let cell = u64::from(space.cell.max(1));
+            let index = self.list_index(space.items)?;
+            let cells = index.gap(at / cell);
+            Some(cells.saturating_mul(cell).saturating_sub(at % cell))
+        });
+        cells.unwrap_or(1).max(1)
     }
 
     /// The same without allocating; the name is appended to `name`.
@@ -212,7 +224,8 @@ impl Walk<'_, '_> {
         }
         self.name.truncate(named);
         // Also at the start: the name alone would be that of a register.
-        let _ = write!(self.name, "+{off:#x}");
+        self.name.push('+');
+        push_hex(self.name, off);
         self.push_offset(0);
         Some(Hit {
             register: None,
@@ -301,20 +314,23 @@ impl Walk<'_, '_> {
     fn push_name(&mut self, name: &str, pending: &[Pending], own: Option<Pending>) {
         self.name.push_str(name);
         for index in pending.iter().copied().chain(own) {
-            // Writing to a String does not fail.
-            let _ = match index_name(self.map, index) {
-                Some(name) => write!(self.name, "[{name}]"),
-                None => write!(self.name, "[{}]", index.index),
-            };
+            self.name.push('[');
+            match index_name(self.map, index) {
+                Some(name) => self.name.push_str(name),
+                None => push_decimal(self.name, index.index),
+            }
+            self.name.push(']');
         }
     }
 
     fn push_offset(&mut self, cells: u64) {
         if cells != 0 {
-            let _ = write!(self.name, "+{cells:#x}");
+            self.name.push('+');
+            push_hex(self.name, cells);
         }
         if self.bytes != 0 {
-            let _ = write!(self.name, ":{}", self.bytes);
+            self.name.push(':');
+            push_decimal(self.name, self.bytes);
         }
     }
 }

@@ -1,16 +1,17 @@
 //! Setting a [`Namer`] up.
 
-use super::namer::{Given, Namer};
+use super::binding::Given;
+use super::namer::Namer;
 use super::verbosity::VerbosityRules;
 use crate::device::{DeviceAddress, PciNames};
 use crate::index::CompiledMap;
 use std::sync::Arc;
 
 /// How many different addresses are remembered where nothing else is said.
-const DEFAULT_SLOTS: usize = 32_768;
+const DEFAULT_SLOTS: usize = 65_536;
 
 /// Settings of a [`Namer`]. By default: the bundled maps, the system's PCI names, all fields shown,
-/// 32,768 different addresses remembered.
+/// 65,536 different addresses remembered.
 #[derive(Debug)]
 #[must_use]
 pub struct NamerBuilder {
@@ -84,8 +85,8 @@ impl NamerBuilder {
     }
 
     /// How many different addresses are remembered: their names, last values and counts. Accesses
-    /// to others are named all the same, slower and without these. Default: 32,768, which takes
-    /// about 10 MB when full.
+    /// to others are named all the same, slower and without these. Default: 65,536, which takes
+    /// about 18 MB when full.
     pub const fn max_slots(mut self, max_slots: usize) -> Self {
         self.max_slots = max_slots;
         self

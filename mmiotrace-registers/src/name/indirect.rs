@@ -1,8 +1,8 @@
 //! Accesses that reach another space through registers.
 
+use super::core::Core;
 use super::inference::Inference;
 use super::knowledge::{Seen, Use};
-use super::namer::Core;
 use super::slot::{SlotId, SlotPart};
 use super::unit::Unit;
 use crate::index::{Bits, ResolvedPlace};
@@ -271,15 +271,7 @@ impl Core {
             .map(|at| self.inner_slot(unit, reached.space, at, reached.width, reached.kind));
         let mut previous = None;
         if let Some(id) = slot.filter(|id| Self::is_kept(*id)) {
-            let slot = self.slot_mut(id);
-            match reached.kind {
-                AccessKind::Read => slot.reads += 1,
-                AccessKind::Write => slot.writes += 1,
-            }
-            let history = slot.history as usize;
-            if let Some(last) = self.histories.get_mut(history) {
-                previous = last.replace(reached.value);
-            }
+            previous = self.note(id, reached.kind, Some(reached.value)).0;
         }
         let (space, kind, value, width) =
             (reached.space, reached.kind, reached.value, reached.width);

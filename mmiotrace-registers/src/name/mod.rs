@@ -1,6 +1,8 @@
 //! Naming the accesses of a trace, one after another.
 
+mod binding;
 mod builder;
+mod core;
 mod hot;
 mod indirect;
 mod inference;
@@ -12,15 +14,15 @@ mod ranges;
 mod resolve;
 mod sink;
 mod slot;
-mod text;
 mod unit;
 mod verbosity;
 
+pub use binding::Binding;
 pub use builder::NamerBuilder;
 pub use hot::HotRegister;
 pub use inference::Inference;
 pub use named::{Inner, Named, Part};
-pub use namer::{Binding, Namer};
+pub use namer::Namer;
 pub use owned::{FieldBuf, InnerBuf, NamedBuf, PartBuf};
 pub use sink::NamingSink;
 pub use verbosity::{InvalidRule, Verbosity, VerbosityRules};

@@ -1,15 +1,16 @@
 //! A named access.
 
+use super::core::Core;
+use super::indirect::InnerState;
 use super::inference::Inference;
-use super::namer::Core;
 use super::slot::{Slot, SlotId, SlotPart};
-use super::text::TextCache;
 use super::unit::Unit;
 use super::verbosity::Verbosity;
 use crate::device::{Device, DeviceId};
 use crate::index::{CompiledMap, Selection};
 use crate::model::{Register, low_mask};
-use crate::value::{Fields, Known};
+use crate::number::push_hex;
+use crate::value::{Fields, Known, Program};
 use core::fmt::Write as _;
 use mmiotrace_core::{AccessKind, Value};
 
@@ -18,7 +19,7 @@ use mmiotrace_core::{AccessKind, Value};
 #[derive(Debug)]
 pub struct Named<'n> {
     pub(super) core: &'n Core,
-    pub(super) text: &'n mut TextCache,
+    pub(super) text: &'n mut String,
     pub(super) id: SlotId,
     pub(super) kind: Option<AccessKind>,
     /// The value as far as eight bytes hold it, without bytes beyond the access's width.
@@ -47,6 +48,7 @@ pub struct Part<'n> {
     /// The value in the register's place, where known.
     pub value: Option<Known>,
     context: Option<(&'n CompiledMap, &'n Selection)>,
+    program: Program,
 }
 
 impl<'n> Part<'n> {
@@ -70,6 +72,14 @@ impl<'n> Part<'n> {
     /// Appends the value's text: fields in braces, the name of an enum value, a number.
     pub fn write_text(&self, out: &mut String) {
         let Some(value) = self.value else { return };
+        if let (Some((map, selection)), Some(_)) = (self.context, self.register) {
+            if map
+                .programs()
+                .write(map, self.program, value, selection, out)
+            {
+                return;
+            }
+        }
         // Writing to a String does not fail.
         let _ = match (self.context, self.register) {
             (Some((map, selection)), Some(register)) => {
@@ -158,7 +168,7 @@ impl<'n> Named<'n> {
     /// commas. `None`: nothing is known of the address.
     #[must_use]
     pub fn name(&self) -> Option<&'n str> {
-        let name = &*self.slot().name;
+        let name = self.core.name(self.id);
         (!name.is_empty()).then_some(name)
     }
 
@@ -243,13 +253,16 @@ impl<'n> Named<'n> {
         let state = self.core.inner.as_ref().filter(|_| self.has_inner)?;
         let unit = self.unit()?;
         let slot = state.slot.map(|id| self.core.slot(id));
-        let name = slot.map(|slot| &*slot.name).filter(|name| !name.is_empty());
+        let name = state
+            .slot
+            .map(|id| self.core.name(id))
+            .filter(|name| !name.is_empty());
         let moved = Moved {
             number: Some(state.value),
             wide: None,
         };
         let part = slot.and_then(|slot| match &*slot.place.parts {
-            [part] => Some(part_of(unit, slot, part, moved)),
+            [part] => Some(part_of(unit, name.unwrap_or_default(), part, moved)),
             _ => None,
         });
         Some(Inner {
@@ -277,33 +290,37 @@ impl<'n> Named<'n> {
         let Some(number) = self.number() else {
             return "";
         };
-        let (core, slot_id) = (self.core, self.id);
+        self.text.clear();
+        let (core, slot) = (self.core, self.slot());
+        // The usual case needs nothing of the slot but its first line of memory.
+        if let Some(unit) = core.units.get(usize::from(slot.unit)) {
+            if unit.write_whole(slot.program, number, self.text) {
+                return self.text;
+            }
+        }
         let moved = Moved {
             number: self.number,
             wide: self.wide.as_deref(),
         };
-        let id = Core::is_kept(self.id).then_some(self.id.0);
-        // Nothing of the slot is looked at unless it must: it may be far away in memory.
-        self.text.get(id, number, |out| {
-            let slot = core.slot(slot_id);
-            let unit = slot
-                .place
-                .unit
-                .and_then(|unit| core.units.get(unit as usize));
-            let parts = slot.place.parts.iter().enumerate();
-            for (count, part) in parts {
-                if count > 0 {
-                    out.push_str(", ");
-                }
-                match unit {
-                    Some(unit) => part_of(unit, slot, part, moved).write_text(out),
-                    None => drop(write!(out, "{number:#x}")),
-                }
+        let unit = slot
+            .place
+            .unit
+            .and_then(|unit| core.units.get(unit as usize));
+        for (count, part) in slot.place.parts.iter().enumerate() {
+            if count > 0 {
+                self.text.push_str(", ");
             }
-            if slot.place.parts.is_empty() {
-                let _ = write!(out, "{number:#x}");
+            match unit {
+                Some(unit) => {
+                    part_of(unit, core.name(self.id), part, moved).write_text(self.text);
+                }
+                None => push_hex(self.text, number),
             }
-        })
+        }
+        if slot.place.parts.is_empty() {
+            push_hex(self.text, number);
+        }
+        self.text
     }
 
     fn moved(&self) -> Moved<'_> {
@@ -315,7 +332,7 @@ impl<'n> Named<'n> {
 
     fn part(&self, part: &SlotPart) -> Part<'n> {
         match self.unit() {
-            Some(unit) => part_of(unit, self.slot(), part, self.moved()),
+            Some(unit) => part_of(unit, self.core.name(self.id), part, self.moved()),
             None => Part {
                 name: None,
                 register: None,
@@ -324,7 +341,35 @@ impl<'n> Named<'n> {
                 within: part.within,
                 value: None,
                 context: None,
+                program: Program::General,
             },
+        }
+    }
+}
+
+impl Named<'_> {
+    pub(super) fn new(
+        namer: &mut super::Namer,
+        slot: SlotId,
+        kind: Option<AccessKind>,
+        (number, wide): (Option<u64>, Option<Box<mmiotrace_core::Value>>),
+        previous: Option<u64>,
+        inner: Option<InnerState>,
+    ) -> Named<'_> {
+        let super::Namer { core, text } = namer;
+        let has_inner = inner.is_some();
+        if has_inner {
+            core.inner = inner;
+        }
+        Named {
+            core,
+            text,
+            id: slot,
+            kind,
+            number,
+            wide,
+            previous,
+            has_inner,
         }
     }
 }
@@ -336,9 +381,8 @@ struct Moved<'v> {
     wide: Option<&'v Value>,
 }
 
-fn part_of<'n>(unit: &'n Unit, slot: &'n Slot, part: &SlotPart, moved: Moved<'_>) -> Part<'n> {
-    let name = slot
-        .name
+fn part_of<'n>(unit: &'n Unit, names: &'n str, part: &SlotPart, moved: Moved<'_>) -> Part<'n> {
+    let name = names
         .get(part.name.0 as usize..part.name.1 as usize)
         .filter(|name| !name.is_empty());
     let register = part
@@ -352,6 +396,9 @@ fn part_of<'n>(unit: &'n Unit, slot: &'n Slot, part: &SlotPart, moved: Moved<'_>
         within: part.within,
         value: known(moved, part, register),
         context: Some((&unit.map, &unit.selection)),
+        program: part
+            .register
+            .map_or(Program::General, |place| unit.map.programs().of(place)),
     }
 }
 

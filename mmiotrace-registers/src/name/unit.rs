@@ -5,6 +5,7 @@ use super::knowledge::{Knowledge, Seen, Use};
 use crate::device::DeviceId;
 use crate::index::{Bits, CompiledMap, ResolvedDynamic, ResolvedPlace, Selection};
 use crate::model::{MappingHint, Place, SpaceId, VarsetId};
+use crate::value::{Known, Program};
 use std::sync::Arc;
 
 /// A map on a device.
@@ -52,6 +53,16 @@ pub(super) enum Root {
 }
 
 impl View {
+    /// For how many bytes from a byte of the root on, which is not in the view, nothing else is.
+    pub(super) const fn gap(&self, at: u64) -> u64 {
+        match self.base.checked_sub(at) {
+            Some(distance) => distance,
+            // Behind it, or between its cells.
+            None if self.spread == self.cell => u64::MAX,
+            None => 1,
+        }
+    }
+
     /// The byte in the space for a byte of the root, or `None` where it is not in the view.
     pub(super) fn inner(&self, at: u64) -> Option<u64> {
         let distance = at
@@ -82,6 +93,17 @@ impl Unit {
         unit.watch();
         unit.place();
         unit
+    }
+
+    /// Appends the text of the value of a whole register with a program. Says whether it could.
+    pub(super) fn write_whole(&self, program: Program, number: u64, out: &mut String) -> bool {
+        // A slot has a program only where the access is as wide as the register.
+        let value = Known {
+            bits: number,
+            mask: u64::MAX,
+        };
+        let (map, selection) = (&self.map, &self.selection);
+        map.programs().write(map, program, value, selection, out)
     }
 
     /// Finds the registers that something depends on.

@@ -2,6 +2,8 @@
 
 mod fields;
 mod float;
+mod program;
 mod render;
 
 pub use fields::{FieldValue, Fields, Known};
+pub(crate) use program::{Program, Programs};
