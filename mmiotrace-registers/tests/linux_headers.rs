@@ -2,6 +2,7 @@
 //! header loader.
 //!
 //! The headers are Debian's `linux-source-6.1`, unpacked; `MMIOTRACE_LINUX_SOURCE` says where.
+//! `cargo xtask test` fetches them.
 
 use mmiotrace_registers::{CompiledMap, HeaderValue, RegisterMap, bundled, header_constants};
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 mod ci;
 mod deny;
 mod fuzz;
+mod linux_source;
 mod msrv;
 mod no_std;
 mod python;

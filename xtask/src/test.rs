@@ -1,7 +1,7 @@
 //! All tests, with everything they need.
 
 use crate::steps::Tally;
-use crate::{python, vm};
+use crate::{linux_source, python, vm};
 use std::process::Command;
 
 /// `cargo xtask test [--all]`.
@@ -36,6 +36,10 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     if let Err(error) = python::prepare(all) {
         tally.skip(&format!("readers of exports: {error}"));
     }
+    let source = linux_source::prepare();
+    if let Err(error) = &source {
+        tally.skip(&format!("headers of Linux' drivers: {error}"));
+    }
     // Optimised somewhat, because whole traces go through the tests byte by byte. Some tests preload
     // the library that is built first.
     for (name, arguments) in [
@@ -50,6 +54,9 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
             FEATURES,
         ];
         let mut step = cargo(arguments);
+        if let Ok(source) = &source {
+            step.env("MMIOTRACE_LINUX_SOURCE", source);
+        }
         tally.program(name, step.args(same).env("CARGO_TERM_COLOR", "never"));
     }
     tally.program(
