@@ -5,6 +5,7 @@ const head = JSON.parse($("head").textContent);
 const style = getComputedStyle(document.documentElement);
 const color = (name) => style.getPropertyValue(name).trim();
 const COLORS = { read: color("--read"), write: color("--write"), bad: color("--bad"), poll: color("--poll") };
+const INK = "#888", LINE = "#8882";
 const EXACT_CHUNKS = 4; // Single accesses are drawn when no more than this many pieces are in view.
 
 async function unpack(id) {
@@ -107,6 +108,8 @@ async function draw() {
   placeRows(isExact);
   const { pen, width, height } = prepare($("map"));
   const x = (p) => (p - from) / (to - from) * width;
+  drawRuler(pen, x, height);
+  drawNames();
   if (isExact) drawAccesses(pen, pieces, x, width, height); else drawGrid(pen, grid, x, width, height);
   drawBars(pen, x, height);
   drawMarks(pen, x, height);
@@ -131,16 +134,50 @@ function placeRows(isExact) {
   rowOf = (rank) => rows.get(rank);
 }
 
-function drawNames(pen, height) {
-  const step = height / rowCount;
-  if (step < 11) return;
+// Beside the map: which register a row is. Where rows are too low for a name each, some have one.
+function drawNames() {
+  const { pen, width, height } = prepare($("names")), step = height / rowCount;
+  const count = rowRanks.length || head.rows.length;
   pen.font = "11px ui-monospace, monospace";
-  pen.fillStyle = "#888";
-  rowRanks.forEach((rank, row) => pen.fillText(head.rows[trackOfRank[rank]].name, 4, (row + .5) * step + 4));
+  pen.fillStyle = INK;
+  pen.textAlign = "right";
+  let free = -Infinity;
+  for (let row = 0; row < count; row++) {
+    const middle = (row + .5) * step, at = Math.min(Math.max(middle, 6), height - 6);
+    if (at - 6 < free) continue;
+    const { name } = head.rows[trackOfRank[rowRanks.length ? rowRanks[row] : row]];
+    const most = Math.floor((width - 12) / 6.7);
+    pen.fillText(name.length > most ? name.slice(0, most - 1) + "…" : name, width - 8, at + 4);
+    pen.fillRect(width - 4, middle, 4, 1);
+    free = at + 7;
+  }
+}
+
+// Below the map: what the axis counts, at round numbers, with faint lines through the map.
+function drawRuler(map, x, height) {
+  const { pen, width } = prepare($("ruler"));
+  const unit = axis === "time" ? 1e9 : 1, origin = axis === "time" ? head.first : 0, span = (to - from) / unit;
+  const rough = span / Math.max(2, width / 110), power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((times) => times * power).find((step) => step >= rough);
+  const digits = Math.max(0, -Math.floor(Math.log10(step)));
+  pen.font = "11px system-ui, sans-serif";
+  pen.textAlign = "center";
+  const low = Math.ceil((from - origin) / unit / step), high = Math.floor((to - origin) / unit / step);
+  for (let tick = low; tick <= high; tick++) {
+    const at = x(tick * step * unit + origin);
+    map.fillStyle = LINE;
+    map.fillRect(at, 0, 1, height);
+    pen.fillStyle = INK;
+    pen.fillRect(at, 0, 1, 4);
+    const value = tick * step;
+    if (at > 20 && at < width - 50) pen.fillText(axis === "time" ? (value < 0 ? "" : "+") + value.toFixed(digits) : value.toLocaleString("en", { maximumFractionDigits: digits }), at, 15);
+  }
+  pen.textAlign = "right";
+  pen.fillStyle = INK;
+  pen.fillText(axis === "time" ? "seconds" : "accesses", width - 2, 15);
 }
 
 function drawAccesses(pen, pieces, x, width, height) {
-  drawNames(pen, height);
   const step = height / rowCount, size = Math.max(2, Math.min(6, step));
   for (const [flag, name] of [[0, "read"], [1, "write"]]) {
     pen.fillStyle = COLORS[name];
@@ -183,6 +220,9 @@ function drawBars(pen, x, height) {
 
 function drawMarks(pen, x, height) {
   let blind = null;
+  // Above the map: the texts, in lines; where the last of each line ends.
+  const { pen: labels, height: room } = prepare($("labels")), ends = Array(Math.floor(room / 14)).fill(-1);
+  labels.font = "11px system-ui, sans-serif";
   for (const mark of head.marks) {
     const at = markAt(mark), px = x(at);
     if (mark.kind === "blind-begin") blind = at;
@@ -192,8 +232,13 @@ function drawMarks(pen, x, height) {
     if (at < from || at > to || mark.kind === "map") continue;
     pen.fillStyle = mark.kind === "mark" ? "#888" : COLORS.bad;
     pen.fillRect(px, 0, mark.kind === "mark" ? 1 : 2, height);
-    pen.font = "10px sans-serif";
-    pen.fillText(mark.text.slice(0, 40), px + 3, 10);
+    // A text that would lie over another is left to the table of marks.
+    const text = mark.text.slice(0, 40), line = ends.findIndex((end) => end < px);
+    if (line < 0) continue;
+    ends[line] = px + labels.measureText(text).width + 8;
+    labels.fillStyle = pen.fillStyle;
+    labels.fillRect(px, line * 14 + 2, 1, room);
+    labels.fillText(text, px + 4, line * 14 + 11);
   }
   if (blind !== null) { pen.globalAlpha = .2; pen.fillStyle = COLORS.bad; pen.fillRect(x(blind), 0, x(to) - x(blind), height); pen.globalAlpha = 1; }
 }
@@ -267,7 +312,7 @@ function point(event) {
   else if (!exact.length) tip.textContent = head.rows[trackOfRank[row]]?.name || "";
   else tip.textContent = "";
   tip.hidden = !tip.textContent;
-  tip.style.left = Math.min(event.offsetX + 12, canvas.clientWidth - 260) + "px";
+  tip.style.left = canvas.offsetLeft + Math.min(event.offsetX + 12, canvas.clientWidth - 260) + "px";
   tip.style.top = event.offsetY + 12 + "px";
 }
 
@@ -321,6 +366,7 @@ function table(id, columns, rows, click) {
   $(id).tHead.rows[0].replaceChildren(...columns.map((column) => {
     const cell = document.createElement("th");
     cell.textContent = column.name;
+    if (rows.length && typeof column.get(rows[0]) === "number") cell.className = "n";
     cell.onclick = () => {
       descending = sorted === column ? !descending : typeof column.get(rows[0] || {}) === "number";
       sorted = column;
@@ -346,7 +392,7 @@ const filter = table("registers", [
   { name: "register", get: (row) => row.name }, { name: "address", get: (row) => row.phys }, { name: "map", get: (row) => row.map },
   { name: "width", get: (row) => row.width }, { name: "reads", get: (row) => row.reads }, { name: "writes", get: (row) => row.writes },
   { name: "changes", get: (row) => row.changes }, { name: "last value", get: (row) => row.last },
-], head.rows, (row) => choose(row.track));
+], [...head.rows].sort((a, b) => b.reads + b.writes - a.reads - a.writes), (row) => choose(row.track));
 $("filter").oninput = () => filter($("filter").value);
 table("marks", [
   { name: "time", get: (mark) => mark.t, print: seconds }, { name: "after access", get: (mark) => mark.i },

@@ -6,7 +6,13 @@ use super::html::escape;
 use std::io::{self, Write};
 
 const LEFT: usize = 170;
-const TOP: usize = 46;
+/// Above the map: the title, the verdict, and the texts of markers in so many lines.
+const TOP: usize = 46 + LABEL_LINES * LABEL_HEIGHT;
+const LABEL_LINES: usize = 3;
+const LABEL_HEIGHT: usize = 11;
+/// How wide a character of such a text is, more or less, and how many there may be.
+const LABEL_CHARACTER: usize = 5;
+const LABEL_LENGTH: usize = 40;
 const COLUMNS: usize = 480;
 const MAX_ROWS: usize = 128;
 /// Size of a cell in the picture's units.
@@ -77,7 +83,8 @@ fn seconds(nanos: u64) -> String {
 
 /// A cell's upper half shows its reads, its lower half its writes; the more, the darker.
 fn write_cells(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
-    let opacity = |count: u8| f32::from(count.min(16)).sqrt() / 4.0;
+    // A single access is to be seen, too.
+    let opacity = |count: u8| 0.4 + 0.15 * f32::from(count.min(16)).sqrt();
     for row in 0..grid.rows {
         for column in 0..grid.columns {
             let (reads, writes) = grid.at(row, column);
@@ -129,6 +136,8 @@ fn write_names(report: &Report<'_>, grid: &Grid, out: &mut dyn Write) -> io::Res
 fn write_marks(report: &Report<'_>, grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let (first, last) = report.collected.span();
     let bottom = TOP + grid.rows * CELL_HEIGHT;
+    // Where the last text of each line ends.
+    let mut ends = [0; LABEL_LINES];
     for mark in report
         .collected
         .marks
@@ -142,17 +151,25 @@ fn write_marks(report: &Report<'_>, grid: &Grid, out: &mut dyn Write) -> io::Res
         } else {
             "#d00000"
         };
+        let text: String = mark.text.chars().filter(|c| !c.is_control()).collect();
+        let line = ends.iter().position(|end| *end <= x);
+        let top = TOP - line.map_or(0, |line| (LABEL_LINES - line) * LABEL_HEIGHT);
         writeln!(
             out,
-            "<line x1=\"{x}\" y1=\"{TOP}\" x2=\"{x}\" y2=\"{bottom}\" stroke=\"{color}\" stroke-width=\"0.7\">\
+            "<line x1=\"{x}\" y1=\"{top}\" x2=\"{x}\" y2=\"{bottom}\" stroke=\"{color}\" stroke-width=\"0.7\">\
              <title>{}</title></line>",
-            escape(
-                &mark
-                    .text
-                    .chars()
-                    .filter(|c| !c.is_control())
-                    .collect::<String>()
-            )
+            escape(&text)
+        )?;
+        // One that would lie over others has only its title.
+        let Some(line) = line else { continue };
+        let short: String = text.chars().take(LABEL_LENGTH).collect();
+        ends[line] = x + (short.chars().count() + 2) * LABEL_CHARACTER;
+        writeln!(
+            out,
+            "<text x=\"{}\" y=\"{}\" font-size=\"9\" fill=\"{color}\">{}</text>",
+            x + 3,
+            top + LABEL_HEIGHT - 3,
+            escape(&short)
         )?;
     }
     Ok(())
