@@ -186,3 +186,80 @@ fn what_to_stop_at() {
 fn a_file_that_is_not_there_is_refused() {
     run(&["watch", "no-such-file"]).assert_refused("no-such-file");
 }
+
+/// Runs `watch` on a terminal of its own; gives what it drew, when it has ended by `keys`, each pressed
+/// when its text has been drawn. `None`: no terminal can be made.
+fn on_a_terminal(arguments: &str, keys: &[(&str, &str)]) -> Option<String> {
+    let Ok(mut child) = std::process::Command::new("script")
+        .args(["-q", "-e", "-c"])
+        .arg(format!(
+            "stty rows 30 cols 160; exec {} watch {arguments}",
+            env!("CARGO_BIN_EXE_mmiotrace")
+        ))
+        .arg("/dev/null")
+        .env("TERM", "xterm-256color")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+    else {
+        let told = b"SKIPPED: watch on a terminal: there is no `script` (util-linux)\n";
+        std::io::stderr().write_all(told).unwrap();
+        return None;
+    };
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let (sender, drawn) = channel();
+    std::thread::spawn(move || {
+        let mut block = [0; 4096];
+        while let Ok(len) = stdout.read(&mut block) {
+            if len == 0 || sender.send(block[..len].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    let mut all = Vec::new();
+    for (text, key) in keys {
+        let began = all.len();
+        let seen = |all: &[u8]| String::from_utf8_lossy(&all[began..]).contains(text);
+        while !seen(&all) {
+            all.extend(drawn.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+                child.kill().unwrap();
+                panic!("no `{text}` in {}", String::from_utf8_lossy(&all))
+            }));
+        }
+        stdin.write_all(key.as_bytes()).unwrap();
+    }
+    all.extend(drawn.iter().flatten());
+    assert!(child.wait().unwrap().success());
+    Some(String::from_utf8_lossy(&all).into_owned())
+}
+
+#[test]
+fn a_terminal_is_taken_and_given_back() {
+    let trace = fixture("edu-6.1.mmiotrace");
+    // The filter leaves one register's lines; what was drawn before is not looked at again.
+    let keys = [("ended", "/FACT\r"), ("FACT", "q")];
+    let Some(drawn) = on_a_terminal(&format!("--stop-idle 100ms {}", trace.path()), &keys) else {
+        return;
+    };
+    let (before, taken) = drawn.split_once("\x1b[?1049h").expect("another screen");
+    assert_eq!(before.trim(), "");
+    let (screen, after) = taken.split_once("\x1b[?1049l").expect("the screen again");
+    assert!(
+        screen.contains("registers") && screen.contains("DMA_COMMAND"),
+        "{screen}"
+    );
+    assert!(after.contains("762 records shown"), "{after}");
+}
+
+#[test]
+fn a_terminal_has_plain_lines_where_they_are_wanted() {
+    let trace = fixture("edu-6.1.mmiotrace");
+    let arguments = format!("--plain --color never --stop-idle 100ms {}", trace.path());
+    let Some(drawn) = on_a_terminal(&arguments, &[]) else {
+        return;
+    };
+    assert!(!drawn.contains('\x1b'), "{drawn}");
+    assert!(drawn.contains("FACTORIAL") && drawn.contains("762 records shown"));
+}

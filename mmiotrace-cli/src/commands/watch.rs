@@ -2,6 +2,7 @@
 
 mod follow;
 mod lines;
+mod screen;
 mod summary;
 mod trigger;
 
@@ -17,6 +18,8 @@ use lines::{Lines, Wrong};
 use mmiotrace_analysis::{Selector, split_fused};
 use mmiotrace_format::Line;
 use regex::bytes::Regex;
+use screen::{Asked, Screen};
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Instant;
 use trigger::Trigger;
@@ -26,6 +29,10 @@ use trigger::Trigger;
 /// Follows a file that grows (`mmiotrace record -o FILE`, `cat trace_pipe > FILE`), or standard
 /// input. Map files are read again when they are edited. Ends with the end of standard input, with
 /// Ctrl-C, or with what --stop-… says, and tells then which registers were accessed most.
+///
+/// On a terminal it takes the screen: the trace, beside it the registers with their counts and last
+/// values; / filters, Space holds, f, n, c and o set how much of a register is shown, q ends. What
+/// ended by itself stays on the screen until then.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -42,6 +49,10 @@ pub(crate) struct Args {
     /// How to print records
     #[arg(long, value_enum, default_value_t = NamedFormat::Columns, value_name = "FORMAT")]
     format: NamedFormat,
+
+    /// Print lines on a terminal, too, instead of taking the screen
+    #[arg(long)]
+    plain: bool,
 
     /// Colour
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -97,11 +108,16 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let symbols = args.symbols.symbols()?;
     let interrupted = catch_signals()?;
     let mut follow = Follow::open(&args.file)?;
+    let takes_screen =
+        !args.plain && args.format == NamedFormat::Columns && io::stdout().is_terminal();
+    let color = args.color.is_on();
     let mut watch = Watch {
         args,
-        rows: NamedRows::new(args.format, args.color.is_on(), namer, symbols),
+        rows: NamedRows::new(args.format, color, namer, symbols),
         selector: filter.selector(),
         output: Output::new()?,
+        screen: takes_screen.then(Screen::open).transpose()?,
+        show: args.show.clone(),
         maps: Maps {
             seen: args.naming.fingerprint(),
             looked: Instant::now(),
@@ -111,6 +127,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         done: false,
     };
     let ended = watch.follow(&mut follow, &interrupted);
+    // What follows is for the screen that was there before.
+    watch.screen = None;
     watch.output.flush()?;
     if args.top > 0 {
         summary::print(&watch.rows, watch.shown, args.top);
@@ -151,6 +169,10 @@ struct Watch<'a> {
     rows: NamedRows,
     selector: Selector,
     output: Output,
+    /// Instead of the output, on a terminal.
+    screen: Option<Screen>,
+    /// The rules of `--show`, and those that were asked for on the screen.
+    show: Vec<String>,
     maps: Maps,
     /// Records that were shown.
     shown: u64,
@@ -173,7 +195,7 @@ impl Watch<'_> {
                     lines.push(&bytes);
                 }
                 Piece::Restart => {
-                    Failure::new(&self.args.file, "begins anew").print();
+                    self.tell(&Failure::new(&self.args.file, "begins anew"));
                     lines = Lines::new();
                     continue;
                 }
@@ -183,6 +205,9 @@ impl Watch<'_> {
             self.maps()?;
             lines.each(end, |line| self.line(line))?;
             self.output.flush()?;
+            if self.turn()? {
+                return Ok(());
+            }
             let over = |limit: Option<Duration>, since: Instant| {
                 limit.is_some_and(|limit| since.elapsed() >= limit)
             };
@@ -192,8 +217,43 @@ impl Watch<'_> {
                 || over(self.args.stop_after, began)
                 || over(self.args.stop_idle, last)
             {
-                return Ok(());
+                return self.linger(interrupted);
             }
+        }
+    }
+
+    /// The screen's turn, where there is one. Says whether it is to end.
+    fn turn(&mut self) -> Result<bool, Stop> {
+        let Some(screen) = &mut self.screen else {
+            return Ok(false);
+        };
+        match screen.turn()? {
+            Asked::Nothing => Ok(false),
+            Asked::Quit => Ok(true),
+            Asked::Show(rule) => {
+                self.show.push(rule);
+                self.rows.namer().set_verbosity(rules(&self.show)?);
+                Ok(false)
+            }
+        }
+    }
+
+    /// What has come stays on the screen until a person has seen it.
+    fn linger(&mut self, interrupted: &AtomicBool) -> Result<(), Stop> {
+        if let Some(screen) = &mut self.screen {
+            screen.end();
+        }
+        while self.screen.is_some() && !interrupted.load(Ordering::Relaxed) && !self.turn()? {
+            std::thread::sleep(TICK);
+        }
+        Ok(())
+    }
+
+    /// Tells a person something that is not of the trace.
+    fn tell(&mut self, failure: &Failure) {
+        match &mut self.screen {
+            Some(screen) => screen.tell(failure.to_string()),
+            None => failure.print(),
         }
     }
 
@@ -220,7 +280,10 @@ impl Watch<'_> {
             Err(error) => return Ok(Err(Wrong::of(&error))),
         };
         let row = self.rows.line(line, wanted);
-        self.output.write(row.bytes)?;
+        match &mut self.screen {
+            Some(screen) => screen.push(row.bytes, row.register),
+            None => self.output.write(row.bytes)?,
+        }
         self.shown += u64::from(!row.bytes.is_empty());
         if let (Some(trigger), Some((name, value))) = (&self.args.stop_at, row.register) {
             self.done |= wanted && trigger.fits(name, value);
@@ -241,7 +304,7 @@ impl Watch<'_> {
     fn wrong(&mut self, wrong: &Wrong) {
         self.wrong += 1;
         if self.wrong <= MAX_TOLD {
-            wrong.failure(&self.args.file).print();
+            self.tell(&wrong.failure(&self.args.file));
         }
     }
 
@@ -260,9 +323,9 @@ impl Watch<'_> {
         match self.args.naming.load_maps() {
             Ok(maps) => {
                 self.rows.namer().replace_maps(maps);
-                Failure::new("--map", "edited, and read again").print();
+                self.tell(&Failure::new("--map", "edited, and read again"));
             }
-            Err(failure) => failure.print(),
+            Err(failure) => self.tell(&failure),
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ impl Color {
 
 /// What a piece of a line is, and by that its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// A read.
     Read,
     /// A write.
@@ -49,6 +49,16 @@ pub(super) enum Style {
 }
 
 impl Style {
+    const ALL: [Self; 7] = [
+        Self::Read,
+        Self::Write,
+        Self::Name,
+        Self::Faint,
+        Self::Changed,
+        Self::Marker,
+        Self::Bad,
+    ];
+
     /// The codes of ECMA-48 ("select graphic rendition").
     const fn code(self) -> &'static str {
         match self {
@@ -75,5 +85,56 @@ pub(super) fn paint_with(out: &mut String, on: bool, style: Style, push: impl Fn
     }
     out.push_str(style.code());
     push(out);
-    out.push_str("\x1b[0m");
+    out.push_str(RESET);
+}
+
+/// Ends every style.
+const RESET: &str = "\x1b[0m";
+
+/// A line that was painted, piece by piece, each with its style.
+pub(crate) fn pieces(text: &str) -> impl Iterator<Item = (Option<Style>, &str)> {
+    let mut rest = Some(text);
+    core::iter::from_fn(move || {
+        let text = rest.take().filter(|text| !text.is_empty())?;
+        let Some((style, inside)) = Style::ALL
+            .iter()
+            .find_map(|style| Some((*style, text.strip_prefix(style.code())?)))
+        else {
+            let end = text.find('\x1b').unwrap_or(text.len()).max(1);
+            let (piece, behind) = text.split_at(if text.is_char_boundary(end) {
+                end
+            } else {
+                text.len()
+            });
+            rest = Some(behind);
+            return Some((None, piece));
+        };
+        let (piece, behind) = inside.split_once(RESET).unwrap_or((inside, ""));
+        rest = Some(behind);
+        Some((Some(style), piece))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_painted_comes_apart() {
+        let mut line = String::from("a");
+        paint(&mut line, true, Style::Name, "CTRL");
+        line.push_str(" é ");
+        paint(&mut line, true, Style::Bad, "LOST");
+        let pieces: Vec<_> = pieces(&line).collect();
+        assert_eq!(
+            pieces,
+            [
+                (None, "a"),
+                (Some(Style::Name), "CTRL"),
+                (None, " é "),
+                (Some(Style::Bad), "LOST")
+            ]
+        );
+        assert_eq!(super::pieces("\x1bodd").count(), 2);
+    }
 }

@@ -8,7 +8,7 @@ mod jsonl;
 mod named;
 mod row;
 
-pub(crate) use color::Color;
+pub(crate) use color::{Color, Style, pieces};
 pub(crate) use named::{NamedFormat, NamedRows};
 pub(crate) use row::{Format, Rows};
 
