@@ -73,8 +73,8 @@ fn the_devices_log_is_the_trace() {
         ("edu-6.1", "mmiotrace"),
         ("i6300esb-6.1", "mmiotrace"),
         ("nvme-6.1", "mmiotrace"),
-        ("edu-kmod-6.12", "mmiotrace.xz"),
-        ("nvme-kmod-6.12", "mmiotrace.xz"),
+        ("../captures/edu-kmod-6.12", "mmiotrace.xz"),
+        ("../captures/nvme-kmod-6.12", "mmiotrace.xz"),
     ] {
         let trace = fixture(&format!("{name}.{end}"));
         let log = fixture(&format!("{name}.qemu.log.xz"));
