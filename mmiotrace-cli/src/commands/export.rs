@@ -4,12 +4,12 @@ use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{Input, InputArgs};
 use crate::naming::{Names, NamingArgs};
+use crate::output::create;
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use mmiotrace_core::EventSink;
 use mmiotrace_export::{Naming, PerfettoExporter, VcdExporter};
 use mmiotrace_format::Lifter;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
@@ -99,8 +99,7 @@ fn open(args: &Args) -> Result<Box<dyn Write + Send>, Stop> {
     if args.output.as_os_str() == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
-    let file = File::create(&args.output)
-        .map_err(|error| Failure::new(args.output.display().to_string(), plain(&error)))?;
+    let file = create(&args.output, &[args.input.file()])?;
     Ok(Box::new(BufWriter::new(file)))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::input::{ImportArgs, Input, Printing, unreadable};
-use crate::output::Output;
+use crate::output::{Output, create};
 use core::ops::ControlFlow;
 use mmiotrace_analysis::merge::{Merge, MergeError, MergeErrorKind, Shift};
 use mmiotrace_core::Timestamp;
@@ -182,11 +182,9 @@ impl To {
         let Some(path) = args.output.as_ref().filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Standard(Output::new()?));
         };
-        let name = path.display().to_string();
-        match File::create(path) {
-            Ok(file) => Ok(Self::File(BufWriter::new(file), name)),
-            Err(error) => Err(Failure::new(name, plain(&error)).into()),
-        }
+        let inputs: Vec<&str> = args.files.iter().map(String::as_str).collect();
+        let file = create(path, &inputs)?;
+        Ok(Self::File(BufWriter::new(file), path.display().to_string()))
     }
 
     fn write(&mut self, lines: &[u8]) -> Result<(), Stop> {

@@ -3,16 +3,16 @@
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::input::{InputArgs, Unshown};
 use crate::naming::{Names, NamingArgs};
+use crate::output::create;
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::blocks::{Block, BlockKind, LineFolder};
 use mmiotrace_analysis::{Checker, Verdict};
 use mmiotrace_export::{Bar, Report, Severity};
 use mmiotrace_format::{Lifter, Line};
-use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Draw the trace: one self-contained page, or one picture
 ///
@@ -64,20 +64,22 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         report.bar(bar);
     }
     tell(&checker.into_inner().finish(), &mut report);
-    write(&args.output, |out| report.write_html(out))?;
+    let read = args.input.file();
+    write(&args.output, read, |out| report.write_html(out))?;
     if let Some(path) = &args.svg {
-        write(path, |out| report.write_svg(out))?;
+        write(path, read, |out| report.write_svg(out))?;
     }
     walked.finish()
 }
 
 fn write(
-    path: &PathBuf,
+    path: &Path,
+    input: &str,
     draw: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), Stop> {
     let failed =
         |error: std::io::Error| Stop::from(Failure::new(path.display().to_string(), plain(&error)));
-    let mut out = BufWriter::new(File::create(path).map_err(failed)?);
+    let mut out = BufWriter::new(create(path, &[input])?);
     draw(&mut out).and_then(|()| out.flush()).map_err(failed)
 }
 

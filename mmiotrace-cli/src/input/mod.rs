@@ -54,6 +54,11 @@ pub(crate) struct InputArgs {
 }
 
 impl InputArgs {
+    /// The file, as it was given; `-` is standard input.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Opens it, to be read in full before anything is printed.
     pub(crate) fn open(&self) -> Result<Input, Failure> {
         Input::open_as(&self.file, Printing::Afterwards, &self.import)

@@ -17,6 +17,8 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 /// Bytes gathered before they are written.
 const CAPACITY: usize = 64 * 1024;
@@ -115,6 +117,26 @@ impl Drop for Output {
     fn drop(&mut self) {
         let _ = self.file.write_all(&self.pending);
     }
+}
+
+/// Makes a file to be written, or empties the one of that name; not one that is read (`inputs`, `-` is
+/// standard input): that would be empty before it is read, or lost after.
+pub(crate) fn create(path: &Path, inputs: &[&str]) -> Result<File, Failure> {
+    let place = || path.display().to_string();
+    let identity = |path: &Path| {
+        let there = std::fs::metadata(path).ok()?;
+        there.is_file().then(|| (there.dev(), there.ino()))
+    };
+    let own = identity(path);
+    let is_read = inputs.iter().any(|input| {
+        let input = if *input == "-" { "/dev/stdin" } else { input };
+        own.is_some() && identity(Path::new(input)) == own
+    });
+    if is_read {
+        let failure = Failure::new(place(), "is what is read, and would be lost");
+        return Err(failure.advise("write to another file"));
+    }
+    File::create(path).map_err(|error| Failure::new(place(), plain(&error)))
 }
 
 fn stop(error: &io::Error) -> Stop {
