@@ -62,18 +62,18 @@ impl Op {
                 stride,
                 data,
                 count,
-            } => {
-                let rest = vec![Stride(*stride), Data(data), Count(*count)];
-                ("upload", false, at, rest)
             }
-            Self::Download {
+            | Self::Download {
                 at,
                 stride,
                 data,
                 count,
             } => {
                 let rest = vec![Stride(*stride), Data(data), Count(*count)];
-                ("download", true, at, rest)
+                match self {
+                    Self::Download { .. } => ("download", true, at, rest),
+                    _ => ("upload", false, at, rest),
+                }
             }
             Self::Fill {
                 at,
