@@ -13,6 +13,7 @@ use mmiotrace_registers::{
     BarSpec, CompiledMap, DeviceAddress, Named, Namer, NamerBuilder, PciNames, VerbosityRules,
     bundled,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where names come from.
@@ -110,6 +111,13 @@ impl NamingArgs {
     /// The BARs that were given.
     pub(crate) fn bars(&self) -> &[BarSpec] {
         &self.bars
+    }
+
+    /// The files that are read: this trace, and the given maps.
+    pub(crate) fn and_files(&self, trace: &str) -> Vec<PathBuf> {
+        let mut files = maps::files(&self.maps);
+        files.push(PathBuf::from(trace));
+        files
     }
 
     /// A number that changes when a given map's files do.

@@ -35,38 +35,6 @@ fn files_that_are_none() {
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("mmiotrace: standard input: "));
 }
 
-/// What is read is not written over, by whatever name it goes.
-#[test]
-fn a_trace_is_not_written_over_by_its_own_output() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (trace, link, other) = (path("trace"), path("link"), path("other"));
-    let bytes = fixture("edu-6.1.mmiotrace").bytes;
-    fs::write(&trace, &bytes).unwrap();
-    fs::hard_link(&trace, &link).unwrap();
-    let verbs: [&[&str]; 5] = [
-        &["merge", "-o", &link, "/dev/null", &trace],
-        &["export", "--to", "vcd", "-o", &link, &trace],
-        &["export", "--to", "perfetto", "-o", &trace, &trace],
-        &["report", "-o", &link, &trace],
-        &["report", "-o", &other, "--svg", &trace, &trace],
-    ];
-    for verb in verbs {
-        let refused = run(verb);
-        refused.assert_refused(folder.path().to_str().unwrap());
-        assert!(
-            refused.stderr.contains("is what is read"),
-            "{}",
-            refused.stderr
-        );
-        assert_eq!(fs::read(&trace).unwrap(), bytes, "{verb:?}");
-    }
-    let from = fs::File::open(&trace).unwrap();
-    let mut export = command(&["export", "--to", "vcd", "-o", &trace, "-"]);
-    assert_eq!(export.stdin(from).bounded_output().status.code(), Some(2));
-    assert_eq!(fs::read(&trace).unwrap(), bytes);
-}
-
 #[test]
 fn arguments_that_are_none() {
     run(&["chekc"]).assert_refused("usage: ");

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{InputArgs, Trouble};
 use crate::naming::{Names, NamingArgs};
-use crate::output::Output;
+use crate::output::{Output, spare};
 use core::fmt;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::blocks::{self, Block, BlockKind, LineFolder, Location, Transfer};
@@ -49,6 +49,7 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<Outcome, Stop> {
         output: Output::new()?,
         text: String::new(),
         extract: wanted.extract,
+        read: wanted.naming.and_files(wanted.input.file()),
         last: None,
     };
     let walked = input.lines().walk(|line| {
@@ -89,6 +90,8 @@ struct Printer<'a> {
     output: Output,
     text: String,
     extract: Option<&'a Path>,
+    /// What is not written over.
+    read: Vec<PathBuf>,
     /// The file to which a transfer that goes on is written.
     last: Option<PathBuf>,
 }
@@ -139,6 +142,7 @@ impl Printer<'_> {
                 transfer.location.phys.0
             ))
         });
+        spare(&path, &self.read)?;
         let mut options = OpenOptions::new();
         let options = if append {
             options.append(true)

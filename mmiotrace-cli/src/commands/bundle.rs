@@ -6,7 +6,7 @@ mod redact;
 mod survey;
 
 use crate::failure::{Failure, Outcome, Stop, plain};
-use crate::output::Output;
+use crate::output::{Output, spare};
 use archive::Archive;
 use mmiotrace_capture::machine::{PciAddress, Root};
 use redact::Redactor;
@@ -72,6 +72,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
             "the trace is read twice, so it cannot be standard input",
         );
         return Err(failure.advise("store it in a file first").into());
+    }
+    if let Some(path) = &args.output {
+        spare(path, &[&args.trace])?;
     }
     let root = Root::new(&args.root);
     let mut redactor = Redactor::new(&root, args.redact);

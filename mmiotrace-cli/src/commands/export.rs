@@ -7,6 +7,7 @@ use crate::naming::{Names, NamingArgs};
 use crate::output::create;
 use core::cell::RefCell;
 use core::ops::ControlFlow;
+use mmiotrace_analysis::Filter;
 use mmiotrace_core::EventSink;
 use mmiotrace_export::{Naming, PerfettoExporter, VcdExporter};
 use mmiotrace_format::Lifter;
@@ -67,19 +68,21 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
             plain(error),
         ))
     };
-    // A file that is there is not emptied for an input that is not.
+    // A file that is there is not emptied for an input, or a map, that is not.
     let input = args.input.open()?;
+    let filter = args.filter.filter()?;
+    let names = Names::new(args.naming.namer()?);
     let out = open(args)?;
     match args.to {
         To::Perfetto => {
             let mut exporter = PerfettoExporter::new(out, naming);
-            let outcome = feed(args, input, &name, &mut exporter)?;
+            let outcome = feed((&filter, names), input, &name, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
         To::Vcd => {
             let mut exporter = VcdExporter::new(out, naming);
-            let outcome = feed(args, input, &name, &mut exporter)?;
+            let outcome = feed((&filter, names), input, &name, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
@@ -87,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         To::Parquet => {
             let mut exporter = mmiotrace_export::ParquetExporter::new(out, naming)
                 .map_err(|error| failed(&error))?;
-            let outcome = feed(args, input, &name, &mut exporter)?;
+            let outcome = feed((&filter, names), input, &name, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
@@ -99,21 +102,20 @@ fn open(args: &Args) -> Result<Box<dyn Write + Send>, Stop> {
     if args.output.as_os_str() == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
-    let file = create(&args.output, &[args.input.file()])?;
+    let file = create(&args.output, &args.naming.and_files(args.input.file()))?;
     Ok(Box::new(BufWriter::new(file)))
 }
 
 /// Gives everything that the filter wants to the exporter. What could not be read to the end is
 /// told after the file is finished.
 fn feed(
-    args: &Args,
+    (filter, mut names): (&Filter, Names),
     input: Input,
     name: &RefCell<Option<String>>,
     sink: &mut dyn EventSink,
 ) -> Result<Result<Outcome, Failure>, Stop> {
-    let filter = args.filter.filter()?;
     let (input_name, mut selector) = (input.name().to_owned(), filter.selector());
-    let (mut names, mut lifter) = (Names::new(args.naming.namer()?), Lifter::new());
+    let mut lifter = Lifter::new();
     let walked = input.lines().walk(|line| {
         let wanted = selector.selects(line)?;
         let record = line.parse()?;

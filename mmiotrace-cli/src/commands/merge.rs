@@ -182,8 +182,7 @@ impl To {
         let Some(path) = args.output.as_ref().filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Standard(Output::new()?));
         };
-        let inputs: Vec<&str> = args.files.iter().map(String::as_str).collect();
-        let file = create(path, &inputs)?;
+        let file = create(path, &args.files)?;
         Ok(Self::File(BufWriter::new(file), path.display().to_string()))
     }
 

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::input::{InputArgs, Unshown};
 use crate::naming::{Names, NamingArgs};
-use crate::output::create;
+use crate::output::{create, spare};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::blocks::{Block, BlockKind, LineFolder};
@@ -41,6 +41,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let input = args.input.open()?;
+    let read = args.naming.and_files(args.input.file());
+    // Before all of it is read in vain.
+    for path in [Some(&args.output), args.svg.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        spare(path, &read)?;
+    }
     let title = input.name().to_owned();
     let name = RefCell::new(None);
     let mut report = Report::new(&title, Box::new(|_| name.borrow_mut().take()));
@@ -64,22 +72,21 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         report.bar(bar);
     }
     tell(&checker.into_inner().finish(), &mut report);
-    let read = args.input.file();
-    write(&args.output, read, |out| report.write_html(out))?;
+    write(&args.output, &read, |out| report.write_html(out))?;
     if let Some(path) = &args.svg {
-        write(path, read, |out| report.write_svg(out))?;
+        write(path, &read, |out| report.write_svg(out))?;
     }
     walked.finish()
 }
 
 fn write(
     path: &Path,
-    input: &str,
+    read: &[PathBuf],
     draw: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), Stop> {
     let failed =
         |error: std::io::Error| Stop::from(Failure::new(path.display().to_string(), plain(&error)));
-    let mut out = BufWriter::new(create(path, &[input])?);
+    let mut out = BufWriter::new(create(path, read)?);
     draw(&mut out).and_then(|()| out.flush()).map_err(failed)
 }
 

@@ -64,6 +64,12 @@ pub(super) fn load_all(
     Ok(maps)
 }
 
+/// The files of all of them, as far as they can be known without reading them.
+pub(super) fn files(sources: &[MapSource]) -> Vec<PathBuf> {
+    let files = sources.iter().map(|source| files_of(&source.path));
+    files.filter_map(Result::ok).flatten().collect()
+}
+
 /// A map that comes with the command, where no file has that name.
 fn bundled_map(name: &Path) -> Option<Arc<CompiledMap>> {
     let name = name.to_str().filter(|_| !name.exists())?;

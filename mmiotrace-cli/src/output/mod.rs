@@ -14,7 +14,7 @@ pub(crate) use row::{Format, Rows};
 
 use crate::failure::{Failure, Stop, plain};
 use serde::Serialize;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
@@ -119,24 +119,45 @@ impl Drop for Output {
     }
 }
 
-/// Makes a file to be written, or empties the one of that name; not one that is read (`inputs`, `-` is
-/// standard input): that would be empty before it is read, or lost after.
-pub(crate) fn create(path: &Path, inputs: &[&str]) -> Result<File, Failure> {
-    let place = || path.display().to_string();
-    let identity = |path: &Path| {
-        let there = std::fs::metadata(path).ok()?;
-        there.is_file().then(|| (there.dev(), there.ino()))
+/// Makes a file to be written, or empties the one of that name; not one that is [read](spare).
+pub(crate) fn create(path: &Path, inputs: &[impl AsRef<Path>]) -> Result<File, Failure> {
+    spare(path, inputs)?;
+    File::create(path).map_err(|error| Failure::new(path.display().to_string(), plain(&error)))
+}
+
+/// Refuses to write to what is read (`inputs`), by whatever name it goes: it would be empty before
+/// it is read, or lost after. As an input `-` is standard input, as a path it is standard output.
+pub(crate) fn spare(path: &Path, inputs: &[impl AsRef<Path>]) -> Result<(), Failure> {
+    let named = |path: &Path| std::fs::metadata(path).ok();
+    let of = |metadata: Option<Metadata>| {
+        let there = metadata.filter(Metadata::is_file)?;
+        Some((there.dev(), there.ino()))
     };
-    let own = identity(path);
-    let is_read = inputs.iter().any(|input| {
-        let input = if *input == "-" { "/dev/stdin" } else { input };
-        own.is_some() && identity(Path::new(input)) == own
-    });
-    if is_read {
-        let failure = Failure::new(place(), "is what is read, and would be lost");
+    let Some(own) = of(named(path)).filter(|_| path != Path::new("-")) else {
+        return Ok(());
+    };
+    let is_read = |input: &Path| {
+        let metadata = if input == Path::new("-") {
+            standard_input()
+        } else {
+            named(input)
+        };
+        of(metadata) == Some(own)
+    };
+    if inputs.iter().any(|input| is_read(input.as_ref())) {
+        let failure = Failure::new(
+            path.display().to_string(),
+            "is what is read, and would be lost",
+        );
         return Err(failure.advise("write to another file"));
     }
-    File::create(path).map_err(|error| Failure::new(place(), plain(&error)))
+    Ok(())
+}
+
+/// Not by a name: there may be no /proc.
+fn standard_input() -> Option<Metadata> {
+    let file = io::stdin().as_fd().try_clone_to_owned().ok()?;
+    File::from(file).metadata().ok()
 }
 
 fn stop(error: &io::Error) -> Stop {

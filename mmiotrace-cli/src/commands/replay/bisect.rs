@@ -4,7 +4,7 @@ use super::file;
 use super::print;
 use super::target::{FaultName, TargetName};
 use crate::failure::{Failure, Outcome, Stop, plain};
-use crate::output::Output;
+use crate::output::{Output, spare};
 use core::time::Duration;
 use mmiotrace_replay::{
     Bisect, BisectState, Breadcrumbs, Ending, OnMismatch, Pacing, Plan, RunOptions, RunVerdict,
@@ -77,6 +77,11 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
             .into());
     }
     let (plan, files) = file::read(&args.plan)?;
+    let mut read = file::all(&args.plan, &files);
+    read.extend(args.target.file().map(Path::to_path_buf));
+    for path in [&args.state, &next(&args.state), &crumbs(&args.state)] {
+        spare(path, &read)?;
+    }
     let mut output = Output::new()?;
     let mut bisect = Bisect::new(&plan).with_state(load(&args.state)?);
     if bisect.state().pending.is_some() {
@@ -130,7 +135,7 @@ fn one_run(args: &Args, plan: &Plan, files: &SideFiles, steps: usize) -> Result<
     options.on_mismatch = OnMismatch::Continue;
     options.through_stops = true;
     options.max_timeout = args.timeout.map(Duration::from_millis);
-    let crumbs = args.state.with_extension("crumbs");
+    let crumbs = crumbs(&args.state);
     let failed = |error: io::Error| Failure::new(crumbs.display().to_string(), plain(&error));
     options.breadcrumbs = Some(Breadcrumbs::create(&crumbs).map_err(failed)?);
     let report = Runner::new(plan, files, target).run(&options, &mut Silent);
@@ -197,10 +202,20 @@ fn load(path: &Path) -> Result<BisectState, Failure> {
     }
 }
 
+/// Where the next state is written.
+fn next(state: &Path) -> PathBuf {
+    state.with_extension("new")
+}
+
+/// The breadcrumbs of the run.
+fn crumbs(state: &Path) -> PathBuf {
+    state.with_extension("crumbs")
+}
+
 /// Writes the state beside its file and then in its place, all on the disk.
 fn save(path: &Path, state: BisectState) -> Result<(), Failure> {
     let write = || -> io::Result<()> {
-        let new = path.with_extension("new");
+        let new = next(path);
         let mut file = File::create(&new)?;
         file.write_all(serde_json::to_string(&state)?.as_bytes())?;
         file.sync_all()?;

@@ -30,6 +30,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
     let (plan, files) = file::read(&args.plan)?;
     let code = mmiotrace_replay::export(&plan, &files, args.lang, &PlanNames);
-    file::write(&args.output.output, &code)?;
+    file::write(&args.output.output, &file::all(&args.plan, &files), &code)?;
     Ok(Outcome::Clean)
 }

@@ -1,6 +1,7 @@
 //! Plans in files, and what stands beside them.
 
 use crate::failure::{Failure, Stop, plain};
+use crate::output::create;
 use mmiotrace_replay::{Plan, SideFiles};
 use std::fs;
 use std::io::{self, Write};
@@ -32,12 +33,18 @@ pub(super) fn folder(path: &Path) -> &Path {
         .unwrap_or_else(|| Path::new("."))
 }
 
-/// Writes text into a file, or to standard output for `-`.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), Stop> {
+/// The files that are read for a plan: it, and those beside it.
+pub(super) fn all(path: &Path, files: &SideFiles) -> Vec<PathBuf> {
+    let beside = files.iter().map(|(name, _)| folder(path).join(name));
+    beside.chain([path.to_path_buf()]).collect()
+}
+
+/// Writes text into a file that is none of those `read`, or to standard output for `-`.
+pub(super) fn write(path: &Path, read: &[PathBuf], text: &str) -> Result<(), Stop> {
     let written = if path == Path::new("-") {
         io::stdout().lock().write_all(text.as_bytes())
     } else {
-        fs::write(path, text)
+        create(path, read)?.write_all(text.as_bytes())
     };
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Stop::ClosedPipe,

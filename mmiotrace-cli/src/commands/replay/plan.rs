@@ -5,6 +5,7 @@ use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::InputArgs;
 use crate::naming::{Names, NamingArgs};
+use crate::output::spare;
 use core::ops::ControlFlow;
 use mmiotrace_format::Record;
 use mmiotrace_replay::{Pacing, Plan, PlanBuilder, PlanOptions, Planned};
@@ -47,6 +48,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
     let filter = args.filter.filter()?;
     let mut names = Names::new(args.naming.namer()?);
     let input = args.input.open()?;
+    let read = args.naming.and_files(args.input.file());
+    spare(&args.output, &read)?;
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     let mut options = PlanOptions::default();
     options.trace = stem(&name);
@@ -76,7 +79,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
         Ok(ControlFlow::Continue(()))
     })?;
     let planned = builder.finish();
-    save(&planned, &args.output)?;
+    save(&planned, &args.output, &read)?;
     summarise(&planned.plan, &args.output);
     let outcome = walked.finish()?;
     selector
@@ -102,7 +105,7 @@ fn stem(name: &str) -> String {
     stem.trim_start_matches('.').chars().map(plain).collect()
 }
 
-fn save(planned: &Planned, path: &Path) -> Result<(), Stop> {
+fn save(planned: &Planned, path: &Path, read: &[PathBuf]) -> Result<(), Stop> {
     let files = planned.files.iter().count();
     if path == Path::new("-") && files > 0 {
         return Err(Failure::new(
@@ -112,11 +115,19 @@ fn save(planned: &Planned, path: &Path) -> Result<(), Stop> {
         .advise("give a file with -o")
         .into());
     }
+    for (name, _) in planned.files.iter() {
+        if path.file_name() == Some(name.as_ref()) {
+            let what = "is the name of a file beside the plan";
+            let failure = Failure::new(path.display().to_string(), what);
+            return Err(failure.advise("give the plan another name").into());
+        }
+        spare(&file::folder(path).join(name), read)?;
+    }
     planned
         .files
         .write(file::folder(path))
         .map_err(|error| Failure::new(path.display().to_string(), plain(&error)))?;
-    file::write(path, &planned.plan.to_toml())
+    file::write(path, read, &planned.plan.to_toml())
 }
 
 /// What the plan is like, in a few lines.

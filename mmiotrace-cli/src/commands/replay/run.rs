@@ -4,7 +4,7 @@ use super::file::{self, tell};
 use super::print;
 use super::target::{AnyTarget, FaultName, TargetName};
 use crate::failure::{Failure, Outcome as Ended, Stop, plain};
-use crate::output::Output;
+use crate::output::{Output, spare};
 use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use mmiotrace_replay::{
@@ -13,7 +13,7 @@ use mmiotrace_replay::{
 };
 use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Run a plan: without --yes it prints what it would do, and touches nothing
@@ -106,6 +106,15 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Ended, Stop> {
     let (plan, files) = file::read(&args.plan)?;
+    let mut read = file::all(&args.plan, &files);
+    read.extend(args.target.file().map(Path::to_path_buf));
+    if let Some(path) = &args.breadcrumbs {
+        spare(path, &read)?;
+    }
+    read.extend(args.resume.clone());
+    if let Some(path) = &args.record {
+        spare(path, &read)?;
+    }
     let planned_only = args.target.is_real() && !args.yes;
     let shown = planned_only || args.target == TargetName::Dry;
     let name = if planned_only {

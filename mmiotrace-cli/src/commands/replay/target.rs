@@ -11,6 +11,7 @@ use mmiotrace_replay::{
     DryTarget, Effect, ErasedTarget, Fault, Guarded, ModelBuilder, Plan, SideFiles, Target,
     TargetError, Trigger,
 };
+use std::path::Path;
 
 /// A target, chosen at run time.
 pub(super) type AnyTarget = Box<dyn Target<Error = TargetError> + Send>;
@@ -67,6 +68,14 @@ impl TargetName {
     /// Whether a device is behind it.
     pub(super) const fn is_real(&self) -> bool {
         matches!(self, Self::Pci(_) | Self::Vfio(_))
+    }
+
+    /// The file that it is made from.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Model(trace) => Some(Path::new(trace)),
+            _ => None,
+        }
     }
 
     /// Makes the target. With `limit`, no access may take longer; a model fails as `fault` says.
