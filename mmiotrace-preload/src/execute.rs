@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Strings that end in 0, up to a null pointer.
-type Strings = *const *const c_char;
+pub(crate) type Strings = *const *const c_char;
 
 unsafe extern "C" {
     static environ: Strings;
@@ -131,7 +131,7 @@ unsafe fn announce_open(descriptor: c_int, environment: Strings) {
 /// # Safety
 /// As the C library's function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn execve(
+pub(crate) unsafe extern "C" fn execve(
     path: *const c_char,
     arguments: Strings,
     environment: Strings,
@@ -149,7 +149,7 @@ unsafe extern "C" fn execve(
 /// # Safety
 /// As the C library's function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn execv(path: *const c_char, arguments: Strings) -> c_int {
+pub(crate) unsafe extern "C" fn execv(path: *const c_char, arguments: Strings) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { announce(path, own_environment()) };
     call_next!(
@@ -162,7 +162,7 @@ unsafe extern "C" fn execv(path: *const c_char, arguments: Strings) -> c_int {
 /// # Safety
 /// As the C library's function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn execvp(name: *const c_char, arguments: Strings) -> c_int {
+pub(crate) unsafe extern "C" fn execvp(name: *const c_char, arguments: Strings) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { announce_found(name, own_environment()) };
     call_next!(

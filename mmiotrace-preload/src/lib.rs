@@ -6,6 +6,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod execute;
+mod listed;
 mod memory;
 mod next;
 mod process;

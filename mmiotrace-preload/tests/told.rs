@@ -138,6 +138,9 @@ fn programs_that_cannot_be_traced_are_told_when_they_are_started() {
             RUN(execvp(programs[i], v));
             RUN(execvpe(programs[i], v, environ));
             RUN(fexecve(open(path, O_RDONLY), v, environ));
+            RUN(execl(path, path, (char *)0));
+            RUN(execlp(programs[i], path, \"one\", (char *)0));
+            RUN(execle(path, path, \"one\", \"two\", \"three\", \"four\", \"five\", (char *)0, environ));
             pid_t child;
             CHECK(posix_spawn(&child, path, 0, 0, v, environ) == 0); wait_for(child);
             CHECK(posix_spawnp(&child, programs[i], 0, 0, v, environ) == 0); wait_for(child);
@@ -145,9 +148,11 @@ fn programs_that_cannot_be_traced_are_told_when_they_are_started() {
         device[0] = 2;
         char *v[] = { \"./dynamic\", 0 };
         RUN(execve(v[0], v, empty));
+        RUN(execle(v[0], v[0], (char *)0, empty));
         /* Nothing is started, so nothing is told. */
         CHECK(execve(\"./no-such-program\", v, empty) == -1 && errno == ENOENT);
         CHECK(execvp(\"no-such-program\", v) == -1 && errno == ENOENT);
+        CHECK(execl(\"./no-such-program\", \"0\", \"1\", (char *)0) == -1 && errno == ENOENT);
         return 0; }";
     let program = build(
         "programs_that_cannot",
@@ -158,13 +163,13 @@ fn programs_that_cannot_be_traced_are_told_when_they_are_started() {
     let (seen, status) = record(&program, &folder.path().join("device"));
     assert!(status.success(), "{status}");
     let told = markers(&seen);
-    assert_eq!(told.len(), 8, "{told:?}");
+    assert_eq!(told.len(), 12, "{told:?}");
     assert!(
         told.iter().all(|text| text.contains(" is not traced: ")),
         "{told:?}"
     );
     assert!(
-        told[..7]
+        told[..10]
             .iter()
             .all(|text| text.contains("linked statically")),
         "{told:?}"
@@ -173,9 +178,49 @@ fn programs_that_cannot_be_traced_are_told_when_they_are_started() {
         told[..4].iter().all(|text| text.contains("/static is not")),
         "{told:?}"
     );
-    assert!(
-        told[7].starts_with("./dynamic is not") && told[7].contains("environment"),
-        "{}",
-        told[7]
+    for told in &told[10..] {
+        assert!(
+            told.starts_with("./dynamic is not") && told.contains("environment"),
+            "{told}"
+        );
+    }
+}
+
+/// However many arguments there are, in registers, on the stack, and beyond what a list of ours holds.
+#[test]
+fn arguments_one_by_one_arrive_as_they_were_passed() {
+    let few: Vec<String> = (0..4).map(|n| format!("\"{n}\"")).collect();
+    let some: Vec<String> = (0..9).map(|n| format!("\"{n}\"")).collect();
+    let many: Vec<String> = (0..1000).map(|n| format!("\"{n}\"")).collect();
+    let body = format!(
+        "extern char **environ;
+    int main(int n, char **a) {{
+        if (n > 2) {{
+            for (int i = 2; i < n; i++) CHECK(atoi(a[i]) == i - 2);
+            CHECK(!a[n]);
+            device = map(a[1]);
+            device[0] = n - 2;
+            CHECK(!getenv(\"WITH\") == (n - 2 != 9));
+            return 0;
+        }}
+        int status;
+        #define RUN(call) do {{ pid_t child = fork(); if (!child) {{ call; _exit(1); }} \
+            CHECK(waitpid(child, &status, 0) == child && status == 0); }} while (0)
+        RUN(execl(a[0], a[0], a[1], {few}, (char *)0));
+        RUN(execlp(a[0], a[0], a[1], {many}, (char *)0));
+        char *more[200] = {{ \"WITH=1\" }};
+        for (int i = 0; i < 190 && environ[i]; i++) more[i + 1] = environ[i];
+        RUN(execle(a[0], a[0], a[1], {some}, (char *)0, more));
+        /* Not executable: comes back, as without us. */
+        CHECK(execl(a[1], a[1], {many}, (char *)0) == -1 && errno == EACCES);
+        return 0; }}",
+        few = few.join(","),
+        some = some.join(","),
+        many = many.join(","),
     );
+    let Some(seen) = run("arguments_one_by_one", &body) else {
+        return;
+    };
+    assert_eq!(seen.accesses(), [write(0, 4), write(0, 1000), write(0, 9)]);
+    assert!(seen.markers.is_empty(), "{:?}", markers(&seen));
 }

@@ -49,7 +49,7 @@
 //! | `vfork` | as the parent; its records carry the parent's thread id unless [`Options::with_exact_threads`] |
 //! | system calls that are given a traced range | fail with EFAULT: the kernel finds no memory there |
 //! | the same in a program that is recorded by preloading ([`Launch`]) | read, write, send and receive with their kin, `fread` and `fwrite` go through memory of ours, byte by byte; others fail with EFAULT, which is told on standard error and by a marker for `ioctl`, `syscall`, and calls with vectors and messages (not for `io_uring`, nor for instructions `syscall` of the program's own) |
-//! | programs that such a program starts | traced too; one that cannot be (static, setuid, an environment without the library) is told on standard error and by a marker, but not where `execl`, `execlp` or `execle` starts it |
+//! | programs that such a program starts | traced too; one that cannot be (static, setuid, an environment without the library) is told on standard error and by a marker |
 //! | a mapping that cannot be traced | the trace says so: a MAP record, and a blind interval that does not end |
 //! | the recorder's death | within some seconds nothing is traced any more, and the program goes on |
 //! | timing | an access takes some microseconds longer |
