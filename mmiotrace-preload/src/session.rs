@@ -69,10 +69,9 @@ pub(crate) struct Inside(());
 impl Inside {
     /// `None` where it is at work already.
     pub(crate) fn enter() -> Option<Self> {
-        INSIDE
-            .try_with(|inside| !inside.replace(true))
-            .ok()?
-            .then_some(Self(()))
+        let entered = INSIDE.try_with(|inside| !inside.replace(true)).ok()?;
+        // Made only then: dropping one says that the library is at work no more.
+        entered.then(|| Self(()))
     }
 }
 
@@ -186,4 +185,18 @@ pub(crate) fn is_active() -> bool {
 pub(crate) fn restore(error: &std::io::Error) {
     // SAFETY: the thread's own word.
     unsafe { *libc::__errno_location() = error.raw_os_error().unwrap_or(0) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_inside_stays_inside() {
+        let outer = Inside::enter().unwrap();
+        assert!(Inside::enter().is_none());
+        assert!(Inside::enter().is_none());
+        drop(outer);
+        assert!(Inside::enter().is_some());
+    }
 }
