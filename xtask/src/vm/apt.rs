@@ -88,6 +88,41 @@ pub(crate) fn closure(package: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The libraries that packages depend on, and those that these depend on, but for what is installed
+/// here.
+pub(crate) fn libraries(packages: &[String]) -> Result<Vec<String>> {
+    let mut found: Vec<String> = Vec::new();
+    let mut asked = packages.to_vec();
+    while !asked.is_empty() {
+        let mut depends = Command::new("apt-cache");
+        let listed = command::output(depends.arg("depends").args(&asked))?;
+        let mut new = first_choices(&listed);
+        new.retain(|name| name.starts_with("lib") && !name.ends_with("-dev"));
+        new.sort();
+        new.dedup();
+        new.retain(|name| !found.contains(name) && !packages.contains(name) && !is_installed(name));
+        found.extend(new.iter().cloned());
+        asked = new;
+    }
+    Ok(found)
+}
+
+/// The names in what `apt-cache depends` prints; of alternatives (`|Depends: ONE`, `Depends: OTHER`)
+/// the first.
+fn first_choices(listed: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut chosen = false;
+    for line in listed.lines() {
+        if let Some((before, name)) = line.split_once("Depends: ") {
+            if !chosen {
+                names.push(name.trim().to_owned());
+            }
+            chosen = before.contains('|');
+        }
+    }
+    names
+}
+
 fn is_installed(package: &str) -> bool {
     command::output(Command::new("dpkg-query").args(["-W", "-f", "${Status}", package]))
         .is_ok_and(|status| status == "install ok installed")
@@ -183,6 +218,12 @@ pub(crate) fn update() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_alternatives_the_first_is_taken() {
+        let listed = "a\n  Depends: b\n |Depends: c\n |Depends: d\n  Depends: e\n  Depends: f\n  Suggests: g\n";
+        assert_eq!(first_choices(listed), ["b", "c", "f"]);
+    }
 
     #[test]
     fn versions_order_by_number() {

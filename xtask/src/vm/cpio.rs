@@ -7,17 +7,24 @@ pub(crate) struct Cpio {
     bytes: Vec<u8>,
     inode: u32,
     folders: std::collections::BTreeSet<String>,
+    files: std::collections::BTreeSet<String>,
 }
 
 impl Cpio {
     /// Adds a file with its parent folders.
     pub(crate) fn file(&mut self, path: &str, content: &[u8], executable: bool) {
         self.parents(path);
+        self.files.insert(path.to_owned());
         self.entry(
             path,
             if executable { 0o100_755 } else { 0o100_644 },
             content,
         );
+    }
+
+    /// Whether there is such a file already.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.files.contains(path)
     }
 
     /// Adds a folder with its parents.

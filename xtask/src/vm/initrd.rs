@@ -3,6 +3,7 @@
 use super::cpio::Cpio;
 use super::error::{AtPath, Result};
 use super::kernel::Kernel;
+use super::packaged::Unpacked;
 use super::{apt, command};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +28,8 @@ pub(crate) struct Initrd<'a> {
     pub(crate) our_modules: Vec<PathBuf>,
     /// Programs of the host, put into `/bin` with the libraries they need.
     pub(crate) programs: Vec<PathBuf>,
+    /// Programs of Debian's packages, likewise.
+    pub(crate) packaged: Vec<Unpacked>,
     /// What the guest does: a shell script over the functions of `guest/lib.sh`.
     pub(crate) scenario: String,
     /// Further files: path in the guest, content.
@@ -54,7 +57,10 @@ impl Initrd<'_> {
             );
         }
         for program in &self.programs {
-            add_program(program, &mut archive)?;
+            add_program(program, &[], &mut archive)?;
+        }
+        for packaged in &self.packaged {
+            packaged.add(&mut archive)?;
         }
         for (path, content) in &self.files {
             archive.file(path, content, false);
@@ -93,24 +99,38 @@ fn busybox() -> Result<Vec<u8>> {
     std::fs::read(path).at(path)
 }
 
-fn add_program(program: &Path, archive: &mut Cpio) -> Result<()> {
+/// Puts a program of the host into `/bin`, and the libraries that it needs.
+pub(super) fn add_program(program: &Path, search: &[PathBuf], archive: &mut Cpio) -> Result<()> {
     archive.file(
         &format!("bin/{}", file_name(program)),
         &std::fs::read(program).at(program)?,
         true,
     );
+    add_libraries(program, search, archive)
+}
+
+/// Puts the libraries that a program or a library needs to where the guest's linker looks. They are
+/// those of the host, but for what lies in the folders `search`.
+pub(super) fn add_libraries(of: &Path, search: &[PathBuf], archive: &mut Cpio) -> Result<()> {
+    let paths = std::env::join_paths(search).unwrap_or_default();
+    let mut ldd = Command::new("ldd");
+    ldd.arg(of).env("LD_LIBRARY_PATH", paths);
     // "NAME => PATH (ADDRESS)", and "PATH (ADDRESS)" for the loader itself.
-    let libraries = command::output(Command::new("ldd").arg(program)).unwrap_or_default();
+    let libraries = command::output(&mut ldd).unwrap_or_default();
     for word in libraries
         .split_whitespace()
         .filter(|word| word.starts_with('/'))
     {
         let path = Path::new(word);
-        archive.file(
-            word.trim_start_matches('/'),
-            &std::fs::read(path).at(path)?,
-            true,
-        );
+        let found = search.iter().any(|folder| path.starts_with(folder));
+        let place = if found {
+            format!("usr/lib/x86_64-linux-gnu/{}", file_name(path))
+        } else {
+            word.trim_start_matches('/').to_owned()
+        };
+        if !archive.has(&place) {
+            archive.file(&place, &std::fs::read(path).at(path)?, true);
+        }
     }
     Ok(())
 }

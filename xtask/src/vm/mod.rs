@@ -18,6 +18,7 @@ mod judges;
 mod kernel;
 mod module;
 mod options;
+mod packaged;
 mod programs;
 mod qemu;
 mod record;
@@ -27,6 +28,7 @@ mod shell;
 mod test;
 mod trace;
 mod tracefs;
+mod user_space;
 
 use error::{Error, Result};
 use options::Options;

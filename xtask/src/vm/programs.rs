@@ -10,7 +10,15 @@ pub(crate) fn command() -> Result<PathBuf> {
     command_with(&[])
 }
 
-/// The same with all of its targets of replays.
+/// The command, and the library that it preloads into programs.
+pub(crate) fn with_library() -> Result<[PathBuf; 2]> {
+    let command = command()?;
+    // Where cargo leaves it when it builds the command.
+    let library = command.with_file_name("deps/libmmiotrace_preload.so");
+    Ok([command, library])
+}
+
+/// The command with all of its targets of replays.
 pub(crate) fn replaying_command() -> Result<PathBuf> {
     command_with(&["--features", "vfio"])
 }

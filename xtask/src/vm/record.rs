@@ -25,6 +25,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         modules: device.modules.to_vec(),
         our_modules: vec![module::build_test(&kernel)?],
         programs: Vec::new(),
+        packaged: Vec::new(),
         scenario: format!(
             "{}\ndevice={function}\n{}",
             device.guest,

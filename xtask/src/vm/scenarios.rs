@@ -3,6 +3,7 @@
 use super::error::Result;
 use super::judges;
 use super::test::Evidence;
+use super::user_space;
 
 /// One boot: devices, what the guest does, and how it is judged.
 pub(crate) struct Scenario {
@@ -10,6 +11,10 @@ pub(crate) struct Scenario {
     /// Whether the short run has it too.
     pub(crate) quick: bool,
     pub(crate) devices: &'static [&'static str],
+    /// Modules of the kernel that it loads beside those of the devices.
+    pub(crate) modules: &'static [&'static str],
+    /// Programs of Debian's packages that the guest has.
+    pub(crate) packaged: &'static [&'static str],
     /// Further arguments for QEMU.
     pub(crate) qemu: &'static [&'static str],
     /// Further words for the kernel's command line.
@@ -34,6 +39,8 @@ const fn scenario(
         name,
         quick: false,
         devices,
+        modules: &[],
+        packaged: &[],
         qemu: &[],
         append: "",
         may_die: false,
@@ -201,6 +208,16 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         include_str!("guest/scenarios/premapped.sh"),
         judges::exact,
     ),
+    Scenario {
+        quick: true,
+        packaged: &["memtool"],
+        ..scenario(
+            "memtool",
+            &["edu"],
+            include_str!("guest/scenarios/memtool.sh"),
+            user_space::exact,
+        )
+    },
     Scenario {
         limit: 240,
         // It would be most of what is measured.

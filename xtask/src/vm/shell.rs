@@ -37,6 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         modules,
         our_modules: our_modules(&kernel)?,
         programs: Vec::new(),
+        packaged: Vec::new(),
         scenario: String::from(include_str!("guest/shell.sh")),
         files: vec![
             (String::from("rc.sh"), functions.into_bytes()),

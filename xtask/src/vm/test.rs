@@ -7,6 +7,7 @@ use super::error::{AtPath, Error, Result};
 use super::initrd::Initrd;
 use super::kernel::{self, Kernel};
 use super::options::Options;
+use super::packaged::Unpacked;
 use super::qemu::{Machine, Outcome};
 use super::scenarios::{SCENARIOS, Scenario};
 use super::trace::Trace;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 
 /// Runs the scenarios that were asked for, on each kernel.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let programs = [programs::command()?];
+    let programs = programs::with_library()?;
     let mut failed = Vec::new();
     let mut passed = 0;
     for series in &options.kernels {
@@ -109,11 +110,14 @@ fn play(scenario: &Scenario, kit: &Kit<'_>) -> Result<()> {
     arguments.extend(scenario.qemu.iter().map(|argument| (*argument).to_owned()));
     script.push_str(&functions);
     script.push_str(scenario.guest);
+    modules.extend_from_slice(scenario.modules);
+    let packaged = scenario.packaged.iter().map(|name| Unpacked::get(name));
     let initrd = Initrd {
         kernel,
         modules,
         our_modules: kit.modules.clone(),
         programs: kit.programs.to_vec(),
+        packaged: packaged.collect::<Result<Vec<_>>>()?,
         scenario: script,
         // For what runs in shells of its own.
         files: vec![(String::from("devices.sh"), functions.into_bytes())],

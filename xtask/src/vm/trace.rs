@@ -6,6 +6,7 @@ use mmiotrace_core::{
     AccessKind, Blind, BlindEdge, Event, EventKind, EventSink, Loss, Mapping, Marker,
 };
 use mmiotrace_format::{Lifter, Reader};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -18,12 +19,20 @@ pub(crate) struct Trace {
     pub(crate) lost: u64,
     pub(crate) blind: Vec<Blind>,
     pub(crate) markers: Vec<String>,
+    /// Threads that made accesses; 0 where the trace does not tell.
+    pub(crate) threads: BTreeSet<i32>,
+    /// Accesses without the address of their instruction.
+    pub(crate) without_pc: usize,
     /// Accesses that the kernel's decoder does not know.
     pub(crate) unknown: u64,
 }
 
 impl EventSink for Trace {
     fn event(&mut self, event: &Event) {
+        if let EventKind::Access(_) = event.kind {
+            self.threads.insert(event.pid);
+            self.without_pc += usize::from(event.pc.0 == 0);
+        }
         match &event.kind {
             EventKind::Access(access) => self.accesses.push(TraceAccess {
                 phys: access.phys.0,

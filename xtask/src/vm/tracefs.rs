@@ -62,6 +62,7 @@ fn play(kernel: &Kernel) -> Result<()> {
         modules,
         our_modules: Vec::new(),
         programs: vec![programs::command()?],
+        packaged: Vec::new(),
         scenario: include_str!("guest/tracefs.sh").to_owned(),
         files: vec![(String::from("devices.sh"), functions.into_bytes())],
     };

@@ -141,3 +141,13 @@ test_module() { [ -d /sys/module/mmiotrace_test ] || insmod /our/mmiotrace_test.
 run_test() {
     echo "$*" > /sys/kernel/debug/mmiotrace_test/run || fail "the test $* fails: $(dmesg | tail -5)"
 }
+
+# record_program NAME COMMAND...: records a program by the library that is preloaded into it.
+record_program() {
+    name=$1
+    shift
+    mmiotrace record -o "/out/$name" -- "$@" > "/out/$name.log" 2>&1
+    status=$?
+    cat "/out/$name.log"
+    [ $status = 0 ] || fail "the recorder of $name ended with $status"
+}

@@ -66,6 +66,7 @@ impl Boot {
             modules: self.modules.clone(),
             our_modules: self.our_modules.clone(),
             programs: vec![program.to_path_buf()],
+            packaged: Vec::new(),
             scenario: self.script.to_owned(),
             files,
         };

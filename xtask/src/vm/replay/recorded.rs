@@ -55,6 +55,7 @@ impl Recorded {
             modules,
             our_modules: vec![module::build_test(kernel)?],
             programs: vec![program.to_path_buf()],
+            packaged: Vec::new(),
             scenario: include_str!("../guest/replay-record.sh").to_owned(),
             files: vec![
                 ("devices.sh".to_owned(), functions.into_bytes()),
