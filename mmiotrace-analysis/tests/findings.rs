@@ -291,9 +291,35 @@ fn who_captured() {
     assert_eq!(of("R 4 2.000000 1 0xfebc0008 0x0 0x0 812\n"), Capture::Kmod);
     let mapped = "MAP 1.000000 1 0xfebc0000 0x7f0012340000 0x20000 0x55550000 812\n";
     assert_eq!(of(mapped), Capture::Process);
+    // Whoever captured nothing shows by an announcement alone who it was.
+    let header = "VERSION 20070824\nPCIDEV 0018 8086100e 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 \n";
+    let and = |more: &str| of(&[header, more].concat());
+    assert_eq!(and(""), Capture::Unknown);
+    assert_eq!(and("MARK 1.000000 by hand\n"), Capture::Unknown);
+    assert_eq!(and("MARK 0.000000 Lost 5 events.\n"), Capture::Kernel);
+    let announced = |name| {
+        and(&format!(
+            "MARK 0.000000 mmiotrace1 capture backend={name}\n"
+        ))
+    };
+    assert_eq!(announced("kmod"), Capture::Kmod);
+    assert_eq!(announced("process since=1"), Capture::Process);
+    // By an announcement that is not known here: not by the kernel, which announces nothing.
+    assert_eq!(announced("process2"), Capture::Kmod);
     let kernel = check(HEAD.as_bytes());
     assert!(kernel.not_seen.iter().any(|what| what.contains("DMA")));
     assert!(kernel.not_seen.len() > check(mapped.as_bytes()).not_seen.len());
+}
+
+/// What an import or a merge adds has no time: the trace does not begin at 0.
+#[test]
+fn what_has_no_time_is_not_the_first_of_all() {
+    let import = "MARK 0.000000 import: of another tool\n";
+    let verdict = check([HEAD, import, ACCESS, import].concat().as_bytes());
+    assert_eq!(verdict.first_time, check(HEAD.as_bytes()).first_time);
+    assert_eq!(verdict.last_time, check(ACCESS.as_bytes()).last_time);
+    let whole = check([HEAD, import, ACCESS, import, TAIL].concat().as_bytes());
+    assert_eq!(whole.findings, []);
 }
 
 #[test]

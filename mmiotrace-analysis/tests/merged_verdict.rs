@@ -26,6 +26,7 @@ fn who_captured_the_sources_of_a_merged_trace() {
     let blind = "MARK 2.000000 mmiotrace1 blind begin page=0xfebc0000 reason=budget code=\n";
     let thread = access.replace("0x0 0\n", "0x0 812\n");
     let import = "MARK 0.000000 import: of another tool\n";
+    let announced = "MARK 0.000000 mmiotrace1 capture backend=kmod\n";
     let traces = [
         (Capture::Kernel, [&*kernel_map, access].concat()),
         (
@@ -45,6 +46,9 @@ fn who_captured_the_sources_of_a_merged_trace() {
             [&*map("0x7f0012340000"), sequence, access].concat(),
         ),
         (Capture::Imported, [import, access].concat()),
+        (Capture::Kmod, announced.to_owned()),
+        (Capture::Kernel, "MARK 0.000000 Lost 5 events.\n".to_owned()),
+        (Capture::Unknown, "MARK 3.000000 by hand\n".to_owned()),
     ];
     let mut indices = Vec::new();
     for a in 0..traces.len() {

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// Who captured a trace, as far as the trace shows it.
+/// Who captured a trace, as far as the trace shows it: by an announcement, the marker
+/// `mmiotrace1 capture backend=NAME` in its header, or by what its events are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
@@ -18,6 +19,8 @@ pub enum Capture {
     Imported,
     /// Several sources, merged; each has its own.
     Merged,
+    /// Whoever it was announced nothing and captured nothing.
+    Unknown,
 }
 
 impl Capture {
@@ -30,6 +33,7 @@ impl Capture {
             Self::Kmod => "the kmod backend",
             Self::Imported => "another tool, whose log was imported",
             Self::Merged => "several captures, which were merged",
+            Self::Unknown => "a tool that nothing in it shows",
         }
     }
 
@@ -42,7 +46,17 @@ impl Capture {
             Self::Process => PROCESS,
             Self::Kmod => KMOD,
             Self::Imported => IMPORTED,
-            Self::Merged => ALL,
+            Self::Merged | Self::Unknown => ALL,
+        }
+    }
+
+    /// Whom the text of a reserved marker announces.
+    pub(super) fn announced(text: &[u8]) -> Option<Self> {
+        let words = text.strip_prefix(b"mmiotrace1 capture backend=")?;
+        match words.split(u8::is_ascii_whitespace).next()? {
+            b"process" => Some(Self::Process),
+            b"kmod" => Some(Self::Kmod),
+            _ => None,
         }
     }
 }

@@ -33,6 +33,9 @@ pub(super) struct Evidence {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Signs {
+    announced: Option<Capture>,
+    /// There is an event or a loss: captures of ours would have said more of it.
+    happened: bool,
     ours: bool,
     user_mapping: bool,
     imported: bool,
@@ -42,6 +45,15 @@ impl Signs {
     const fn capture(self) -> Capture {
         match self {
             Self { imported: true, .. } => Capture::Imported,
+            Self {
+                announced: Some(announced),
+                ..
+            } => announced,
+            Self {
+                ours: false,
+                happened: false,
+                ..
+            } => Capture::Unknown,
             Self { ours: false, .. } => Capture::Kernel,
             Self { user_mapping, .. } if user_mapping => Capture::Process,
             Self { .. } => Capture::Kmod,
@@ -85,6 +97,7 @@ impl Merged {
         let source = source_of(id).unwrap_or(announced);
         let speaks_of_event = core::mem::take(&mut self.speaks_of_event);
         if let Some(signs) = self.signs(source) {
+            signs.happened = true;
             signs.ours |= speaks_of_event || event.pid != 0;
             if let EventKind::Map(mapping) = &event.kind {
                 signs.user_mapping |= is_user(mapping.virt.0);
@@ -116,9 +129,10 @@ impl Merged {
             // Of a lost line of any source, merging makes a loss without one.
             _ => {
                 let source = self.take_next();
-                self.signs(source)
-                    .into_iter()
-                    .for_each(|signs| signs.ours = true);
+                if let Some(signs) = self.signs(source) {
+                    signs.ours = true;
+                    signs.announced = signs.announced.or_else(|| Capture::announced(text));
+                }
             }
         }
     }
@@ -157,6 +171,7 @@ impl Evidence {
         if let Some(merged) = &mut self.merged {
             return merged.event(event);
         }
+        self.whole.happened = true;
         self.whole.ours |= event.pid != 0;
         if let EventKind::Map(mapping) = &event.kind {
             self.whole.user_mapping |= is_user(mapping.virt.0);
@@ -172,8 +187,24 @@ impl Evidence {
     pub(super) fn annotation(&mut self, text: &[u8]) {
         match &mut self.merged {
             Some(merged) => merged.annotation(text),
-            None => self.whole.ours = true,
+            None => {
+                self.whole.ours = true;
+                let announced = || Capture::announced(text);
+                self.whole.announced = self.whole.announced.or_else(announced);
+            }
         }
+    }
+
+    /// Events were lost.
+    pub(super) fn lost(&mut self) {
+        let signs = match &mut self.merged {
+            None => Some(&mut self.whole),
+            Some(merged) => {
+                let source = merged.take_next();
+                merged.signs(source)
+            }
+        };
+        signs.into_iter().for_each(|signs| signs.happened = true);
     }
 
     /// A line that is neither an event nor a marker: whose it was has been told.

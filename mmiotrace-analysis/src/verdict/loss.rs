@@ -106,7 +106,7 @@ pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
             "check each source by itself: it says which buffer would have held them".to_owned()
         }
         Capture::Imported => "look at the lines that could not be read, or record again".to_owned(),
-        Capture::Process | Capture::Kmod => {
+        Capture::Process | Capture::Kmod | Capture::Unknown => {
             let all = events
                 .saturating_add(lost)
                 .checked_next_power_of_two()

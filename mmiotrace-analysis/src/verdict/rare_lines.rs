@@ -3,7 +3,7 @@
 use super::Checker;
 use super::cause::{Cause, Foreign, NoRecord};
 use crate::fused;
-use mmiotrace_core::{Blind, BlindEdge, Header, Loss, Marker};
+use mmiotrace_core::{Blind, BlindEdge, Header, Loss, Marker, Timestamp};
 use mmiotrace_format::{Annotation, Line, Other, OtherKind, ParseError, Record};
 
 /// The only version of the text format that any kernel prints.
@@ -50,7 +50,10 @@ impl Checker {
 
     pub(super) fn marker(&mut self, marker: &Marker<'_>) {
         self.entries.found += 1;
-        self.time(marker.time);
+        // What was added to a trace and happened at no time has 0.
+        if marker.time != Timestamp::ZERO {
+            self.time(marker.time);
+        }
         self.tail.other();
         if !marker.is_reserved() {
             self.evidence.marker(marker.text);
@@ -101,6 +104,7 @@ impl Checker {
     }
 
     pub(super) fn lost(&mut self, loss: &Loss) {
+        self.evidence.lost();
         // The annotation in the line before told the same.
         let again = self
             .annotated_loss

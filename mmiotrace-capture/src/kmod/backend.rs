@@ -124,6 +124,12 @@ impl Kmod {
     }
 }
 
+/// What a trace begins with. Where nothing follows, only the last line tells whose it is.
+fn header(root: &Root) -> String {
+    let machine = PciInventory::read(root).header_lines(&PciIds::read(root));
+    format!("VERSION 20070824\n{machine}MARK 0.000000 mmiotrace1 capture backend=kmod\n")
+}
+
 /// Whether a text may be a marker.
 pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
     if text.contains(&b'\n') {
@@ -175,9 +181,7 @@ impl CaptureBackend for Kmod {
         self.arm(&device).map_err(undo)?;
         self.written = written;
         if self.options.header && written == 0 {
-            let root = Root::system();
-            let machine = PciInventory::read(&root).header_lines(&PciIds::read(&root));
-            self.header = Some(format!("VERSION 20070824\n{machine}"));
+            self.header = Some(header(&Root::system()));
         }
         // One that was stopped, and whose recorder died before it had written everything.
         self.stopped = self.options.resume && !device.state()?.running;
@@ -252,5 +256,24 @@ impl Drop for Kmod {
             // Nobody is left to tell.
             let _ = running.device.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mmiotrace_analysis::{Capture, Checker};
+    use mmiotrace_format::Reader;
+
+    #[test]
+    fn a_trace_of_nothing_tells_whose_it_is() {
+        let header = header(&Root::system());
+        let (mut checker, mut reader) = (Checker::new(), Reader::new(header.as_bytes()));
+        while let Some(line) = reader.next_line().unwrap() {
+            checker.line(&line);
+        }
+        let verdict = checker.finish();
+        assert_eq!(verdict.capture, Capture::Kmod);
+        assert_eq!((verdict.first_time, verdict.last_time), (None, None));
     }
 }

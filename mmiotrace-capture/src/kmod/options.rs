@@ -122,7 +122,8 @@ impl Options {
         self
     }
 
-    /// Leaves out the VERSION, PCIDEV and LSPCI lines at the beginning.
+    /// Leaves out the VERSION, PCIDEV and LSPCI lines at the beginning, and the marker that says which
+    /// backend captured.
     #[must_use]
     pub const fn without_header(mut self) -> Self {
         self.header = false;

@@ -101,13 +101,17 @@ impl Columns {
         push_time(&mut self.word, time);
         push_right(out, &self.word, TIME);
         self.word.clear();
-        match self.last.map(|last| time.since(last)) {
+        // What was added to a trace and happened at no time has 0.
+        let last = match time {
+            Timestamp::ZERO => None,
+            _ => self.last.replace(time),
+        };
+        match last.map(|last| time.since(last)) {
             Some(Some(passed)) => duration(&mut self.word, passed),
             // The clock went back: `check` tells it.
             Some(None) => self.word.push_str("back"),
             None => {}
         }
-        self.last = Some(time);
         paint_with(out, self.color, Style::Faint, |out| {
             push_right(out, &self.word, PASSED);
         });
