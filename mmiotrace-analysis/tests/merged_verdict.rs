@@ -47,6 +47,10 @@ fn who_captured_the_sources_of_a_merged_trace() {
         ),
         (Capture::Imported, [import, access].concat()),
         (Capture::Kmod, announced.to_owned()),
+        (
+            Capture::Kmod,
+            "MARK 2.000000 mmiotrace1 lost n=5 seq=1-5\nMARK 0.000000 Lost 5 events.\n".to_owned(),
+        ),
         (Capture::Kernel, "MARK 0.000000 Lost 5 events.\n".to_owned()),
         (Capture::Unknown, "MARK 3.000000 by hand\n".to_owned()),
     ];

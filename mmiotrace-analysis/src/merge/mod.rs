@@ -36,15 +36,24 @@
 //! `seq`, so that each event keeps its own. Sequence numbers of one source only are kept as such
 //! (the first that has some), because a trace can have only one count; those of others stand in
 //! `mmiotrace1 source n=2 seq=77`.
+//!
+//! # What was merged before
+//! A source that begins with such markers is merged itself. Its sources count as sources of their
+//! own, with their names, map ids and, added up, shifts: as if all had been merged at once.
 
+mod head;
+mod origin;
 mod rewrite;
 mod source;
 
 pub use rewrite::{InvalidShift, Shift};
 
-use crate::{Numbering, split_fused};
+use crate::Numbering;
+pub(crate) use head::source_of;
+use head::{annotation, event_of, lines, marker_text, see};
 use mmiotrace_core::Timestamp;
-use mmiotrace_format::{Annotation, Error, Line, LineKind, ParseError, Position, Record};
+use mmiotrace_format::{Annotation, Error, Line, LineKind, ParseError, Position};
+pub(crate) use origin::{Announcement, Origin};
 use rewrite::rewrite;
 use source::{Failed, Source};
 use std::collections::{HashMap, HashSet};
@@ -52,6 +61,9 @@ use std::io::{self, Read};
 
 /// Map ids of a source are that much higher than those of the source before.
 pub const MAP_ID_STEP: i32 = 1_000_000;
+
+/// More sources than map ids can tell apart: there are none.
+pub(crate) const MAX_SOURCES: usize = (i32::MAX / MAP_ID_STEP) as usize + 1;
 
 /// At most so many `PCIDEV` lines are remembered: as many places as there are.
 const MAX_DEVICES: usize = 65_536;
@@ -105,7 +117,7 @@ pub enum MergeErrorKind {
     #[error("its time would be before 0")]
     BeforeZero,
     /// The map id is so high that it would be taken for one of the next source.
-    #[error("its map id is not below {MAP_ID_STEP}")]
+    #[error("its map id would be taken for one of the next source")]
     MapId,
     /// Another source has another device at this place: names and offsets of one of them are wrong
     /// from here on.
@@ -143,8 +155,7 @@ impl<R: Read> Merge<R> {
     /// Adds a source: the name that the merged trace calls it by, how far its times are shifted, and
     /// its text.
     pub fn add(&mut self, name: &str, shift: Shift, trace: R) {
-        let number = self.sources.len();
-        self.sources.push(Source::new(name, number, shift, trace));
+        self.sources.push(Source::new(name, shift, trace));
     }
 
     /// Appends the next lines to `out`. Returns whether there were any.
@@ -180,7 +191,11 @@ impl<R: Read> Merge<R> {
     /// Every source has its next lines ready, or has none.
     fn fill(&mut self) -> Result<(), MergeError> {
         for (at, source) in self.sources.iter_mut().enumerate() {
-            if let Err(Failed { line, error }) = source.fill() {
+            let filled = match self.begun {
+                true => source.fill(),
+                false => source.begin(),
+            };
+            if let Err(Failed { line, error }) = filled {
                 let kind = match error {
                     Error::Parse(error) => MergeErrorKind::Line(error),
                     Error::Io(error) => MergeErrorKind::Read(error),
@@ -198,85 +213,135 @@ impl<R: Read> Merge<R> {
 
     /// The version, and where everything comes from.
     fn begin(&mut self, out: &mut Vec<u8>) {
-        let heads = self.sources.iter().map(Source::head);
-        let version = heads.clone().find(|head| head.starts_with(b"VERSION "));
-        if let Some(version) = version {
-            out.extend_from_slice(version);
-            self.version = Some(version.to_vec());
+        let mut base = 0;
+        for source in &mut self.sources {
+            source.base = base;
+            base += source.count();
         }
+        let versions = self
+            .sources
+            .iter()
+            .filter_map(|source| source.version.as_ref());
+        self.version = versions.clone().next().cloned();
+        out.extend_from_slice(self.version.as_deref().unwrap_or_default());
         for source in &self.sources {
             out.extend_from_slice(source.provenance().as_bytes());
+        }
+        for source in &self.sources {
+            let other = source
+                .version
+                .as_ref()
+                .filter(|_| source.version != self.version);
+            let Some(version) = other else { continue };
+            let announcement = Announcement {
+                source: source.base,
+                seq: None,
+            };
+            out.extend_from_slice(announcement.line(Timestamp::ZERO).as_bytes());
+            out.extend_from_slice(version);
         }
     }
 
     fn write(&mut self, at: usize, head: &[u8], out: &mut Vec<u8>) -> Result<(), MergeError> {
+        let Some(source) = self.sources.get(at) else {
+            return Ok(());
+        };
+        let (base, shift) = (source.base, source.shift);
+        let time = shift.apply(source.time_of_head()).unwrap_or_default();
+        let (announced, lines_before, head) = source.announced(head);
+        let mut whose = announced.unwrap_or(Announcement {
+            source: 0,
+            seq: None,
+        });
+        whose.source += base;
+        if head.is_empty() {
+            out.extend_from_slice(whose.line(time).as_bytes());
+            return Ok(());
+        }
         if self.was_told(at, head) {
             return Ok(());
         }
-        let lines = || {
-            head.split_inclusive(|byte| *byte == b'\n')
-                .map(|line| Line::new(line, Position::START))
-        };
+        let event = event_of(head);
+        self.number(at, head, event.is_some(), time, out);
+        if self.tells_seq(at, head, whose, time, out) {
+            return Ok(());
+        }
         let Some(source) = self.sources.get_mut(at) else {
             return Ok(());
         };
-        let has_event = lines().any(|line| matches!(line.parse(), Ok(Record::Event(_))));
-        let line_of_head = source.line_of_head();
-        let time = source
-            .shift
-            .apply(source.time_of_head())
-            .unwrap_or_default();
-        let before = source.numbering;
-        // What lines say of the events after them is about this source.
-        for line in lines().flat_map(|line| split_fused(&line).collect::<Vec<_>>()) {
-            if let Ok(record) = line.parse() {
-                source.numbering.see(&record);
-            }
+        if let (Some(id), Some(seq)) = (event, source.seq_of_next) {
+            let of_id = id.map(|id| Announcement {
+                source: base + source_of(id).unwrap_or_default(),
+                seq: None,
+            });
+            let mut whose = of_id.unwrap_or(whose);
+            whose.seq = Some(Some(seq));
+            out.extend_from_slice(whose.line(time).as_bytes());
+            source.seq_of_next = None;
         }
-        if let (None, Some(_)) = (self.numbered, source.numbering.next_seq()) {
-            self.numbered = Some(at);
+        let tells = matches!(event, Some(Some(_)));
+        if !tells && (whose.source > 0 || announced.is_some()) {
+            out.extend_from_slice(whose.line(time).as_bytes());
         }
-        let keeps_seq = self.numbered == Some(at);
-        if has_event {
-            let seq = before.next_seq().filter(|_| keeps_seq);
-            self.renumber(before.cpu(), seq, time, out);
-        }
-        let tells = |line: Line<'_>| line.columns().map_id().is_some_and(|id| id.0 >= 0);
-        if at > 0 && !(has_event && lines().any(tells)) {
-            if let (Some(Annotation::Seq { seq }), false) = (annotation(head), keeps_seq) {
-                let seq = seq.map_or_else(|| "none".to_owned(), |seq| seq.to_string());
-                let text = format!("MARK {time} mmiotrace1 source n={} seq={seq}\n", at + 1);
-                out.extend_from_slice(text.as_bytes());
-                return Ok(());
-            }
-            let text = format!("MARK {time} mmiotrace1 source n={}\n", at + 1);
-            out.extend_from_slice(text.as_bytes());
-        }
-        let shift = self
-            .sources
-            .get(at)
-            .map(|source| source.shift)
-            .unwrap_or_default();
+        let (first, count) = (source.line_of_head() + lines_before, source.count());
         let begin = out.len();
-        for (line, number) in lines().zip(line_of_head..) {
-            rewrite(&line, shift, at, out).map_err(|kind| MergeError {
+        for (line, number) in lines(head).zip(first..) {
+            rewrite(&line, shift, (base, count), out).map_err(|kind| MergeError {
                 source_number: at + 1,
                 line: number,
                 kind,
             })?;
         }
-        for line in out
-            .get(begin..)
-            .unwrap_or(&[])
-            .split_inclusive(|byte| *byte == b'\n')
-        {
-            for part in split_fused(&Line::new(line, Position::START)) {
-                if let Ok(record) = part.parse() {
-                    self.written.see(&record);
-                }
+        see(&mut self.written, out.get(begin..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// What the lines say of the events after them is about this source; its events keep their
+    /// numbers.
+    fn number(
+        &mut self,
+        at: usize,
+        head: &[u8],
+        has_event: bool,
+        time: Timestamp,
+        out: &mut Vec<u8>,
+    ) {
+        let Some(source) = self.sources.get_mut(at) else {
+            return;
+        };
+        let before = source.numbering;
+        see(&mut source.numbering, head);
+        if let (None, Some(_)) = (self.numbered, source.numbering.next_seq()) {
+            self.numbered = Some(at);
+        }
+        if has_event {
+            let seq = before.next_seq().filter(|_| self.numbered == Some(at));
+            self.renumber(before.cpu(), seq, time, out);
+        }
+    }
+
+    /// Whether the lines tell a sequence number that is not kept as such: that is done with them.
+    fn tells_seq(
+        &mut self,
+        at: usize,
+        head: &[u8],
+        mut whose: Announcement,
+        time: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(Annotation::Seq { seq }) = annotation(head).filter(|_| self.numbered != Some(at))
+        else {
+            return false;
+        };
+        match self.sources.get_mut(at) {
+            // Which of its sources the event is of, the event says.
+            Some(source) if source.is_merged() => source.seq_of_next = seq,
+            _ => {
+                whose.seq = Some(seq);
+                out.extend_from_slice(whose.line(time).as_bytes());
             }
         }
-        Ok(())
+        true
     }
 
     /// Whether this is a `VERSION` or `PCIDEV` line that was written before.
@@ -325,13 +390,5 @@ impl<R: Read> Merge<R> {
             }
             out.extend_from_slice(line.as_bytes());
         }
-    }
-}
-
-/// What a line annotates.
-fn annotation(line: &[u8]) -> Option<Annotation> {
-    match Line::new(line, Position::START).parse() {
-        Ok(Record::Marker(marker)) if marker.is_reserved() => Annotation::parse(marker.text),
-        _ => None,
     }
 }

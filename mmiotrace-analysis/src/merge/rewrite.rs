@@ -86,12 +86,13 @@ impl fmt::Display for Shift {
     }
 }
 
-/// Appends the line, with time and map id as they are in the merged trace; a line that does not
+/// Appends the line, with time and map id as they are in the merged trace, where its source begins
+/// with the index `base` and is `count` sources; a line that does not
 /// parse, and one that has neither, as it is.
 pub(super) fn rewrite(
     line: &Line<'_>,
     shift: Shift,
-    source: usize,
+    (base, count): (usize, usize),
     out: &mut Vec<u8>,
 ) -> Result<(), MergeErrorKind> {
     for part in split_fused(line) {
@@ -117,8 +118,8 @@ pub(super) fn rewrite(
                 .ok_or(MergeErrorKind::BeforeZero)?;
             replace(time, shifted.as_bytes());
         }
-        if let Some(id) = columns.get(Field::MapId).filter(|_| source > 0) {
-            let raised = raised(id, source).ok_or(MergeErrorKind::MapId)?;
+        if let Some(id) = columns.get(Field::MapId).filter(|_| base > 0) {
+            let raised = raised(id, base, count).ok_or(MergeErrorKind::MapId)?;
             replace(id, raised.as_bytes());
         }
         out.extend_from_slice(bytes.get(at..).unwrap_or_default());
@@ -161,16 +162,16 @@ fn shifted(time: &[u8], shift: Shift, most: usize) -> Option<String> {
 }
 
 /// The map id as it is in the merged trace. Those below 0 are no mapping's.
-fn raised(id: &[u8], source: usize) -> Option<String> {
+fn raised(id: &[u8], base: usize, count: usize) -> Option<String> {
     let id: i32 = core::str::from_utf8(id).ok()?.parse().ok()?;
     if id < 0 {
         return Some(id.to_string());
     }
-    if id >= MAP_ID_STEP {
+    let steps = |sources: usize| i32::try_from(sources).ok()?.checked_mul(MAP_ID_STEP);
+    if steps(count).is_some_and(|end| id >= end) {
         return None;
     }
-    let step = i32::try_from(source).ok()?.checked_mul(MAP_ID_STEP)?;
-    id.checked_add(step).map(|id| id.to_string())
+    id.checked_add(steps(base)?).map(|id| id.to_string())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One of the traces, some lines at a time.
 
 use super::rewrite::Shift;
-use super::{MAP_ID_STEP, annotation};
+use super::{Announcement, MAX_SOURCES, Origin, annotation, marker_text};
 use crate::Numbering;
 use mmiotrace_core::Timestamp;
 use mmiotrace_format::{Annotation, Error, Field, Line, Reader};
@@ -14,8 +14,15 @@ const MAX_HEAD: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Source<R> {
     name: String,
-    number: usize,
     pub(super) shift: Shift,
+    /// The index of its first source in the merged trace.
+    pub(super) base: usize,
+    /// What it says of its sources, where it is a merged trace itself.
+    origins: Vec<Origin>,
+    /// The `VERSION` line that it begins with.
+    pub(super) version: Option<Vec<u8>>,
+    /// The number of the next event, where it is told by an announcement of that event's source.
+    pub(super) seq_of_next: Option<u64>,
     reader: Reader<R>,
     /// What the lines taken say of the next event.
     pub(super) numbering: Numbering,
@@ -34,11 +41,14 @@ pub(super) struct Failed {
 }
 
 impl<R: Read> Source<R> {
-    pub(super) fn new(name: &str, number: usize, shift: Shift, trace: R) -> Self {
+    pub(super) fn new(name: &str, shift: Shift, trace: R) -> Self {
         Self {
             name: name.to_owned(),
-            number,
             shift,
+            base: 0,
+            origins: Vec::new(),
+            version: None,
+            seq_of_next: None,
             reader: Reader::new(trace),
             numbering: Numbering::new(),
             head: Vec::new(),
@@ -46,6 +56,66 @@ impl<R: Read> Source<R> {
             lines: 0,
             time: Timestamp::ZERO,
             ended: false,
+        }
+    }
+
+    /// Takes off the version and what a merged trace says of its sources, and reads the lines behind
+    /// it.
+    pub(super) fn begin(&mut self) -> Result<(), Failed> {
+        loop {
+            self.fill()?;
+            let next = self.origins.len() + 1;
+            if next == 1 && self.version.is_none() && self.head.starts_with(b"VERSION ") {
+                self.version = Some(self.take_head());
+                continue;
+            }
+            match marker_text(&self.head, Origin::parse) {
+                Some((number, mut origin)) if number == next && number <= MAX_SOURCES => {
+                    origin.shift = origin.shift.and(self.shift);
+                    self.origins.push(origin);
+                    self.take_head();
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    pub(super) fn is_merged(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// How many sources it is in the merged trace.
+    pub(super) fn count(&self) -> usize {
+        self.origins.len().max(1)
+    }
+
+    /// What is said of them.
+    pub(super) fn provenance(&self) -> String {
+        if !self.is_merged() {
+            return Origin::new(&self.name, self.shift).line(self.base);
+        }
+        let lines = self.origins.iter().zip(self.base..);
+        lines.map(|(origin, index)| origin.line(index)).collect()
+    }
+
+    /// Where it is merged, what a line announces.
+    pub(super) fn announcement(&self, line: &[u8]) -> Option<Announcement> {
+        let parsed = self
+            .is_merged()
+            .then(|| marker_text(line, Announcement::parse));
+        parsed.flatten()
+    }
+
+    /// Whose the lines are, where that is announced before them; how many lines do so; the rest.
+    pub(super) fn announced<'h>(&self, head: &'h [u8]) -> (Option<Announcement>, u64, &'h [u8]) {
+        let (mut announced, mut lines, mut rest) = (None, 0, head);
+        loop {
+            let len = rest.iter().position(|byte| *byte == b'\n');
+            let (first, behind) = rest.split_at(len.map_or(rest.len(), |len| len + 1));
+            let Some(found) = self.announcement(first) else {
+                return (announced, lines, rest);
+            };
+            (announced, lines, rest) = (Some(found), lines + 1, behind);
         }
     }
 
@@ -58,6 +128,7 @@ impl<R: Read> Source<R> {
         // So many more records belong to the annotation that was read; of the lines of a marker,
         // none is an annotation.
         let (mut wanted, mut literal) = (0_u32, false);
+        let merged = self.is_merged();
         while !self.ended {
             let line = match self.reader.next_line() {
                 Ok(Some(line)) => line,
@@ -84,8 +155,11 @@ impl<R: Read> Source<R> {
             if !literal {
                 let (more, is_literal) = match annotation(line.as_bytes()) {
                     Some(Annotation::Wide { n, .. }) => (n.into(), false),
-                    Some(Annotation::Value { .. } | Annotation::Lost { .. }) => (1, false),
+                    Some(
+                        Annotation::Value { .. } | Annotation::Lost { .. } | Annotation::Unordered,
+                    ) => (1, false),
                     Some(Annotation::Lines { n }) => (n, true),
+                    None if merged && announces_next(line.as_bytes()) => (1, false),
                     _ => (0, false),
                 };
                 wanted = wanted.max(more);
@@ -125,10 +199,6 @@ impl<R: Read> Source<R> {
         !self.head.is_empty()
     }
 
-    pub(super) fn head(&self) -> &[u8] {
-        &self.head
-    }
-
     pub(super) fn take_head(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.head)
     }
@@ -146,24 +216,11 @@ impl<R: Read> Source<R> {
     pub(super) fn head_time(&self) -> Timestamp {
         self.shift.apply(self.time).unwrap_or_default()
     }
+}
 
-    /// `MARK 0.000000 merge: source 2 is log.txt, times +1.500000 s, map ids +1000000`.
-    pub(super) fn provenance(&self) -> String {
-        let name: String = self
-            .name
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect();
-        let number = self.number + 1;
-        let mut text = format!("MARK 0.000000 merge: source {number} is {name}");
-        if self.shift != Shift::default() {
-            text += &format!(", times {} s", self.shift);
-        }
-        if self.number > 0 {
-            text += &format!(", map ids +{}", self.number as u64 * MAP_ID_STEP as u64);
-        }
-        text + "\n"
-    }
+/// Whether a line says whose the next line is: both stay together.
+fn announces_next(line: &[u8]) -> bool {
+    marker_text(line, Announcement::parse).is_some_and(|announced| announced.seq.is_none())
 }
 
 /// The time of a line that has one; 0 is none.

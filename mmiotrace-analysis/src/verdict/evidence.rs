@@ -1,7 +1,8 @@
 //! What tells the captures apart, in a trace and in each source of a merged one.
 
 use super::capture::Capture;
-use crate::merge::MAP_ID_STEP;
+pub(super) use crate::merge::source_of;
+use crate::merge::{Announcement, MAX_SOURCES, Origin};
 use mmiotrace_core::{Event, EventKind, MapId};
 use mmiotrace_format::Annotation;
 
@@ -17,9 +18,6 @@ pub struct MergedSource {
     /// Who captured it, as far as its lines show.
     pub capture: Capture,
 }
-
-/// More sources than map ids can tell apart: there are none.
-const MAX_SOURCES: usize = (i32::MAX / MAP_ID_STEP) as usize + 1;
 
 /// The lowest kernel address, with 5-level page tables.
 const KERNEL_HALF: u64 = 0xff00_0000_0000_0000;
@@ -71,11 +69,6 @@ struct Merged {
     speaks_of_event: bool,
 }
 
-/// The index of the source that a mapping is of.
-pub(super) fn source_of(id: MapId) -> Option<usize> {
-    usize::try_from(id.0.div_euclid(MAP_ID_STEP)).ok()
-}
-
 impl Merged {
     fn signs(&mut self, source: usize) -> Option<&mut Signs> {
         self.sources.get_mut(source).map(|(_, signs)| signs)
@@ -107,9 +100,9 @@ impl Merged {
 
     /// Of annotations that `merge` makes itself only those say something that have a number.
     fn annotation(&mut self, text: &[u8]) {
-        if let Some((number, has_seq)) = announcement(text) {
-            self.next = number.saturating_sub(1);
-            if has_seq {
+        if let Some(announced) = Announcement::parse(text) {
+            self.next = announced.source;
+            if let Some(Some(_)) = announced.seq {
                 let source = self.take_next();
                 self.signs(source)
                     .into_iter()
@@ -118,14 +111,26 @@ impl Merged {
             return;
         }
         match Annotation::parse(text) {
-            Some(Annotation::Cpu { cpu: None } | Annotation::Seq { seq: None }) => {}
-            Some(
-                Annotation::Cpu { .. }
-                | Annotation::Seq { .. }
-                | Annotation::Wide { .. }
-                | Annotation::Value { .. }
-                | Annotation::Unordered,
-            ) => self.speaks_of_event = true,
+            // Before an event of another source than the line before: nothing is said of it yet.
+            Some(Annotation::Cpu { cpu: None }) => {
+                self.next = 0;
+                self.speaks_of_event = false;
+            }
+            Some(Annotation::Seq { seq: None }) => self.next = 0,
+            Some(Annotation::Cpu { .. } | Annotation::Seq { .. }) => {
+                self.next = 0;
+                self.speaks_of_event = true;
+            }
+            Some(Annotation::Wide { .. } | Annotation::Value { .. } | Annotation::Unordered) => {
+                self.speaks_of_event = true
+            }
+            // The loss itself is the next line.
+            Some(Annotation::Lost { .. }) => {
+                let source = self.next;
+                if let Some(signs) = self.signs(source) {
+                    signs.ours = true;
+                }
+            }
             // Of a lost line of any source, merging makes a loss without one.
             _ => {
                 let source = self.take_next();
@@ -136,29 +141,6 @@ impl Merged {
             }
         }
     }
-}
-
-/// `mmiotrace1 source n=2 seq=77`: the number, and whether it has a sequence number.
-fn announcement(text: &[u8]) -> Option<(usize, bool)> {
-    let words = core::str::from_utf8(text.strip_prefix(b"mmiotrace1 source n=")?).ok()?;
-    let (number, rest) = words.split_once(' ').unwrap_or((words, ""));
-    let seq = rest.strip_prefix("seq=");
-    Some((number.parse().ok()?, seq.is_some_and(|seq| seq != "none")))
-}
-
-/// `merge: source 2 is NAME, times +4.000000 s, map ids +1000000`: the number and the name.
-fn provenance(text: &[u8]) -> Option<(usize, String)> {
-    let text = String::from_utf8_lossy(text.strip_prefix(b"merge: source ")?).into_owned();
-    let (number, name) = text.split_once(" is ")?;
-    let name = name
-        .rsplit_once(", map ids +")
-        .map_or(name, |(name, _)| name);
-    let is_shift = |shift: &&str| shift.ends_with(" s");
-    let name = match name.rsplit_once(", times ") {
-        Some((before, shift)) if is_shift(&shift) => before,
-        _ => name,
-    };
-    Some((number.parse().ok()?, name.to_owned()))
 }
 
 const fn is_user(virt: u64) -> bool {
@@ -217,7 +199,7 @@ impl Evidence {
     /// The text of a marker of somebody else's. An import begins with one that says so, a merged
     /// trace with one for each source.
     pub(super) fn marker(&mut self, text: &[u8]) {
-        if let Some((number, name)) = provenance(text) {
+        if let Some((number, Origin { name, .. })) = Origin::parse(text) {
             let merged = self.merged.get_or_insert_default();
             merged.next = 0;
             if number == merged.sources.len() + 1 && number <= MAX_SOURCES {

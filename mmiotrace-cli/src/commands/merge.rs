@@ -16,7 +16,8 @@ use std::path::PathBuf;
 ///
 /// Every line of every source comes out once, in the order of time. Nothing is changed but times,
 /// where a source is shifted, and map ids: those of the second source are higher by 1,000,000, of
-/// the third by 2,000,000. Markers name the sources.
+/// the third by 2,000,000. Markers name the sources. Of a trace that was merged before, each source
+/// counts as one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
