@@ -488,6 +488,42 @@ fn hot_registers_are_counted() {
     );
 }
 
+/// New rules and edited maps change what is shown, and not what happened.
+#[test]
+fn counts_are_of_the_whole_run() {
+    let mut rig = Rig::new();
+    let count = |rig: &Rig, name: &str| {
+        let (hot, untracked) = rig.namer.hot_registers(usize::MAX);
+        assert_eq!(untracked, 0);
+        let of_name = hot.into_iter().filter(|register| register.name == name);
+        of_name
+            .map(|register| (register.reads, register.writes))
+            .collect::<Vec<_>>()
+    };
+    for value in 0..3 {
+        rig.read(8, value);
+    }
+    let mut rules = VerbosityRules::new();
+    rules.add("STATUS=changes").expect("a rule");
+    rig.namer.set_verbosity(rules);
+    // The last value is known as before.
+    assert_eq!(rig.read(8, 2).changed, Some(0));
+    assert_eq!(count(&rig, "STATUS"), [(4, 0)]);
+    let edited = MAP.replace("\"STATUS\"", "\"STATE\"");
+    let map = RegisterMap::from_toml(&edited).expect("a map").compile();
+    let map = Arc::new(map.expect("a sound map"));
+    rig.namer.replace_maps(vec![(map, None)]);
+    rig.write(8, 1);
+    rig.write(0xc, 1);
+    assert_eq!(count(&rig, "STATUS"), [(4, 0)]);
+    assert_eq!(count(&rig, "STATE"), [(0, 1)]);
+    // What decides names is looked at twice, and counted once.
+    rig.read(0, 0x1201);
+    rig.read(0, 0x3402);
+    assert_eq!(count(&rig, "ID"), [(2, 0)]);
+    assert_eq!(count(&rig, "CONTROL"), [(0, 1)]);
+}
+
 #[test]
 fn maps_are_found_by_device_and_can_be_given() {
     let map = || {

@@ -1,6 +1,7 @@
 //! What a namer knows, and what it does with every access.
 
 use super::binding::Given;
+use super::hot::PastCounts;
 use super::indirect::InnerState;
 use super::inference::Inference;
 use super::ranges::Ranges;
@@ -40,6 +41,8 @@ pub(super) struct Core {
     /// The slots must be made anew before the next access.
     pub(super) dirty: bool,
     pub(super) untracked: u64,
+    /// Counts of slots that are no more.
+    pub(super) past: PastCounts,
 }
 
 impl Core {
@@ -85,6 +88,19 @@ impl Core {
         (previous, slot.role == Role::Watched)
     }
 
+    /// Takes back that the access was counted: it is looked at once more.
+    pub(super) fn uncount(&mut self, id: SlotId, kind: AccessKind) {
+        if !Self::is_kept(id) {
+            self.untracked -= 1;
+            return;
+        }
+        let slot = &mut self.table.slots[id.0 as usize];
+        match kind {
+            AccessKind::Read => slot.reads -= 1,
+            AccessKind::Write => slot.writes -= 1,
+        }
+    }
+
     /// Accesses are missing here: what was seen last need not be what is there.
     pub(super) fn doubt(&mut self) {
         self.units.iter_mut().for_each(Unit::doubt);
@@ -95,10 +111,19 @@ impl Core {
         }
     }
 
-    /// Counts are lost when names change; that happens a few times at the start of a trace.
+    /// Names change: that happens a few times at the start of a trace, and where maps are edited.
     pub(super) fn renew(&mut self) {
         self.dirty = false;
+        self.keep_counts();
         self.table.clear();
+    }
+
+    /// Shows as much of each register as the rules say now.
+    pub(super) fn apply_rules(&mut self) {
+        for at in 0..self.table.slots.len() {
+            let verbosity = self.rules.of(self.table.name(&self.table.slots[at]));
+            self.table.slots[at].verbosity = verbosity;
+        }
     }
 
     pub(super) fn inference_of(&self, unit: u32) -> Inference {

@@ -1,8 +1,10 @@
 //! Which registers were accessed most.
 
 use super::core::Core;
+use super::slot::Slot;
 use crate::device::DeviceId;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// How often a register was accessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,28 +22,58 @@ pub struct HotRegister {
 }
 
 /// A register of a device, by name; where it has none, by its offset (`true`) or address.
-type HotKey<'n> = (Option<DeviceId>, &'n str, Option<(bool, u64)>);
+type HotKey<Name> = (Option<DeviceId>, Name, Option<(bool, u64)>);
+
+/// How often registers were accessed, by what they were called then, before slots were made anew.
+pub(super) type PastCounts = HashMap<HotKey<String>, (u64, u64)>;
 
 impl Core {
-    /// At most `count` of them, the busiest first.
-    pub(super) fn hot_registers(&self, count: usize) -> Vec<HotRegister> {
-        let mut by_name: HashMap<HotKey<'_>, (u64, u64)> = HashMap::new();
-        for slot in &self.table.slots {
+    /// Each slot that counts: its register, reads and writes.
+    fn counts(&self) -> impl Iterator<Item = (HotKey<&str>, (u64, u64))> {
+        let counting = |slot: &&Slot| slot.reads + slot.writes > 0;
+        self.table.slots.iter().filter(counting).map(|slot| {
             let name = self.table.name(slot);
             let offset = name.is_empty().then_some(match slot.place.offset {
                 Some(offset) => (true, offset),
                 None => (false, slot.key.at),
             });
-            let counts = by_name
-                .entry((slot.place.device, name, offset))
-                .or_default();
-            counts.0 += slot.reads;
-            counts.1 += slot.writes;
+            let key = (slot.place.device, name, offset);
+            (key, (slot.reads, slot.writes))
+        })
+    }
+
+    /// Keeps the counts of all slots beyond their time.
+    pub(super) fn keep_counts(&mut self) {
+        let (mut past, mut untracked) = (core::mem::take(&mut self.past), 0);
+        for ((device, name, offset), (reads, writes)) in self.counts() {
+            let key = (device, name.to_owned(), offset);
+            let has_room = past.len() < self.max_slots;
+            match past.entry(key) {
+                Entry::Vacant(_) if !has_room => untracked += reads + writes,
+                entry => {
+                    let counts = entry.or_default();
+                    counts.0 += reads;
+                    counts.1 += writes;
+                }
+            }
         }
-        let mut hot: Vec<_> = by_name
-            .into_iter()
-            .filter(|(_, (reads, writes))| reads + writes > 0)
-            .collect();
+        self.past = past;
+        self.untracked += untracked;
+    }
+
+    /// At most `count` of them, the busiest first.
+    pub(super) fn hot_registers(&self, count: usize) -> Vec<HotRegister> {
+        let past = self.past.iter().map(|((device, name, offset), counts)| {
+            let key = (*device, name.as_str(), *offset);
+            (key, *counts)
+        });
+        let mut by_name: HashMap<HotKey<&str>, (u64, u64)> = HashMap::new();
+        for (key, (reads, writes)) in past.chain(self.counts()) {
+            let counts = by_name.entry(key).or_default();
+            counts.0 += reads;
+            counts.1 += writes;
+        }
+        let mut hot: Vec<_> = by_name.into_iter().collect();
         hot.sort_by(|a, b| {
             (b.1.0 + b.1.1)
                 .cmp(&(a.1.0 + a.1.1))

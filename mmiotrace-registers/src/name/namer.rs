@@ -3,7 +3,7 @@
 use super::binding::{Binding, Given};
 use super::builder::NamerBuilder;
 use super::core::Core;
-use super::hot::HotRegister;
+use super::hot::{HotRegister, PastCounts};
 use super::named::Named;
 use super::ranges::Ranges;
 use super::slot::{Slot, SlotTable, TRANSIENT};
@@ -68,6 +68,7 @@ impl Namer {
             doubts: 1,
             dirty: false,
             untracked: 0,
+            past: PastCounts::new(),
         };
         core.bind_physical();
         Self {
@@ -140,6 +141,7 @@ impl Namer {
             return Named::new(self, id, Some(access.kind), (value, wide), previous, inner);
         }
         // What this access told may be what its own name depends on.
+        core.uncount(id, access.kind);
         self.prepare();
         let core = &mut self.core;
         let id = core.slot_for(access.phys, access.width.bytes(), Some(access.kind));
@@ -233,13 +235,14 @@ impl Namer {
         self.core.rebind();
     }
 
-    /// Uses other rules from now on.
+    /// Uses other rules from now on. Last values and counts stay.
     pub fn set_verbosity(&mut self, rules: VerbosityRules) {
         self.core.rules = rules;
-        self.core.dirty = true;
+        self.core.apply_rules();
     }
 
-    /// The registers that were accessed most, at most `count`, and how many accesses went to
+    /// The registers that were accessed most, at most `count`, by what they were called at the time;
+    /// and how many accesses went to
     /// addresses that were not remembered ([`NamerBuilder::max_slots`]).
     #[must_use]
     pub fn hot_registers(&self, count: usize) -> (Vec<HotRegister>, u64) {
