@@ -1,24 +1,13 @@
 //! Comparing real traces with themselves, with other recordings, and with doctored copies.
 
+mod support;
+
 use mmiotrace_analysis::diff::{Act, Comparison, Diff, Difference, Field, Known, Side, Treatment};
 use mmiotrace_format::Reader;
-use std::io::Read;
-use std::path::Path;
+use support::{Random, fixtures};
 
 fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures/traces")
-        .join(name);
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::open(path).expect("a fixture");
-    if name.ends_with(".xz") {
-        liblzma::read::XzDecoder::new(file)
-            .read_to_end(&mut bytes)
-            .expect("an xz file");
-    } else {
-        file.read_to_end(&mut bytes).expect("a readable file");
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&fixtures::trace(name)).into_owned()
 }
 
 fn push(comparison: &mut Comparison<'_>, side: Side, trace: &str) {
@@ -35,42 +24,21 @@ fn compare(before: &str, after: &str) -> Diff {
     comparison.finish()
 }
 
-/// A small generator of numbers (Marsaglia's xorshift64*), so that runs repeat.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
-}
-
 #[test]
 fn every_trace_is_the_same_as_itself() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/traces");
-    let mut traces = 0;
-    for entry in std::fs::read_dir(folder).expect("the fixtures are part of the project") {
-        let name = entry
-            .expect("a readable folder")
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
-        if name.ends_with(".mmiotrace") || name.ends_with(".mmiotrace.xz") {
-            let trace = fixture(&name);
-            let diff = compare(&trace, &trace);
-            assert!(diff.is_same(), "{name}: {:?}", diff.differences.first());
-            traces += 1;
-        }
+    let traces = fixtures::traces();
+    for (name, trace) in &traces {
+        let trace = String::from_utf8_lossy(trace);
+        let diff = compare(&trace, &trace);
+        assert!(diff.is_same(), "{name}: {:?}", diff.differences.first());
     }
-    assert!(traces > 40, "only {traces} traces");
+    assert!(traces.len() > 40, "only {} traces", traces.len());
 }
 
 /// Times, map ids and the address of the BAR moved: the same driver on another machine.
 #[test]
 fn what_does_not_matter_is_no_difference() {
-    let trace = fixture("xhci-6.1.mmiotrace");
+    let trace = fixture("xhci-6.1");
     let moved: String = trace
         .lines()
         .map(|line| {
@@ -149,7 +117,7 @@ fn candidates(lines: &[&str]) -> Vec<usize> {
 /// One access in a hundred changed, dropped or moved at random: exactly those are found.
 #[test]
 fn planted_differences_are_found_and_nothing_else() {
-    let trace = fixture("e1000e-q35-6.1.mmiotrace.xz");
+    let trace = fixture("e1000e-q35-6.1");
     let lines: Vec<&str> = trace.lines().collect();
     let is_access = |line: &&&str| line.starts_with("R ") || line.starts_with("W ");
     let accesses = lines.iter().filter(is_access).count();
@@ -202,7 +170,7 @@ fn planted_differences_are_found_and_nothing_else() {
 
 #[test]
 fn a_step_that_moved_is_told_as_one() {
-    let trace = fixture("nvme-6.1.mmiotrace");
+    let trace = fixture("nvme-6.1");
     let mut lines: Vec<&str> = trace.lines().collect();
     let at = lines
         .iter()
@@ -237,10 +205,7 @@ fn a_step_that_moved_is_told_as_one() {
 /// Two recordings of one driver: the kernel's version differs, the writes hardly do.
 #[test]
 fn two_kernels_drive_the_card_nearly_alike() {
-    let diff = compare(
-        &fixture("e1000-6.1.mmiotrace.xz"),
-        &fixture("e1000-6.12.mmiotrace.xz"),
-    );
+    let diff = compare(&fixture("e1000-6.1"), &fixture("e1000-6.12"));
     let summary = diff.summary;
     assert!(summary.equal * 10 > summary.steps_before * 9, "{summary:?}");
 }

@@ -1,7 +1,10 @@
 //! Loops over several registers: how often they turned does not matter, what they wrote does.
 
+mod support;
+
 use mmiotrace_analysis::diff::{Comparison, Diff, Difference, Seen, Side};
 use mmiotrace_format::Reader;
+use support::Random;
 
 fn compare(before: &str, after: &str) -> Diff {
     let mut comparison = Comparison::new();
@@ -161,18 +164,6 @@ fn a_repetition_that_waits_for_nothing_is_told() {
         &looped("W 60 1", 9, "W 60 1"),
     );
     assert_eq!(diff.summary.inserted, 4, "{:#?}", diff.differences);
-}
-
-/// A small generator of numbers (Marsaglia's xorshift64*), so that runs repeat.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
 }
 
 /// A driver that does little but wait: each wait with registers of its own now and then.

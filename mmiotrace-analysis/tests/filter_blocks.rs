@@ -1,14 +1,15 @@
 //! Deciding on blocks of lines is deciding on each line.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod support;
+
 use core::convert::Infallible;
-use liblzma::read::XzDecoder;
 use mmiotrace_analysis::{Filter, FilterError};
 use mmiotrace_core::{MapId, Width};
 use mmiotrace_format::{Error, Reader};
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::Path;
+use support::fixtures;
 
 /// Lines kept, and how many were wrong.
 type Kept = (Vec<u8>, usize);
@@ -103,10 +104,7 @@ fn traces() -> Vec<Vec<u8>> {
         })
         .map(|path| fs::read(path).unwrap())
         .collect();
-    let mut markers = Vec::new();
-    let stored = File::open(dir.join("markers-6.1.mmiotrace.xz")).unwrap();
-    XzDecoder::new(stored).read_to_end(&mut markers).unwrap();
-    traces.push(markers);
+    traces.push(fixtures::trace("markers-6.1"));
     // Fused, forged, broken, cut, foreign, long.
     traces.push(
         b"MARK 1.000000 nulW 4 1.000001 1 0xfebc0008 0x2 0x0 0\nW 4\nW 4 1.000002\n\nWWW\nxW 4 MW R 4\n\

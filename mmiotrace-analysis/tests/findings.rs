@@ -1,26 +1,17 @@
 //! Every kind of finding, each from lines that have it and not from lines that nearly do.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use mmiotrace_analysis::{Capture, Checker, Finding, FindingKind, Verdict};
+mod support;
+
+use mmiotrace_analysis::{Capture, Checker, Finding, FindingKind};
 use mmiotrace_core::{
     Access, AccessKind, Event, EventKind, EventSink, Loss, MapId, Mapping, Marker, PhysAddr,
     Timestamp, Value, VirtAddr, Width,
 };
-use mmiotrace_format::{Error, Lifter, Reader};
+use mmiotrace_format::{Lifter, Reader};
 use std::fs;
 use std::path::Path;
-
-fn check(trace: &[u8]) -> Verdict {
-    let (mut checker, mut reader) = (Checker::new(), Reader::new(trace));
-    loop {
-        match reader.next_line() {
-            Ok(Some(line)) => checker.line(&line),
-            Ok(None) => return checker.finish(),
-            Err(Error::Parse(error)) => checker.invalid(&error),
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
+use support::check;
 
 const HEAD: &str = "VERSION 20070824\nMAP 1.000000 1 0xfebc0000 0xffa0000000500000 0x20000 0x0 0\n";
 const ACCESS: &str = "R 4 1.500000 1 0xfebc0008 0x80080783 0x0 0\n";

@@ -1,26 +1,9 @@
 //! Whatever the sources hold, merging ends, and no line is lost.
 
+mod support;
+
 use mmiotrace_analysis::merge::{Merge, Shift};
-use std::path::Path;
-
-fn fixture(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fixtures/traces")
-        .join(name);
-    std::fs::read(path).expect("a fixture")
-}
-
-/// A small generator of numbers (Marsaglia's xorshift64*), so that runs repeat.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
-}
+use support::{Random, fixtures};
 
 fn damaged(trace: &[u8], random: &mut Random) -> Vec<u8> {
     let begin = random.below(trace.len() / 2);
@@ -49,9 +32,9 @@ fn damaged(trace: &[u8], random: &mut Random) -> Vec<u8> {
 #[test]
 fn damaged_sources_are_merged_to_their_end() {
     let traces = [
-        fixture("nvme-6.1.mmiotrace"),
-        fixture("lost-events-6.1.mmiotrace"),
-        fixture("ahci-q35-6.1.mmiotrace"),
+        fixtures::trace("nvme-6.1"),
+        fixtures::trace("lost-events-6.1"),
+        fixtures::trace("ahci-q35-6.1"),
     ];
     for seed in 1..200 {
         let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed);

@@ -1,11 +1,13 @@
 //! A merged trace is merged with others as its own sources would be.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod support;
+
+use mmiotrace_analysis::Capture;
 use mmiotrace_analysis::merge::{Merge, MergeErrorKind, Shift};
-use mmiotrace_analysis::{Capture, Checker, Verdict};
 use mmiotrace_core::{Blind, Event, EventSink, Loss, Marker};
 use mmiotrace_format::{Lifter, Reader};
-use std::path::Path;
+use support::{check, fixtures};
 
 /// Names, shifts in microseconds, texts.
 type Given<'a> = (&'a str, i64, &'a [u8]);
@@ -25,17 +27,6 @@ fn merged(sources: &[Given<'_>]) -> Vec<u8> {
                 matches!(error.kind, MergeErrorKind::Line(_) | MergeErrorKind::Device),
                 "{error}"
             ),
-        }
-    }
-}
-
-fn check(trace: &[u8]) -> Verdict {
-    let (mut checker, mut reader) = (Checker::new(), Reader::new(trace));
-    loop {
-        match reader.next_line() {
-            Ok(Some(line)) => checker.line(&line),
-            Ok(None) => return checker.finish(),
-            Err(error) => panic!("{error}"),
         }
     }
 }
@@ -224,17 +215,8 @@ fn another_version_keeps_its_source() {
 
 #[test]
 fn real_traces_are_put_together_in_every_way() {
-    let read = |name: &str| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/traces");
-        std::fs::read(folder.join(name)).unwrap()
-    };
-    let names = [
-        "edu-6.1.mmiotrace",
-        "nvme-6.1.mmiotrace",
-        "lost-events-6.1.mmiotrace",
-        "mmioops-6.1.mmiotrace",
-    ];
-    let texts = names.map(read);
+    let names = ["edu-6.1", "nvme-6.1", "lost-events-6.1", "mmioops-6.1"];
+    let texts = names.map(fixtures::trace);
     let mut given: Vec<Given<'_>> = Vec::new();
     for (name, text) in names.iter().zip(&texts) {
         given.push((name, 0, text));

@@ -1,17 +1,11 @@
 //! The verdict on a merged trace: who captured each source, and what that one cannot see.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use mmiotrace_analysis::merge::{Merge, Shift};
-use mmiotrace_analysis::{Capture, Checker, FindingKind, Verdict};
-use mmiotrace_format::Reader;
+mod support;
 
-fn check(trace: &[u8]) -> Verdict {
-    let (mut checker, mut reader) = (Checker::new(), Reader::new(trace));
-    while let Some(line) = reader.next_line().unwrap() {
-        checker.line(&line);
-    }
-    checker.finish()
-}
+use mmiotrace_analysis::merge::{Merge, Shift};
+use mmiotrace_analysis::{Capture, FindingKind};
+use support::check;
 
 /// Traces of every kind of capture, in every order: the verdict on the merged trace says of each
 /// source what its own verdict says, and lists what each cannot see.

@@ -123,19 +123,8 @@ impl Place {
         fs::copy(built, place.path("mmiotrace")).unwrap();
         fs::copy(library_file, place.path(library)).unwrap();
         for (name, text) in [("confine", CONFINE), ("driver", DRIVER)] {
-            let source = place.path(name).with_extension("c");
-            fs::write(&source, text).unwrap();
-            let mut compiler = Command::new("cc");
-            match compiler
-                .args(["-O1", "-o"])
-                .args([&place.path(name), &source])
-                .status()
-            {
-                Ok(status) => assert!(status.success()),
-                Err(error) => {
-                    eprintln!("SKIPPED: {test}: no C compiler: {error}");
-                    return None;
-                }
+            if !command::compiled(test, place.folder.path(), name, text) {
+                return None;
             }
         }
         fs::write(place.path("device"), [0; 4096]).unwrap();

@@ -46,18 +46,8 @@ impl Bench {
     /// `None`, said loudly, where there is no compiler.
     fn new(test: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let source = folder.path().join("counter.c");
-        fs::write(&source, COUNTER).unwrap();
-        let built = Command::new("cc")
-            .args(["-O1", "-o"])
-            .args([&folder.path().join("counter"), &source])
-            .status();
-        match built {
-            Ok(status) => assert!(status.success()),
-            Err(error) => {
-                eprintln!("SKIPPED: {test}: no C compiler: {error}");
-                return None;
-            }
+        if !command::compiled(test, folder.path(), "counter", COUNTER) {
+            return None;
         }
         fs::write(folder.path().join("device"), [0; 4096]).unwrap();
         Some(Self { folder })

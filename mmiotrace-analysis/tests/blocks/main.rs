@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conditions;
+#[path = "../support/fixtures.rs"]
 mod fixtures;
 mod lossless;
 mod synthetic;

@@ -91,6 +91,28 @@ pub fn run_on(arguments: &[&str], input: &[u8]) -> Run {
     run_on_pieces(arguments, input, 1 << 16)
 }
 
+/// Compiles a C program into a folder. `false`, said loudly, where there is no compiler.
+pub fn compiled(test: &str, folder: &Path, name: &str, text: &str) -> bool {
+    let program = folder.join(name);
+    let source = program.with_extension("c");
+    fs::write(&source, text).unwrap();
+    let mut compiler = Command::new("cc");
+    match compiler
+        .args(["-O1", "-o"])
+        .args([&program, &source])
+        .status()
+    {
+        Ok(status) => {
+            assert!(status.success());
+            true
+        }
+        Err(error) => {
+            eprintln!("SKIPPED: {test}: no C compiler: {error}");
+            false
+        }
+    }
+}
+
 /// A trace file and what is in it.
 pub struct Trace {
     pub name: String,

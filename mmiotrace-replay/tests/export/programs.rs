@@ -1,9 +1,9 @@
 //! Every language, on several traces.
 
+use crate::accesses::accesses;
 use crate::{fixtures, harness};
-use mmiotrace_core::Width;
-use mmiotrace_core::{Access, Blind, Event, EventSink, Loss, Marker, PhysAddr};
-use mmiotrace_format::{Lifter, Reader};
+use mmiotrace_core::{Access, PhysAddr, Width};
+use mmiotrace_format::Reader;
 use mmiotrace_replay::{
     Effect, Fault, Language, Model, ModelBuilder, NoNames, Place, PlaceNames, Plan, PlanOptions,
     Planned, Recorder, RunOptions, Runner, Silent, Target, Trigger, export, plan_trace,
@@ -80,26 +80,6 @@ impl Subject {
             done.len()
         );
     }
-}
-
-fn accesses(trace: &[u8]) -> Vec<Access> {
-    #[derive(Default)]
-    struct All(Vec<Access>);
-    impl EventSink for All {
-        fn event(&mut self, event: &Event) {
-            self.0.extend(event.as_access());
-        }
-        fn marker(&mut self, _: &Marker<'_>) {}
-        fn lost(&mut self, _: &Loss) {}
-        fn blind(&mut self, _: &Blind) {}
-        fn line(&mut self, _: &[u8]) {}
-    }
-    let (mut reader, mut lifter, mut all) = (Reader::new(trace), Lifter::new(), All::default());
-    while let Some(line) = reader.next_line().unwrap() {
-        lifter.push_line(&line, &mut all).unwrap();
-    }
-    lifter.finish(&mut all);
-    all.0
 }
 
 /// Whether a program is there; says loudly where it is not.

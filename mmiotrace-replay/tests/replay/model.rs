@@ -1,35 +1,14 @@
 //! Every recorded trace, planned and run on the model made from it.
 
+use crate::accesses::accesses;
 use crate::fixtures;
 use mmiotrace_analysis::blocks::{Blocks, Unfolded};
-use mmiotrace_core::{Access, AccessKind, Event, EventSink, PhysAddr, Value, Width};
-use mmiotrace_core::{Blind, Loss, Marker};
-use mmiotrace_format::{Lifter, Reader};
+use mmiotrace_core::{Access, AccessKind, PhysAddr, Value, Width};
+use mmiotrace_format::Reader;
 use mmiotrace_replay::{
     DryTarget, Ending, Model, ModelBuilder, OnMismatch, Outcome, PlanOptions, Planned, Recorder,
     RunOptions, Runner, Silent, plan_trace,
 };
-
-/// The accesses that a trace shows with their value.
-fn accesses(trace: &[u8]) -> Vec<Access> {
-    #[derive(Default)]
-    struct All(Vec<Access>);
-    impl EventSink for All {
-        fn event(&mut self, event: &Event) {
-            self.0.extend(event.as_access());
-        }
-        fn marker(&mut self, _: &Marker<'_>) {}
-        fn lost(&mut self, _: &Loss) {}
-        fn blind(&mut self, _: &Blind) {}
-        fn line(&mut self, _: &[u8]) {}
-    }
-    let (mut reader, mut lifter, mut all) = (Reader::new(trace), Lifter::new(), All::default());
-    while let Some(line) = reader.next_line().unwrap() {
-        let _ = lifter.push_line(&line, &mut all);
-    }
-    lifter.finish(&mut all);
-    all.0
-}
 
 fn plan_of(trace: &[u8]) -> Planned {
     plan_trace(Reader::new(trace), PlanOptions::default()).unwrap()

@@ -100,13 +100,7 @@ impl Database {
             ));
         }
         for node in root.children().filter(Node::is_element) {
-            if !self.top(node, &mut context, 0)? {
-                self.odd(
-                    &context,
-                    node,
-                    format!("<{}> is not known here", node.tag_name().name()),
-                );
-            }
+            self.elsewhere(node, &mut context, 0, "here")?;
         }
         Ok(())
     }
@@ -152,6 +146,21 @@ impl Database {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// What is no part of the element around it: it may be what can stand anywhere.
+    fn elsewhere(
+        &mut self,
+        node: Node<'_, '_>,
+        context: &mut Context<'_>,
+        nested: usize,
+        place: &str,
+    ) -> Result<()> {
+        if !self.top(node, context, nested)? {
+            let tag = node.tag_name().name();
+            self.odd(context, node, format!("<{tag}> is not known {place}"));
+        }
+        Ok(())
     }
 
     fn import(&mut self, node: Node<'_, '_>, context: &mut Context<'_>) -> Result<()> {

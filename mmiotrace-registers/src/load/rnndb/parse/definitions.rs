@@ -36,12 +36,8 @@ impl Database {
                 if let Some(value) = self.value(child, context, nested + 1)? {
                     self.enums[at].values.push(value);
                 }
-            } else if !self.top(child, context, nested + 1)? {
-                self.odd(
-                    context,
-                    child,
-                    format!("<{}> is not known in an enum", child.tag_name().name()),
-                );
+            } else {
+                self.elsewhere(child, context, nested + 1, "in an enum")?;
             }
         }
         Ok(())
@@ -69,12 +65,8 @@ impl Database {
                 if let Some(field) = self.field(child, context, nested + 1)? {
                     self.bitsets[at].fields.push(field);
                 }
-            } else if !self.top(child, context, nested + 1)? {
-                self.odd(
-                    context,
-                    child,
-                    format!("<{}> is not known in a bitset", child.tag_name().name()),
-                );
+            } else {
+                self.elsewhere(child, context, nested + 1, "in a bitset")?;
             }
         }
         Ok(())
@@ -132,11 +124,7 @@ impl Database {
                 "bitfield" => value_type
                     .fields
                     .extend(self.field(child, context, nested + 1)?),
-                tag => {
-                    if !self.top(child, context, nested + 1)? {
-                        self.odd(context, child, format!("<{tag}> is not known here"));
-                    }
-                }
+                _ => self.elsewhere(child, context, nested + 1, "here")?,
             }
         }
         Ok(value_type)
@@ -153,13 +141,7 @@ impl Database {
             return Ok(None);
         };
         for child in node.children().filter(Node::is_element) {
-            if !self.top(child, context, nested + 1)? {
-                self.odd(
-                    context,
-                    child,
-                    format!("<{}> is not known in a value", child.tag_name().name()),
-                );
-            }
+            self.elsewhere(child, context, nested + 1, "in a value")?;
         }
         let value = self.number(node, context, "value")?;
         let (variants, doc, place) = (variants_of(node), doc_of(node), context.place(node));

@@ -101,11 +101,7 @@ impl Database {
                         items.push(RawItem::Register(Box::new(register)));
                     }
                 }
-                tag => {
-                    if !self.top(child, context, nested + 1)? {
-                        self.odd(context, child, format!("<{tag}> is not known here"));
-                    }
-                }
+                _ => self.elsewhere(child, context, nested + 1, "here")?,
             }
         }
         Ok(items)

@@ -1,4 +1,5 @@
 //! The recorded traces of the repository.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Read;
