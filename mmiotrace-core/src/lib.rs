@@ -23,7 +23,7 @@
 //! # Features
 //! - `std`: [`MappingTable`] over growing storage.
 //! - `serde`: `Serialize` and `Deserialize` for the model; borrowed types serialise only.
-//! - `test-util`: a capture backend that plays a script ([`scripted`]), for tests of consumers.
+//! - `test-util`: a capture backend that plays a script (module `scripted`), for tests of consumers.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -57,7 +57,7 @@ pub(crate) fn write_from<B: Bus + ?Sized>(
     Ok(())
 }
 
-/// Makes sure that a later [`write`] of this operand cannot fail for want of ordinary memory.
+/// Makes sure that a later [`write()`] of this operand cannot fail for want of ordinary memory.
 pub(crate) fn prepare<B: Bus + ?Sized>(bus: &mut B, address: u64, width: u8) -> Result<(), Stop> {
     match bus.locate(VirtAddr(address), usize::from(width)) {
         Place::Device => {}
