@@ -99,6 +99,7 @@ impl FilterArgs {
 pub(crate) fn does_not_fit(name: &str, error: &FilterError) -> Failure {
     Failure::new(name, error).advise(match error {
         FilterError::UnknownDevice { .. } => "give the addresses with --phys",
+        FilterError::NoSuchMark { .. } => "mmiotrace stat --by mark lists them",
         _ => "give another BAR",
     })
 }

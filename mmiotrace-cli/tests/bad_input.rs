@@ -343,3 +343,30 @@ fn peak_kib(id: u32) -> u64 {
     });
     peak.unwrap_or(0)
 }
+
+/// What a span without its end would hold is not what was asked for, and is told not to be.
+#[test]
+fn markers_that_are_not_there() {
+    let trace = fixture("markers-6.1.mmiotrace.xz");
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.toml");
+    for span in [
+        &["--from-mark", "no such marker"][..],
+        &["--to-mark", "no such marker"],
+        &["--from-mark", "burst 3", "--to-mark", "^burst 2$"],
+    ] {
+        let cat = run(&[&["cat"], span, &[trace.path()]].concat());
+        cat.assert_refused(trace.path());
+        assert!(cat.stderr.contains("no marker matches"), "{}", cat.stderr);
+        assert_eq!(
+            cat.stdout.is_empty(),
+            span[1] == "no such marker" && span[0] == "--from-mark"
+        );
+        let plan = ["-o", plan.to_str().unwrap()];
+        let words = [&["replay", "plan"], span, &plan, &[trace.path()]].concat();
+        run(&words).assert_refused(trace.path());
+    }
+    assert!(!plan.exists());
+    let span = ["cat", "--from-mark", "burst 2", "--to-mark", "burst 3"];
+    assert_eq!(run(&[&span[..], &[trace.path()]].concat()).status, 0);
+}

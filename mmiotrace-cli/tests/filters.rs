@@ -258,10 +258,6 @@ fn by_markers() {
         .filter(|line| line.starts_with("W "))
         .collect();
     assert_eq!(run(&arguments).text(), writes);
-    assert_eq!(
-        run(&["cat", "--from-mark", "no such marker", trace.path()]).text(),
-        ""
-    );
 }
 
 #[test]

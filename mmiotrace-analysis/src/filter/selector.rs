@@ -48,6 +48,14 @@ pub enum FilterError {
         /// What was wanted.
         device: DeviceSelector,
     },
+    /// The trace has no marker where a span of it is to begin or to end.
+    #[error("no marker matches {pattern}{}", if *.behind { " behind the first" } else { "" })]
+    NoSuchMark {
+        /// What was wanted.
+        pattern: String,
+        /// There is one where the span begins, and this is of its end.
+        behind: bool,
+    },
 }
 
 fn list(known: &[String]) -> String {
@@ -126,6 +134,18 @@ impl Selector {
     /// # Errors
     /// Where the trace did not tell what the filter needs: then what was kept is not the answer.
     pub fn finish(&self) -> Result<(), FilterError> {
+        let (from, to) = (&self.filter.from_mark, &self.filter.to_mark);
+        let missing = match self.span {
+            Span::Before => from.as_ref(),
+            Span::Within => to.as_ref(),
+            Span::After => None,
+        };
+        if let Some(pattern) = missing {
+            return Err(FilterError::NoSuchMark {
+                pattern: pattern.to_string(),
+                behind: self.span == Span::Within && from.is_some(),
+            });
+        }
         let Some(device) = self.filter.device else {
             return Ok(());
         };

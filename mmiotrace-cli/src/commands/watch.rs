@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use follow::{Follow, Piece};
 use lines::{Lines, Wrong};
-use mmiotrace_analysis::{Selector, split_fused};
+use mmiotrace_analysis::{FilterError, Selector, split_fused};
 use mmiotrace_format::Line;
 use regex::bytes::Regex;
 use screen::{Asked, Screen};
@@ -134,10 +134,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         summary::print(&watch.rows, watch.shown, args.top);
     }
     ended?;
-    watch
-        .selector
-        .finish()
-        .map_err(|error| does_not_fit(&args.file, &error))?;
+    match watch.selector.finish() {
+        // It may come yet.
+        Ok(()) | Err(FilterError::NoSuchMark { .. }) => {}
+        Err(error) => return Err(does_not_fit(&args.file, &error).into()),
+    }
     Ok(if watch.wrong > 0 {
         Outcome::Found
     } else {

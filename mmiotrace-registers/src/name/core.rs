@@ -89,6 +89,7 @@ impl Core {
     }
 
     /// Takes back that the access was counted: it is looked at once more.
+    #[cold]
     pub(super) fn uncount(&mut self, id: SlotId, kind: AccessKind) {
         if !Self::is_kept(id) {
             self.untracked -= 1;

@@ -78,14 +78,14 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let planned = builder.finish();
-    save(&planned, &args.output, &read)?;
-    summarise(&planned.plan, &args.output);
-    let outcome = walked.finish()?;
+    // No plan of more than what was asked for.
     selector
         .finish()
         .map_err(|error| does_not_fit(&name, &error))?;
-    Ok(outcome)
+    let planned = builder.finish();
+    save(&planned, &args.output, &read)?;
+    summarise(&planned.plan, &args.output);
+    walked.finish()
 }
 
 /// The name of a trace without folder and suffixes.
