@@ -24,6 +24,10 @@ pub struct HotRegister {
 /// A register of a device, by name; where it has none, by its offset (`true`) or address.
 type HotKey<Name> = (Option<DeviceId>, Name, Option<(bool, u64)>);
 
+/// So many registers keep their counts beyond the time of their slots. A trace can make them anew
+/// with every line; the accesses to more are counted together.
+const MAX_PAST: usize = 4096;
+
 /// How often registers were accessed, by what they were called then, before slots were made anew.
 pub(super) type PastCounts = HashMap<HotKey<String>, (u64, u64)>;
 
@@ -47,7 +51,7 @@ impl Core {
         let (mut past, mut untracked) = (core::mem::take(&mut self.past), 0);
         for ((device, name, offset), (reads, writes)) in self.counts() {
             let key = (device, name.to_owned(), offset);
-            let has_room = past.len() < self.max_slots;
+            let has_room = past.len() < self.max_slots.min(MAX_PAST);
             match past.entry(key) {
                 Entry::Vacant(_) if !has_room => untracked += reads + writes,
                 entry => {

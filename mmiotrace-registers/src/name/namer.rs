@@ -242,8 +242,8 @@ impl Namer {
     }
 
     /// The registers that were accessed most, at most `count`, by what they were called at the time;
-    /// and how many accesses went to
-    /// addresses that were not remembered ([`NamerBuilder::max_slots`]).
+    /// and how many accesses went to addresses that were not remembered
+    /// ([`NamerBuilder::max_slots`]), or to more registers than are counted beyond a change of names.
     #[must_use]
     pub fn hot_registers(&self, count: usize) -> (Vec<HotRegister>, u64) {
         (self.core.hot_registers(count), self.core.untracked)
