@@ -295,8 +295,7 @@ fn who_captured() {
     };
     assert_eq!(announced("kmod"), Capture::Kmod);
     assert_eq!(announced("process since=1"), Capture::Process);
-    // By an announcement that is not known here: not by the kernel, which announces nothing.
-    assert_eq!(announced("process2"), Capture::Kmod);
+    assert_eq!(announced("process2"), Capture::Unknown);
     let kernel = check(HEAD.as_bytes());
     assert!(kernel.not_seen.iter().any(|what| what.contains("DMA")));
     assert!(kernel.not_seen.len() > check(mapped.as_bytes()).not_seen.len());

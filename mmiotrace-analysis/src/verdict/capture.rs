@@ -19,7 +19,7 @@ pub enum Capture {
     Imported,
     /// Several sources, merged; each has its own.
     Merged,
-    /// Whoever it was announced nothing and captured nothing.
+    /// Whoever it was announced nothing and captured nothing, or announced what is not known here.
     Unknown,
 }
 
@@ -33,7 +33,7 @@ impl Capture {
             Self::Kmod => "the kmod backend",
             Self::Imported => "another tool, whose log was imported",
             Self::Merged => "several captures, which were merged",
-            Self::Unknown => "a tool that nothing in it shows",
+            Self::Unknown => "a tool that is not known",
         }
     }
 
@@ -56,7 +56,7 @@ impl Capture {
         match words.split(u8::is_ascii_whitespace).next()? {
             b"process" => Some(Self::Process),
             b"kmod" => Some(Self::Kmod),
-            _ => None,
+            _ => Some(Self::Unknown),
         }
     }
 }
