@@ -4,7 +4,7 @@
 #[path = "../examples/own_backend.rs"]
 mod example;
 
-use mmiotrace_analysis::Checker;
+use mmiotrace_analysis::{Capture, Checker};
 use mmiotrace_format::{Reader, Record};
 
 #[test]
@@ -25,6 +25,8 @@ fn its_trace_is_complete_and_read_back_as_what_it_was_given() {
     let read_back = checker.finish();
     assert!(read_back.complete, "{:?}", read_back.findings);
     assert_eq!(read_back.records, live.records);
+    let by = [live.capture, read_back.capture];
+    assert_eq!(by, [Capture::Unknown; 2], "not the kernel's tracer");
 
     // Against the lines that the analyser has printed.
     let printed = accesses.iter().map(|access| {

@@ -124,10 +124,19 @@ impl Kmod {
     }
 }
 
-/// What a trace begins with. Where nothing follows, only the last line tells whose it is.
+/// What a trace begins with.
 fn header(root: &Root) -> String {
     let machine = PciInventory::read(root).header_lines(&PciIds::read(root));
-    format!("VERSION 20070824\n{machine}MARK 0.000000 mmiotrace1 capture backend=kmod\n")
+    format!("VERSION 20070824\n{machine}")
+}
+
+/// Begins a trace. Where nothing follows, only the marker tells whose it is.
+fn begin(header: &str, sink: &mut dyn EventSink) {
+    header.lines().for_each(|line| sink.line(line.as_bytes()));
+    sink.marker(&Marker {
+        time: Timestamp::ZERO,
+        text: b"mmiotrace1 capture backend=kmod",
+    });
 }
 
 /// Whether a text may be a marker.
@@ -197,7 +206,7 @@ impl CaptureBackend for Kmod {
     fn drain(&mut self, sink: &mut dyn EventSink) -> Result<Drained, Error> {
         let before = self.merge.given().records;
         if let Some(header) = self.header.take() {
-            header.lines().for_each(|line| sink.line(line.as_bytes()));
+            begin(&header, sink);
         }
         let Some(running) = self.running.as_mut().filter(|_| !self.ended) else {
             return Ok(Drained {
@@ -263,17 +272,23 @@ impl Drop for Kmod {
 mod tests {
     use super::*;
     use mmiotrace_analysis::{Capture, Checker};
-    use mmiotrace_format::Reader;
+    use mmiotrace_format::{Reader, Writer};
 
     #[test]
     fn a_trace_of_nothing_tells_whose_it_is() {
         let header = header(&Root::system());
-        let (mut checker, mut reader) = (Checker::new(), Reader::new(header.as_bytes()));
+        let (mut writer, mut live) = (Writer::new(Vec::new()), Checker::new());
+        begin(&header, &mut writer);
+        begin(&header, &mut live);
+        let text = writer.into_inner().unwrap();
+        assert!(text.starts_with(b"VERSION 20070824\n"));
+        let (mut checker, mut reader) = (Checker::new(), Reader::new(&text[..]));
         while let Some(line) = reader.next_line().unwrap() {
             checker.line(&line);
         }
-        let verdict = checker.finish();
-        assert_eq!(verdict.capture, Capture::Kmod);
-        assert_eq!((verdict.first_time, verdict.last_time), (None, None));
+        for verdict in [checker.finish(), live.finish()] {
+            assert_eq!(verdict.capture, Capture::Kmod);
+            assert_eq!((verdict.first_time, verdict.last_time), (None, None));
+        }
     }
 }
