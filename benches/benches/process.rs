@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use mmiotrace_benches::ratio::{Comparison, thread_time};
 use mmiotrace_capture::process::{
-    Area, Options, Process, SharedMapping, doc_example_device, map_shared,
+    Area, Options, Process, SharedMapping, Tracer, doc_example_device, map_shared,
 };
 use mmiotrace_core::{Blind, CaptureBackend, DrainState, Event, EventSink, Loss, Marker};
 
@@ -142,6 +142,7 @@ fn engine(device: &SharedMapping) -> Duration {
 }
 
 fn ratios() {
+    Tracer::enroll_thread().expect("a signal stack");
     let device = map_shared(&doc_example_device(), 0, PAGE).expect("a page");
     PAGE_AT.store(device.as_ptr() as u64, Ordering::Relaxed);
     let items = u64::from(ACCESSES);

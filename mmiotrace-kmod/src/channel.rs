@@ -241,6 +241,7 @@ impl<'m> Channel<'m> {
 
     /// How many numbers have been given out: the next one.
     #[must_use]
+    #[inline]
     pub fn sequence(&self) -> u64 {
         self.header[W_SEQUENCE].load(Ordering::Acquire)
     }
@@ -585,6 +586,7 @@ impl<'m> Channel<'m> {
 
     /// Whether the capture has ended.
     #[must_use]
+    #[inline]
     pub fn is_closed(&self) -> bool {
         self.header[W_CLOSED].load(Ordering::Acquire) != 0
     }

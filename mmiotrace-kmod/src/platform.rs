@@ -103,6 +103,17 @@ pub trait Platform {
     /// from inside.
     fn quiesce(&self) {}
 
+    /// Whether [`order_all`](Self::order_all) does what it says; the same answer at all times. Fault context
+    /// then comes in without a fence of its own, which costs as much as a locked instruction. Not asked
+    /// where [`CPUS`](Self::CPUS) says so.
+    fn orders_all(&self) -> bool {
+        false
+    }
+
+    /// Has every thread of this address space that runs now pass a full fence. Before a region is taken out
+    /// for good; not in fault context.
+    fn order_all(&self) {}
+
     /// Who is running: a number of the CPU (kernel) or of the thread (process), not 0, unique among
     /// all that share the channel. The upper 32 bits name the address space. In a kernel it must
     /// be below the channel's number of contexts, so that an NMI finds its CPU.

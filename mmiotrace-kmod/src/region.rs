@@ -183,7 +183,8 @@ impl RegionTable {
         self.generation.load(Ordering::Acquire)
     }
 
-    fn has_changed(&self) {
+    /// Makes it another number.
+    pub(crate) fn has_changed(&self) {
         let generation = self.generation.load(Ordering::Relaxed).wrapping_add(1);
         self.generation.store(generation, Ordering::Release);
     }

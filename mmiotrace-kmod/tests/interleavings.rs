@@ -146,6 +146,50 @@ fn a_region_goes_while_it_is_accessed() {
     });
 }
 
+/// The engine remembers the move, and the region that it went to.
+#[test]
+fn a_region_goes_while_a_remembered_move_is_made_again() {
+    let mut seen = [0; 2];
+    explore(3, |schedule| {
+        let world = World::new();
+        let _ = world.add_device(DEVICE, 1);
+        let program = store(&world, 0);
+        schedule.run([program.clone()]);
+        schedule.run([program, world.detacher(DEVICE)]);
+        let verdict = world.judge();
+        assert_eq!(verdict.accesses + verdict.unseen, 2);
+        seen[verdict.unseen] += 1;
+    });
+    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+}
+
+#[test]
+fn a_remembered_move_goes_to_the_region_that_is_there_now() {
+    explore(2, |schedule| {
+        let world = World::new();
+        let _ = world.add_device(DEVICE, 1);
+        let program = store(&world, 0);
+        schedule.run([program.clone()]);
+        schedule.run([world.detacher(DEVICE)]);
+        schedule.run([world.attacher(DEVICE)]);
+        schedule.run([program, load(&world, 1)]);
+        assert_eq!(world.judge().accesses, 3);
+    });
+}
+
+#[test]
+fn remembered_moves_of_two_cpus_and_an_nmi() {
+    explore(2, |schedule| {
+        let world = World::new();
+        let _ = world.add_device(DEVICE, 1);
+        let (first, second) = (store(&world, 0), load(&world, 1));
+        schedule.run([first.clone(), second.clone()]);
+        let interrupted = first.with_nmi(load(&world, 0));
+        schedule.run([interrupted, second]);
+        assert!(world.judge().accesses >= 4);
+    });
+}
+
 #[test]
 fn a_region_comes_while_another_is_accessed() {
     explore(2, |schedule| {

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "the kernel's structures are looked at")]
 
+use super::code::Code;
 use super::desk::Floating;
 use core::arch::asm;
 use libc::{greg_t, ucontext_t};
@@ -42,14 +43,16 @@ const MAGIC: u32 = 0x4650_5853;
 /// `SS_AUTODISARM` (`include/uapi/linux/signal.h`; since Linux 4.7).
 const AUTO_DISARM: libc::c_int = 1 << 31;
 
+/// What the handler may need of a stack: the kernel's frame of a nested fault, and what it does itself.
+const ROOM: usize = 40 * 1024;
+
 /// A signal frame.
 #[derive(Debug)]
 pub(super) struct SignalFrame {
     // INVARIANT: the frame of a signal that this thread is handling; nobody else looks at it while
     // this value is alive.
     context: *mut ucontext_t,
-    fs_base: u64,
-    gs_base: u64,
+    code: Code,
 }
 
 impl SignalFrame {
@@ -62,8 +65,7 @@ impl SignalFrame {
         // INVARIANT: the caller's promise.
         Self {
             context,
-            fs_base: 0,
-            gs_base: 0,
+            code: Code::NONE,
         }
     }
 
@@ -93,6 +95,16 @@ impl SignalFrame {
     /// The signals that were blocked in the interrupted code.
     pub(super) const fn mask(&self) -> &libc::sigset_t {
         &self.ucontext().uc_sigmask
+    }
+
+    /// Whether the rest of the thread's alternate stack, on which the handler runs, is enough for it.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        let stack = &self.ucontext().uc_stack;
+        let here = (&raw const *self).addr();
+        let below = here.wrapping_sub(stack.ss_sp.addr());
+        stack.ss_flags & (libc::SS_DISABLE | AUTO_DISARM) == 0
+            && (ROOM..stack.ss_size).contains(&below)
     }
 
     /// Has the kernel forget the thread's alternate stack until the return from this handler, now and
@@ -195,22 +207,10 @@ impl SignalFrame {
         }
     }
 
-    /// Reads the bases of `fs` and `gs` where `code`, the instruction, uses one: they cost up to two
-    /// system calls.
+    /// The code at its instruction pointer.
     #[inline]
-    pub(super) fn load_bases_if_used(&mut self, code: &[u8]) {
-        /// The legacy prefixes (Intel SDM volume 2, section 2.1.1). An override of the segment is one, and
-        /// may stand behind others; no other byte stands before one.
-        const PREFIXES: [u8; 11] = [
-            0x64, 0x65, 0x26, 0x2e, 0x36, 0x3e, 0x66, 0x67, 0xf0, 0xf2, 0xf3,
-        ];
-        let begins_with_prefix = code.first().is_none_or(|first| PREFIXES.contains(first));
-        if begins_with_prefix {
-            let mut prefixes = code.iter().take_while(|byte| PREFIXES.contains(byte));
-            if code.is_empty() || prefixes.any(|byte| matches!(byte, 0x64 | 0x65)) {
-                (self.fs_base, self.gs_base) = bases();
-            }
-        }
+    pub(super) fn set_code(&mut self, code: Code) {
+        self.code = code;
     }
 
     /// The extended state, as an XSAVE area. `None` where the kernel saved only the legacy part.
@@ -237,12 +237,18 @@ impl SignalFrame {
 
 impl Frame for SignalFrame {
     fn registers(&self) -> Registers {
+        // They cost up to two system calls.
+        let (fs_base, gs_base) = if self.code.may_use_bases() {
+            bases()
+        } else {
+            (0, 0)
+        };
         Registers {
             gpr: PLACES.map(|place| self.get(place)),
             rip: self.rip(),
             rflags: self.get(FLAGS),
-            fs_base: self.fs_base,
-            gs_base: self.gs_base,
+            fs_base,
+            gs_base,
         }
     }
 

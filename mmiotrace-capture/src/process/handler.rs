@@ -3,10 +3,11 @@
 #![expect(unsafe_code, reason = "a signal handler gets pointers from the kernel")]
 
 use super::action::Delivery;
+use super::code::Code;
 use super::desk::{self, Seat, Told};
 use super::frame::SignalFrame;
 use super::home::Home;
-use super::space::{Code, UserSpace};
+use super::space::UserSpace;
 use super::{current, life, maps, thread};
 use core::mem;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
@@ -35,48 +36,67 @@ enum Outcome {
 }
 
 /// Handles the signals of [`super::action::TAKEN`].
-///
-/// It begins on whatever stack the thread has for signals, and does everything but the first look
-/// on a stack of its own.
 pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel gives both to a handler with SA_SIGINFO; this is it.
+    // SAFETY: the handler is installed with SA_SIGINFO, after the desks are furnished: the kernel gives both.
+    let (signal, delivery) = unsafe { handle(signal, info, context.cast()) };
+    // Nothing of the engine is in use any more: the program's handler may not come back. It finds nearly
+    // all of the room that it would have without us: its stack may be as small as two signals need.
+    // SAFETY: this is the handler, and both are the kernel's.
+    unsafe { delivery.carry_out(signal, info, context.cast()) };
+}
+
+/// Does all but to call the program's handler: on the stack that the thread has for signals where that has
+/// room, and beyond the first look on another where it has not.
+///
+/// # Safety
+/// In a handler; `info` and `context` are the kernel's, and the desks are furnished.
+#[inline(never)]
+unsafe fn handle(
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut ucontext_t,
+) -> (c_int, Delivery) {
+    // SAFETY: the caller's promise.
     let (told, mut frame) = unsafe {
         let told = Told {
             signal,
             code: (*info).si_code,
             address: (*info).si_addr() as u64,
         };
-        (told, SignalFrame::new(context.cast::<ucontext_t>()))
+        (told, SignalFrame::new(context))
     };
     let thread = thread::id();
-    // A fault in the engine's own code comes on the engine's own stack already.
+    // A fault in the engine's own code comes on the stack that the engine runs on.
     if let Some(landing) = current::recover(frame.rip()) {
         desk::note(thread, told, frame.floating());
         frame.set_rip(landing);
-        return;
+        return (signal, Delivery::Return);
     }
     // SAFETY: the thread's own word, which interrupted code may be about to read.
     let error = unsafe { *libc::__errno_location() };
     let seat = Seat::take(thread, std::thread::yield_now);
     let mut delivery = (signal, Delivery::Return);
-    // SAFETY: the handler is installed after the desks are furnished. A panic in it ends the
-    // process, as in every function of the C ABI.
-    unsafe {
-        seat.call(|| {
+    let roomy = frame.has_room();
+    let mut work = || {
+        if !roomy {
             frame.disarm_stack();
-            let outcome = match current::home(&seat) {
-                Some(home) => on_fault(home, thread, &told, &mut frame, &seat),
-                None => without_capture(&told, &frame),
-            };
-            delivery = deliver(outcome, &told, &mut frame, info);
-        });
+        }
+        let outcome = match current::home(&seat) {
+            Some(home) => on_fault(home, thread, &told, &mut frame, &seat),
+            None => without_capture(&told, &frame),
+        };
+        delivery = deliver(outcome, &told, &mut frame, info);
+    };
+    if roomy {
+        work();
+    } else {
+        // SAFETY: the caller's promise. A panic ends the process, as in every function of the C ABI.
+        unsafe { seat.call(work) };
     }
-    // Nothing of the engine is in use any more: the program's handler may not come back.
     drop(seat);
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = error };
-    // SAFETY: this is the handler, and both are the kernel's.
-    unsafe { delivery.1.carry_out(delivery.0, info, context.cast()) };
+    delivery
 }
 
 /// How the program gets its signal, if it is to have one; `info` then says what it is to see.
@@ -170,7 +190,7 @@ fn on_fault(
         write: frame.error_code() & ERROR_WRITE != 0,
     };
     let code = Code::read(frame.rip());
-    frame.load_bases_if_used(code.bytes());
+    frame.set_code(code);
     // SAFETY: the seat keeps the home alive.
     let space = unsafe { UserSpace::in_handler(home, thread, code) };
     match home.engine().on_page_fault(&space, frame, fault) {

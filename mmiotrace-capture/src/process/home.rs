@@ -10,7 +10,7 @@ use super::arena::Arena;
 use super::memory::ChannelMemory;
 use super::space::{ELEMENTS, UserSpace};
 use super::worker::Bell;
-use super::{Area, Error, Model, current, life, model};
+use super::{Area, Error, Model, barrier, current, life, model};
 use core::ops::Range;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use mmiotrace_core::{MapId, Mapping, PhysAddr, VirtAddr};
@@ -45,6 +45,8 @@ pub(crate) struct Home {
     /// An address of a traced region at which nothing is mapped any more.
     unmapped: AtomicU64,
     bell: Bell,
+    /// Whether the kernel orders the threads of this process for us; see [`barrier`].
+    orders_all: bool,
 }
 
 /// The list of what is traced, held.
@@ -98,6 +100,7 @@ impl Home {
             pump,
             unmapped: AtomicU64::new(0),
             bell: Bell::default(),
+            orders_all: barrier::register(),
         }))
     }
 
@@ -111,6 +114,11 @@ impl Home {
 
     pub(super) const fn bell(&self) -> &Bell {
         &self.bell
+    }
+
+    #[inline]
+    pub(super) const fn orders_all(&self) -> bool {
+        self.orders_all
     }
 
     pub(super) fn space(&self) -> i32 {

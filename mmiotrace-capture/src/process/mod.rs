@@ -61,13 +61,16 @@ mod alias;
 mod area;
 mod arena;
 mod backend;
+mod barrier;
+mod code;
 mod cost;
 mod current;
 mod desk;
 mod error;
 mod fork;
 mod frame;
-mod handler;
+#[doc(hidden)]
+pub mod handler;
 mod home;
 mod launch;
 mod life;

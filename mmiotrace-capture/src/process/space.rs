@@ -5,9 +5,10 @@
     reason = "device memory, the program's memory, and system calls in a handler"
 )]
 
+use super::code::{Code, piece};
 use super::frame::SignalFrame;
 use super::home::Home;
-use super::{life, model, thread};
+use super::{barrier, life, model, thread};
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
@@ -18,70 +19,6 @@ use mmiotrace_kmod::{DeviceBus, Fault, Frame, PAGE, Platform, Region};
 
 /// How many elements of a repeated string instruction are done in one fault.
 pub(super) const ELEMENTS: u32 = 4096;
-
-/// The code at an address.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Code {
-    pc: u64,
-    bytes: [u8; 15],
-    have: usize,
-}
-
-impl Code {
-    const NONE: Self = Self {
-        pc: 0,
-        bytes: [0; 15],
-        have: 0,
-    };
-
-    /// Reads it: code that has just been executed.
-    #[inline]
-    pub(super) fn read(pc: u64) -> Self {
-        // Two reads of eight bytes, of which one byte is the same, where none can meet the end of the
-        // mapped code before the instruction does.
-        if pc & (PAGE - 1) <= PAGE - 15 {
-            // SAFETY: as in `read_code`: the page is the one that was executed.
-            let words = unsafe {
-                let low = native::read_word(pc as *const u8, 8);
-                low.zip(native::read_word(pc.wrapping_add(7) as *const u8, 8))
-            };
-            if let Some((low, high)) = words {
-                let both = u128::from(low) | u128::from(high) << 56;
-                let mut bytes = [0; 15];
-                bytes.copy_from_slice(both.to_le_bytes().first_chunk::<15>().unwrap_or(&[0; 15]));
-                return Self {
-                    pc,
-                    bytes,
-                    have: 15,
-                };
-            }
-        }
-        Self::read_near_the_end(pc)
-    }
-
-    #[cold]
-    fn read_near_the_end(pc: u64) -> Self {
-        let mut code = Self { pc, ..Self::NONE };
-        while let Some(rest) = code
-            .bytes
-            .get_mut(code.have..)
-            .filter(|rest| !rest.is_empty())
-        {
-            let len = piece(rest.len());
-            let at = pc.wrapping_add(code.have as u64);
-            // Near the end of the mapped code a wide read fails where narrow ones do not.
-            let Some(done) = read_code(at, rest, len) else {
-                break;
-            };
-            code.have += done;
-        }
-        code
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.have).unwrap_or(&[])
-    }
-}
 
 /// This process, for one call of the engine.
 #[derive(Debug)]
@@ -148,6 +85,7 @@ fn sleep(duration: Duration) {
 }
 
 /// The time on the clock of all captures in processes: since boot, as ftrace's by default.
+#[inline]
 pub(super) fn now() -> Timestamp {
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -166,22 +104,24 @@ const fn fault(address: u64) -> BusFault {
     }
 }
 
-/// The widest piece of at most eight bytes, a power of two, of `left`.
-const fn piece(left: usize) -> usize {
-    match left {
-        0..=1 => left,
-        2..=3 => 2,
-        4..=7 => 4,
-        _ => 8,
-    }
-}
-
 impl Platform for UserSpace {
     type Frame = SignalFrame;
     type Lane = Option<Native>;
 
     const CONTEXT: Context = Context::Process;
 
+    #[inline]
+    fn orders_all(&self) -> bool {
+        self.home().orders_all()
+    }
+
+    fn order_all(&self) {
+        if self.home().orders_all() {
+            barrier::order_all();
+        }
+    }
+
+    #[inline]
     fn owner(&self) -> u64 {
         let space = u64::from(self.home().space().unsigned_abs());
         space << 32 | u64::from(self.thread.unsigned_abs())
@@ -191,6 +131,7 @@ impl Platform for UserSpace {
         life::owner_is_alive(owner)
     }
 
+    #[inline]
     fn thread_id(&self) -> i32 {
         self.thread
     }
@@ -200,6 +141,7 @@ impl Platform for UserSpace {
         None
     }
 
+    #[inline]
     fn now(&self) -> Timestamp {
         now()
     }
@@ -210,10 +152,17 @@ impl Platform for UserSpace {
         } else {
             Code::read(pc.0)
         };
-        *into = code.bytes;
-        code.have
+        let have;
+        (*into, have) = code.bytes();
+        have
     }
 
+    #[inline(always)]
+    fn code_words(&self, pc: VirtAddr) -> Option<[u64; 2]> {
+        self.code.words().filter(|_| self.code.pc == pc.0)
+    }
+
+    #[inline]
     fn read_word(&self, alias: u64, width: u8) -> Result<u64, BusFault> {
         if model::is_model(alias) {
             let mut bytes = [0; 8];
@@ -226,6 +175,7 @@ impl Platform for UserSpace {
         read.ok_or(fault(alias))
     }
 
+    #[inline]
     fn write_word(&self, alias: u64, width: u8, value: u64) -> Result<(), BusFault> {
         if model::is_model(alias) {
             let bytes = value.to_le_bytes();
@@ -377,18 +327,6 @@ impl Platform for UserSpace {
         sleep(Duration::from_micros(if waited < 64 { 50 } else { 1000 }));
         true
     }
-}
-
-fn read_code(at: u64, into: &mut [u8], len: usize) -> Option<usize> {
-    for len in [len, 1] {
-        let now = into.get_mut(..len)?;
-        // SAFETY: code that has just been executed, and up to seven bytes behind it; reading has no
-        // effect, and a fault is recovered.
-        if unsafe { native::read(at as *const u8, now) } {
-            return Some(len);
-        }
-    }
-    None
 }
 
 /// The engine's bus, with the alias as memory of this process.

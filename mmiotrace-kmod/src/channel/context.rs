@@ -5,8 +5,8 @@
 //! second what the recorder needs to tell a number that is late from a number that is lost.
 
 use super::Channel;
-use crate::number::wrap;
-use crate::sync::{AtomicU64, Ordering, fence, full_fence};
+use crate::number::{high_half, low_half, wrap};
+use crate::sync::{AtomicU64, Ordering, compiler_fence, fence, full_fence};
 
 /// 0: free.
 const W_OWNER: usize = 0;
@@ -90,8 +90,18 @@ impl<'m> Inside<'m> {
         let start = Self::home(channel, owner).0;
         (0..count).find_map(|step| {
             let id = ContextId(wrap(start + step, count));
-            Self::claim(channel, channel.context(id)?, id, owner)
+            Self::claim(channel, channel.context(id)?, id, owner, false)
         })
+    }
+
+    /// As [`enter`](Self::enter), into the context that it tries first. `None` where somebody else is in it.
+    ///
+    /// `ordered`: who waits for all has every thread of the owner's address space pass a fence first, so that
+    /// this needs none of its own.
+    #[inline(always)]
+    pub(crate) fn enter_first(channel: &Channel<'m>, owner: u64, ordered: bool) -> Option<Self> {
+        let id = Self::home(channel, owner);
+        Self::claim(channel, channel.context(id)?, id, owner, ordered)
     }
 
     /// As [`enter`](Self::enter), into the owner's own context, by plain stores: where owners are CPUs
@@ -112,12 +122,13 @@ impl<'m> Inside<'m> {
         Some(Self::begin(channel, context, id, owner, holder != 0))
     }
 
-    #[inline]
+    #[inline(always)]
     fn claim(
         channel: &Channel<'m>,
         context: Context<'m>,
         id: ContextId,
         owner: u64,
+        ordered: bool,
     ) -> Option<Self> {
         let claimed =
             context
@@ -131,8 +142,12 @@ impl<'m> Inside<'m> {
         let inside = Self::begin(channel, context, id, owner, nested);
         // Whoever removes a region first unpublishes it and then looks at the floors; here the
         // floor is stored and then regions are looked at. One of both sees the other.
-        // Only who has the context changes this word.
-        full_fence(context.passes);
+        if ordered {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            // Only who has the context changes this word.
+            full_fence(context.passes);
+        }
         Some(inside)
     }
 
@@ -160,11 +175,16 @@ impl<'m> Inside<'m> {
     }
 
     /// The context that an owner is given if it is free.
+    #[inline]
     pub(crate) fn home(channel: &Channel<'m>, owner: u64) -> ContextId {
         let count = channel.geometry().contexts.max(1);
         match u32::try_from(owner) {
             Ok(owner) => ContextId(wrap(owner, count)),
-            Err(_) => ContextId(u32::try_from(owner % u64::from(count)).unwrap_or(0)),
+            // Spread evenly; a division would take longer.
+            Err(_) => {
+                let spread = u64::from(low_half(owner).wrapping_mul(0x9e37_79b1));
+                ContextId(high_half(spread * u64::from(count)))
+            }
         }
     }
 
@@ -216,6 +236,7 @@ impl<'m> Inside<'m> {
 }
 
 impl Drop for Inside<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.has_floor {
             // Release: all that was done inside is done, and what was to be written is written.

@@ -47,6 +47,7 @@ pub(crate) enum Popped {
     Unfinished,
 }
 
+#[inline]
 fn tag(position: u64, slots: usize, flags: u64) -> u64 {
     (position.wrapping_add(1) << POSITION_SHIFT) | (word(slots) << 8) | flags
 }
@@ -66,17 +67,20 @@ impl<'m> Ring<'m> {
         }
     }
 
+    #[inline]
     fn capacity(&self) -> u64 {
         word(self.slots.len() / SLOT_WORDS)
     }
 
     /// The words of the slot at `position`, and the rest of the ring behind it.
+    #[inline]
     fn slot(&self, position: u64) -> &'m [AtomicU64] {
         let slot = position & self.capacity().wrapping_sub(1);
         self.slots.get(index(slot) * SLOT_WORDS..).unwrap_or(&[])
     }
 
     /// Takes room for a record, or `None` where fewer than `keep_free` slots would stay free.
+    #[inline]
     fn reserve(&self, slots: usize, keep_free: u64) -> Option<u64> {
         let wanted = word(slots);
         let capacity = self.capacity();
@@ -107,6 +111,7 @@ impl<'m> Ring<'m> {
         }
     }
 
+    #[inline]
     fn commit(&self, position: u64, slots: usize, flags: u64) {
         if let Some(first) = self.slot(position).first() {
             // Release: the payload is there before its tag.

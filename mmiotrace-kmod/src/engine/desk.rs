@@ -1,9 +1,9 @@
-//! What a CPU remembers of the plain moves that it has carried out: drivers come back to the same few
-//! places in their code, with the same regions.
+//! What is remembered, context by context, of the plain moves that were carried out: drivers come back to
+//! the same few places in their code, with the same regions.
 
 #![expect(
     unsafe_code,
-    reason = "a value that its CPU alone reaches: the language has no such cell without the standard library"
+    reason = "a value that one reaches at a time: the language has no such cell without the standard library"
 )]
 
 use super::Engine;
@@ -18,7 +18,7 @@ use core::cell::UnsafeCell;
 use mmiotrace_core::VirtAddr;
 use mmiotrace_decode::{BusFault, DecodedInstruction, PlainMove};
 
-/// How many places in the code a CPU remembers: a power of two.
+/// How many places in the code a context remembers: a power of two.
 const SITES: usize = 32;
 
 /// A plain move, and the region that it went to.
@@ -35,7 +35,7 @@ struct Site {
     plain: PlainMove,
 }
 
-/// The desk of one CPU, with what it needs of the channel found beforehand.
+/// The desk of one context, with what it needs of the channel found beforehand.
 pub(super) struct Desk<'m> {
     pub(super) context: Context<'m>,
     pub(super) id: ContextId,
@@ -47,23 +47,24 @@ pub(super) struct Desk<'m> {
     sites: UnsafeCell<[Option<Site>; SITES]>,
 }
 
-// SAFETY: by the invariant one CPU at a time reaches the sites, which are plain data.
+// SAFETY: by the invariant one CPU or thread at a time reaches the sites, which are plain data; the next
+// owner of a context sees what the last one did before he gave it back.
 unsafe impl Sync for Desk<'_> {}
 
-/// The desks of all CPUs, by context.
+/// The desks of all contexts.
 pub(super) struct Desks<'m> {
     places: Box<[Desk<'m>]>,
 }
 
 impl<'m> Desks<'m> {
-    /// For all contexts of a channel; none where contexts are not CPUs.
+    /// For all contexts of a channel; none where CPUs have no rings of their own and one for who interrupts
+    /// them (see `Inside::ring`).
     pub(super) fn new<P: Platform>(channel: &Channel<'m>) -> Self {
         let geometry = channel.geometry();
-        // Rings of their own, and one for who interrupts them: see `Inside::ring`.
-        let count = if P::CPUS && geometry.rings > geometry.contexts {
-            geometry.contexts
-        } else {
+        let count = if P::CPUS && geometry.rings <= geometry.contexts {
             0
+        } else {
+            geometry.contexts
         };
         let desks = (0..count).map(ContextId).filter_map(|id| {
             Some(Desk {
@@ -89,10 +90,16 @@ impl<'m> Desks<'m> {
         counts.fold(0, u64::wrapping_add)
     }
 
-    /// The desk of an owner, whose context is the one with his number.
+    /// The desk of an owner, where contexts are CPUs: his context is the one with his number.
     #[inline(always)]
     pub(super) fn of(&self, owner: u64) -> Option<&Desk<'m>> {
         self.places.get(index(owner))
+    }
+
+    /// The desk of a context.
+    #[inline(always)]
+    pub(super) fn at(&self, id: ContextId) -> Option<&Desk<'m>> {
+        self.places.get(index(u64::from(id.0)))
     }
 }
 
@@ -115,8 +122,8 @@ impl Desk<'_> {
 }
 
 impl<P: Platform> Engine<'_, P> {
-    /// Carries out a plain move that this CPU remembers, in the region that it knows; `None` where it
-    /// does not, and nothing was done then. For a context that is not nested, where contexts are CPUs.
+    /// Carries out a plain move that this context remembers, in the region that it knows; `None` where it
+    /// does not, and nothing was done then. For one who is not nested.
     #[inline(always)]
     pub(super) fn revisit(
         &self,
@@ -185,7 +192,7 @@ impl<P: Platform> Engine<'_, P> {
                 plain,
             })
         };
-        let desk = self.desks.of(inside.owner());
+        let desk = self.desks.at(inside.id());
         if let (Some(desk), Some(_), Some(site)) = (desk, platform.code_words(pc), site()) {
             // SAFETY: by the invariant: the caller is inside and not nested; nothing is borrowed.
             unsafe { desk.place(pc.0).write(Some(site)) };

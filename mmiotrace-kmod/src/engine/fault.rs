@@ -1,6 +1,7 @@
 //! A page fault, from the look at its address to the return.
 
 use super::copy::Copy;
+use super::desk::Desk;
 use super::reason::{self, DEVICE, EXCEPTION, MEMORY, NO_CODE, NO_INSTRUCTION, NO_STEP, UNNAMED};
 use super::step::Stepping;
 use super::{DeviceBus, Engine, Raise, Work};
@@ -58,22 +59,45 @@ impl<P: Platform> Engine<'_, P> {
     /// Deals with a page fault. In fault context, on any CPU or thread, also nested.
     pub fn on_page_fault(&self, platform: &P, frame: &mut P::Frame, fault: Fault) -> Claim {
         platform.point(Point::Faulted);
-        let Some(desk) = self.desks.of(platform.owner()) else {
-            return self.on_other_fault(platform, self.enter(platform), frame, &fault);
-        };
-        let home = Inside::enter_home(&self.channel, desk.context, desk.id, platform.owner());
-        let Some(inside) = home else {
-            return self.on_other_fault(platform, self.enter(platform), frame, &fault);
-        };
+        let owner = platform.owner();
+        // In two branches: what comes in is not moved before the access is made.
+        if P::CPUS {
+            if let Some(desk) = self.desks.of(owner) {
+                let home = Inside::enter_home(&self.channel, desk.context, desk.id, owner);
+                if let Some(inside) = home {
+                    return self.on_fault_at(platform, inside, desk, frame, &fault);
+                }
+            }
+        } else if let Some(inside) =
+            Inside::enter_first(&self.channel, owner, platform.orders_all())
+        {
+            if let Some(desk) = self.desks.at(inside.id()) {
+                return self.on_fault_at(platform, inside, desk, frame, &fault);
+            }
+            return self.on_other_fault(platform, inside, frame, &fault);
+        }
+        self.on_other_fault(platform, self.enter(platform), frame, &fault)
+    }
+
+    /// The fault of one who is inside, at the desk of his context.
+    #[inline(always)]
+    fn on_fault_at(
+        &self,
+        platform: &P,
+        inside: Inside<'_>,
+        desk: &Desk<'_>,
+        frame: &mut P::Frame,
+        fault: &Fault,
+    ) -> Claim {
         if !inside.is_nested() {
             if let Some(done) = self.revisit(platform, &inside, desk, frame) {
                 let Err(broken) = done else {
                     return Claim::Handled;
                 };
-                return self.no_answer(platform, &inside, frame, &fault, broken);
+                return self.no_answer(platform, &inside, frame, fault, broken);
             }
         }
-        self.on_other_fault(platform, inside, frame, &fault)
+        self.on_other_fault(platform, inside, frame, fault)
     }
 
     /// The alias did not answer a plain move.
@@ -169,7 +193,7 @@ impl<P: Platform> Engine<'_, P> {
         match self.carry_out_plain(platform, inside, frame, region, instruction) {
             None => {}
             Some(Ok(())) => {
-                if P::CPUS && !inside.is_nested() {
+                if !inside.is_nested() {
                     self.remember(platform, inside, pc, region, instruction);
                 }
                 return Course::Claim(Claim::Handled);

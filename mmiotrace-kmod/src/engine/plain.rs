@@ -22,7 +22,7 @@ pub(super) struct WordAccess<'a> {
 pub(super) struct Recorded<'r, 'm> {
     /// Not at all: the capture has ended, the device is still used.
     pub(super) silent: bool,
-    /// The context's ring, where it is at hand and nobody else writes to it meanwhile.
+    /// The context's ring, where it is at hand.
     pub(super) ring: Option<&'r Ring<'m>>,
 }
 
@@ -156,7 +156,7 @@ impl<P: Platform> Engine<'_, P> {
         platform.point(Point::Numbered);
         let pushed = way
             .ring
-            .is_some_and(|ring| plain.push(ring, self.channel.keep_free(), true));
+            .is_some_and(|ring| plain.push(ring, self.channel.keep_free(), P::CPUS));
         if !pushed {
             self.write_plain(platform, inside, &plain);
         }

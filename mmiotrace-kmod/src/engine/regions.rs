@@ -154,6 +154,8 @@ impl<P: Platform> Engine<'_, P> {
     ) {
         let owner = platform.owner();
         self.regions.seize();
+        // What others were about to remember when this process was forked is not whole.
+        self.regions.has_changed();
         // SAFETY: the caller's promise.
         unsafe {
             self.lanes.renew(all_lanes, |number| {
@@ -235,6 +237,7 @@ impl<P: Platform> Engine<'_, P> {
             platform.quiesce();
             return;
         }
+        platform.order_all();
         let mut waited = 0;
         quiesce(&self.channel, platform.owner(), |inside| {
             platform.relax(waited);

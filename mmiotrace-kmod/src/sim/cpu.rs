@@ -187,6 +187,16 @@ impl Platform for SimCpu {
         15
     }
 
+    fn code_words(&self, pc: VirtAddr) -> Option<[u64; 2]> {
+        // What is hidden from the engine is so here too.
+        let mut bytes = [0; 15];
+        (self.code(pc, &mut bytes) == 15).then(|| {
+            let word =
+                |at: usize| u64::from_le_bytes(core::array::from_fn(|byte| bytes[at + byte]));
+            [word(0), word(7)]
+        })
+    }
+
     fn read_device(&self, alias: u64, into: &mut [u8]) -> Result<(), BusFault> {
         if self.bug() == Some(Bug::ReadsTwice) {
             self.load(alias, into)?;

@@ -2,7 +2,7 @@
 
 use super::world::{Machine, Seen};
 use crate::{Body, Entry, EntryBuf, Order, Stamp};
-use mmiotrace_core::{Access, BlindEdge};
+use mmiotrace_core::{Access, BlindEdge, MapId};
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
@@ -36,6 +36,8 @@ struct Recorded {
 #[derive(Default)]
 struct Trace {
     accesses: Vec<Recorded>,
+    /// Beginnings (true) and ends of mappings, with their numbers.
+    mappings: Vec<(u64, MapId, bool)>,
     numbers: Vec<u64>,
     verdict: Verdict,
 }
@@ -49,9 +51,27 @@ impl Trace {
                 access: *access,
                 order: *order,
             }),
+            Body::Map(mapping) => self.mappings.push((entry.stamp.seq, mapping.id, true)),
+            Body::Unmap(id) => self.mappings.push((entry.stamp.seq, *id, false)),
             Body::Blind(blind) if blind.edge == BlindEdge::Begin => self.verdict.blind.0 += 1,
             Body::Blind(_) => self.verdict.blind.1 += 1,
             _ => {}
+        }
+    }
+
+    /// Every access was made while its mapping was traced.
+    fn check_mappings(&self) {
+        for recorded in &self.accesses {
+            let before = self
+                .mappings
+                .iter()
+                .filter(|(seq, id, _)| *seq < recorded.stamp.seq && *id == recorded.access.map_id);
+            let last = before.max_by_key(|(seq, ..)| *seq);
+            assert!(
+                last.is_some_and(|(.., begins)| *begins),
+                "an access to what is no longer traced: {:?}",
+                recorded.access
+            );
         }
     }
 }
@@ -87,7 +107,7 @@ pub(super) fn judge(machine: &Machine) -> Verdict {
     for seen in &unseen {
         assert!(seen.was_open, "the engine did not see {seen:?}");
     }
-    let mut verdict = trace.verdict;
+    let mut verdict = trace.verdict.clone();
     verdict.unseen = unseen.len();
     verdict.lost = settled - trace.numbers.len() as u64;
     assert_eq!(verdict.lost, channel.lost(), "a gap for every loss");
@@ -103,6 +123,7 @@ pub(super) fn judge(machine: &Machine) -> Verdict {
             .zip(&seen)
             .all(|(recorded, seen)| recorded.is(seen));
     if verdict.lost == 0 {
+        trace.check_mappings();
         compare(&trace.accesses, &seen, verdict.unordered == 0);
         verdict.accesses = trace.accesses.len();
     } else {
