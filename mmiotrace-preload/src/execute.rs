@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
+use crate::lookout::look_before_exec;
 use crate::next::call_next;
 use crate::session;
 use crate::told::{keeping_errno, tell};
@@ -136,6 +137,7 @@ pub(crate) unsafe extern "C" fn execve(
     arguments: Strings,
     environment: Strings,
 ) -> c_int {
+    look_before_exec();
     // SAFETY: the caller's promise.
     unsafe { announce(path, environment) };
     call_next!(
@@ -150,6 +152,7 @@ pub(crate) unsafe extern "C" fn execve(
 /// As the C library's function.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn execv(path: *const c_char, arguments: Strings) -> c_int {
+    look_before_exec();
     // SAFETY: the caller's promise.
     unsafe { announce(path, own_environment()) };
     call_next!(
@@ -163,6 +166,7 @@ pub(crate) unsafe extern "C" fn execv(path: *const c_char, arguments: Strings) -
 /// As the C library's function.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn execvp(name: *const c_char, arguments: Strings) -> c_int {
+    look_before_exec();
     // SAFETY: the caller's promise.
     unsafe { announce_found(name, own_environment()) };
     call_next!(
@@ -180,6 +184,7 @@ unsafe extern "C" fn execvpe(
     arguments: Strings,
     environment: Strings,
 ) -> c_int {
+    look_before_exec();
     // SAFETY: the caller's promise.
     unsafe { announce_found(name, environment) };
     call_next!(
@@ -194,6 +199,7 @@ unsafe extern "C" fn execvpe(
 /// As the C library's function.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fexecve(descriptor: c_int, arguments: Strings, environment: Strings) -> c_int {
+    look_before_exec();
     // SAFETY: the caller's promise.
     unsafe { announce_open(descriptor, environment) };
     call_next!(

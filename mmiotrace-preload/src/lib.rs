@@ -6,12 +6,15 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod execute;
+mod gate;
 mod listed;
+mod lookout;
 mod memory;
 mod next;
 mod process;
 mod refused;
 mod session;
 mod signals;
+mod syscall;
 mod told;
 mod transfer;

@@ -2,14 +2,34 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
-use crate::session;
-use core::ffi::{c_int, c_void};
+use crate::gate::Changing;
+use crate::next::call_next;
+use crate::session::{self, NewMapping};
+use core::ffi::{c_int, c_long, c_void};
 use libc::{off_t, size_t};
 use mmiotrace_capture::process::{Area, Tracer};
 
+/// The system call itself: our own `syscall` looks at what it is given.
+///
+/// # Safety
+/// As the system call.
+unsafe fn kernel(number: c_long, first: [usize; 4], more: [usize; 2]) -> c_long {
+    let ([a, b, c, d], [e, f]) = (first, more);
+    call_next!(
+        c"syscall" as fn(c_long, usize, usize, usize, usize, usize, usize) -> c_long,
+        number,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f
+    )
+}
+
 /// # Safety
 /// As the C library's function.
-unsafe fn map(
+pub(crate) unsafe fn map(
     address: *mut c_void,
     len: size_t,
     protection: c_int,
@@ -17,18 +37,17 @@ unsafe fn map(
     descriptor: c_int,
     offset: off_t,
 ) -> *mut c_void {
+    let changing = Changing::begin();
     let replaces = flags & libc::MAP_FIXED != 0 && flags & libc::MAP_FIXED_NOREPLACE == 0;
     let replaced = replaces.then(|| take_off(address, len)).flatten();
+    let replaced = replaced.map(TakenOff::ends);
     // SAFETY: the caller's arguments, passed on to the kernel.
     let start = unsafe {
-        libc::syscall(
+        let number = [address as usize, len, protection as usize, flags as usize];
+        kernel(
             libc::SYS_mmap,
-            address,
-            len,
-            protection,
-            flags,
-            descriptor,
-            offset,
+            number,
+            [descriptor as usize, offset as usize],
         )
     };
     let start = start as *mut c_void;
@@ -40,15 +59,18 @@ unsafe fn map(
         flags & libc::MAP_TYPE,
         libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE
     );
-    if start != libc::MAP_FAILED && shared && descriptor >= 0 {
-        session::arm(
-            start.cast(),
+    let is_file = descriptor >= 0 && flags & libc::MAP_ANONYMOUS == 0;
+    if start != libc::MAP_FAILED && is_file {
+        session::arm(&NewMapping {
+            start: start.cast(),
             len,
             descriptor,
-            offset as u64,
-            is_accessible(protection),
-        );
+            offset: offset as u64,
+            accessible: is_accessible(protection),
+            shared,
+        });
     }
+    drop(changing);
     session::restore(&error);
     start
 }
@@ -60,6 +82,8 @@ const fn is_accessible(protection: c_int) -> bool {
 /// A range that is about to change, and what was traced there.
 struct TakenOff {
     areas: Vec<Area<'static>>,
+    /// What is inaccessible there.
+    dormant: Vec<Area<'static>>,
     from: *const u8,
     to: *const u8,
 }
@@ -70,21 +94,26 @@ fn take_off(address: *mut c_void, len: size_t) -> Option<TakenOff> {
     let from = address as usize & !0xfff;
     let to = (address as usize).saturating_add(len);
     let to = to.checked_next_multiple_of(4096).unwrap_or(usize::MAX);
-    let areas = session::with(|tracer| tracer.detach_in(address.cast(), len))?;
-    Some(TakenOff {
-        areas,
-        from: from as *const u8,
-        to: to as *const u8,
+    let (from, to) = (from as *const u8, to as *const u8);
+    // All of it before the change: behind it the range may be another thread's.
+    session::with(|tracer| TakenOff {
+        areas: tracer.detach_in(address.cast(), len),
+        dormant: session::wake(from, to),
+        from,
+        to,
     })
 }
 
 impl TakenOff {
-    /// Traces again what lies outside the range; and forgets what was inside.
+    /// Says, before a change, that what could not be traced there ends with it.
+    fn ends(self) -> Self {
+        let _ = session::with(|tracer| tracer.forget_untraced(self.from, self.to));
+        self
+    }
+
+    /// Traces again what lies outside the range.
     fn put_back_outside(&self) {
-        let _ = session::with(|tracer| {
-            let _ = session::wake(self.from, self.to);
-            self.arm_outside(tracer);
-        });
+        let _ = session::with(|tracer| self.arm_outside(tracer));
     }
 
     fn arm_outside(&self, tracer: &Tracer) {
@@ -98,11 +127,12 @@ impl TakenOff {
     }
 
     /// Traces all of it again: nothing has changed.
-    fn put_back(&self) {
+    fn put_back(self) {
         let _ = session::with(|tracer| {
             for area in &self.areas {
                 session::arm_again(tracer, area);
             }
+            self.dormant.into_iter().for_each(session::lay_down);
         });
     }
 }
@@ -140,10 +170,11 @@ unsafe extern "C" fn mmap64(
 /// # Safety
 /// As the C library's function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
-    let taken = take_off(address, len);
+pub(crate) unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
+    let changing = Changing::begin();
+    let taken = take_off(address, len).map(TakenOff::ends);
     // SAFETY: the caller's arguments, passed on to the kernel.
-    let done = unsafe { libc::syscall(libc::SYS_munmap, address, len) } as c_int;
+    let done = unsafe { kernel(libc::SYS_munmap, [address as usize, len, 0, 0], [0; 2]) } as c_int;
     let error = std::io::Error::last_os_error();
     if let Some(taken) = taken {
         if done == 0 {
@@ -152,6 +183,7 @@ unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
             taken.put_back();
         }
     }
+    drop(changing);
     session::restore(&error);
     done
 }
@@ -159,20 +191,23 @@ unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
 /// # Safety
 /// As the C library's function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn mprotect(address: *mut c_void, len: size_t, protection: c_int) -> c_int {
+pub(crate) unsafe extern "C" fn mprotect(
+    address: *mut c_void,
+    len: size_t,
+    protection: c_int,
+) -> c_int {
+    let changing = Changing::begin();
     let taken = take_off(address, len);
+    let arguments = [address as usize, len, protection as usize, 0];
     // SAFETY: the caller's arguments, passed on to the kernel.
-    let done = unsafe { libc::syscall(libc::SYS_mprotect, address, len, protection) } as c_int;
+    let done = unsafe { kernel(libc::SYS_mprotect, arguments, [0; 2]) } as c_int;
     let error = std::io::Error::last_os_error();
     match taken {
         Some(taken) if done == 0 => {
             let _ = session::with(|tracer| {
                 let inside = taken.areas.iter();
-                let mut inside: Vec<_> = inside
-                    .filter_map(|area| area.part(taken.from, taken.to))
-                    .collect();
-                inside.extend(session::wake(taken.from, taken.to));
-                for area in inside {
+                let inside = inside.filter_map(|area| area.part(taken.from, taken.to));
+                for area in inside.chain(taken.dormant.iter().copied()) {
                     if is_accessible(protection) {
                         session::arm_again(tracer, &area);
                     } else {
@@ -185,6 +220,7 @@ unsafe extern "C" fn mprotect(address: *mut c_void, len: size_t, protection: c_i
         Some(taken) => taken.put_back(),
         None => {}
     }
+    drop(changing);
     session::restore(&error);
     done
 }
@@ -192,19 +228,25 @@ unsafe extern "C" fn mprotect(address: *mut c_void, len: size_t, protection: c_i
 /// # Safety
 /// As the C library's function, which takes a fifth argument only with `MREMAP_FIXED`.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn mremap(
+pub(crate) unsafe extern "C" fn mremap(
     old: *mut c_void,
     old_len: size_t,
     new_len: size_t,
     flags: c_int,
     to: *mut c_void,
 ) -> *mut c_void {
+    let changing = Changing::begin();
     let replaced = (flags & libc::MREMAP_FIXED != 0)
-        .then(|| take_off(to, new_len))
+        .then(|| take_off(to, new_len).map(TakenOff::ends))
         .flatten();
     let taken = take_off(old, old_len.max(1));
+    let taken = match taken {
+        Some(taken) if old_len > 0 => Some(taken.ends()),
+        taken => taken,
+    };
+    let arguments = [old as usize, old_len, new_len, flags as usize];
     // SAFETY: the caller's arguments, passed on to the kernel.
-    let new = unsafe { libc::syscall(libc::SYS_mremap, old, old_len, new_len, flags, to) };
+    let new = unsafe { kernel(libc::SYS_mremap, arguments, [to as usize, 0]) };
     let new = new as *mut c_void;
     let error = std::io::Error::last_os_error();
     if let Some(replaced) = replaced {
@@ -230,6 +272,7 @@ unsafe extern "C" fn mremap(
         }
         _ => {}
     }
+    drop(changing);
     session::restore(&error);
     new
 }

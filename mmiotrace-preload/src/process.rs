@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
+use crate::lookout::{self, When};
 use crate::next::call_next;
 use core::ffi::{c_int, c_void};
 use libc::{pid_t, pthread_attr_t, pthread_t};
@@ -68,7 +69,26 @@ unsafe extern "C" fn pthread_create(
 /// # Safety
 /// As the C library's function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn vfork() -> pid_t {
+pub(crate) unsafe extern "C" fn vfork() -> pid_t {
     // SAFETY: the caller's promise.
     unsafe { libc::fork() }
+}
+
+macro_rules! exits {
+    ($($name:ident = $next:literal;)*) => {$(
+        /// Ends the process at once, without the functions that are called at its end.
+        ///
+        /// # Safety
+        /// As the C library's function.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name(status: c_int) -> ! {
+            lookout::look_when(When::Now);
+            crate::next::call_next!($next as fn(c_int) -> !, status)
+        }
+    )*};
+}
+
+exits! {
+    _exit = c"_exit";
+    _Exit = c"_Exit";
 }

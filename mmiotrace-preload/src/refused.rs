@@ -5,12 +5,12 @@
 
 use crate::session;
 use crate::told::{keeping_errno, tell};
-use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
+use core::ffi::{c_int, c_uint, c_ulong, c_void};
 use core::sync::atomic::{AtomicBool, Ordering};
 use libc::{iovec, msghdr, off_t, pid_t, size_t, ssize_t};
 
 /// Whether the thread's last error is EFAULT.
-fn is_fault() -> bool {
+pub(crate) fn is_fault() -> bool {
     // SAFETY: the thread's own word.
     unsafe { *libc::__errno_location() == libc::EFAULT }
 }
@@ -18,7 +18,7 @@ fn is_fault() -> bool {
 /// Says that a call was refused, where anything is traced that it may have been given. `told` is
 /// whether the terminal knows it already.
 #[cold]
-fn refused(name: &str, told: &AtomicBool, arguments: &[usize]) {
+pub(crate) fn refused(name: &str, told: &AtomicBool, arguments: &[usize]) {
     keeping_errno(|| {
         let _ = session::with(|tracer| {
             if !tracer.traces(core::ptr::null(), usize::MAX) {
@@ -81,8 +81,4 @@ watched! {
         theirs: *const iovec, their_count: c_ulong, flags: c_ulong) -> ssize_t;
     process_vm_writev = c"process_vm_writev"(process: pid_t, own: *const iovec, own_count: c_ulong,
         theirs: *const iovec, their_count: c_ulong, flags: c_ulong) -> ssize_t;
-    // It takes up to six arguments after the number, and whatever lies in the place of those that it does
-    // not have is passed on.
-    syscall = c"syscall"(number: c_long, first: c_long, second: c_long, third: c_long, fourth: c_long,
-        fifth: c_long, sixth: c_long) -> c_long;
 }

@@ -5,20 +5,26 @@
     reason = "the loader calls a function of ours before main"
 )]
 
+use crate::gate;
+use crate::lookout::{self, When};
 use crate::told::tell;
 use core::cell::Cell;
 use mmiotrace_capture::machine::Root;
 use mmiotrace_capture::process::{
-    Area, CHANNEL_VARIABLE, Error, MATCH_VARIABLE, MappedFile, Tracer, matches,
+    Area, CHANNEL_VARIABLE, Error, MATCH_VARIABLE, MappedFile, Stray, Tracer, matches,
 };
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+/// A capture, and what is to be traced in it.
 #[derive(Debug)]
-struct Session {
-    tracer: Tracer,
-    patterns: Vec<String>,
+pub(crate) struct Session {
+    pub(crate) tracer: Tracer,
+    /// Patterns of paths.
+    pub(crate) patterns: Vec<String>,
+    /// The process that has begun it. What is forked from it has copies of its mappings.
+    pub(crate) pid: u32,
 }
 
 static SESSION: OnceLock<Session> = OnceLock::new();
@@ -52,7 +58,15 @@ extern "C" fn begin() {
                            string instruction is a blind interval";
                 tell(&tracer, true, format_args!("{why}"));
             }
-            let _ = SESSION.set(Session { tracer, patterns });
+            tracer.look_with(lookout::look);
+            let pid = std::process::id();
+            let _ = SESSION.set(Session {
+                tracer,
+                patterns,
+                pid,
+            });
+            // SAFETY: functions that stay as long as the process.
+            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
         }
         Err(error) => {
             let name = std::env::args().next().unwrap_or_default();
@@ -60,6 +74,20 @@ extern "C" fn begin() {
         }
     }
     drop(inside);
+    // What the loader and other libraries have mapped before.
+    lookout::look();
+}
+
+extern "C" fn in_child() {
+    gate::reset_after_fork();
+}
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static END: extern "C" fn() = end;
+
+extern "C" fn end() {
+    lookout::look_when(When::Ending);
 }
 
 /// The library is at work in this thread, until this is dropped.
@@ -83,46 +111,57 @@ impl Drop for Inside {
 
 /// Calls `work` with the tracer, unless nothing is captured or the library itself is the caller.
 pub(crate) fn with<R>(work: impl FnOnce(&Tracer) -> R) -> Option<R> {
+    with_session(|session| work(&session.tracer))
+}
+
+/// As [`with`], with all of the session.
+pub(crate) fn with_session<R>(work: impl FnOnce(&Session) -> R) -> Option<R> {
     let session = SESSION.get()?;
     let inside = Inside::enter()?;
-    let result = work(&session.tracer);
+    let result = work(session);
     drop(inside);
     Some(result)
 }
 
+/// A mapping of a file that was just made.
+#[derive(Debug)]
+pub(crate) struct NewMapping {
+    pub(crate) start: *mut u8,
+    pub(crate) len: usize,
+    pub(crate) descriptor: i32,
+    pub(crate) offset: u64,
+    /// Whether it may be read or written.
+    pub(crate) accessible: bool,
+    pub(crate) shared: bool,
+}
+
 /// Traces a new mapping, if it is one of a device or of a file that the user has named; or keeps it in
-/// mind, where it is not `accessible` yet.
-pub(crate) fn arm(start: *mut u8, len: usize, descriptor: i32, offset: u64, accessible: bool) {
-    let Some(session) = SESSION.get() else { return };
-    let Some(inside) = Inside::enter() else {
-        return;
-    };
-    let path = MappedFile::path_of(descriptor);
-    let wanted = path.and_then(|path| {
-        let named = path.to_str().is_some_and(|path| {
-            session
-                .patterns
-                .iter()
-                .any(|pattern| matches(pattern, path))
+/// mind, where it is not accessible yet. A private one of a device cannot be traced, which is told.
+pub(crate) fn arm(new: &NewMapping) {
+    let _ = with_session(|session| {
+        let path = MappedFile::path_of(new.descriptor);
+        let wanted = path.and_then(|path| {
+            let named = path.to_str().is_some_and(|path| {
+                let mut patterns = session.patterns.iter();
+                new.shared && patterns.any(|pattern| matches(pattern, path))
+            });
+            MappedFile::of(&Root::system(), &path, new.offset)
+                .or(named.then_some(MappedFile { phys: None }))
         });
-        MappedFile::of(&Root::system(), &path, offset)
-            .or(named.then_some(MappedFile { phys: None }))
-    });
-    if let Some(file) = wanted {
+        let Some(file) = wanted else { return };
         // SAFETY: the program has just mapped this from the descriptor, which is therefore open.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        let mut area = Area::new(start, len).with_file(&descriptor, offset);
+        let descriptor = unsafe { BorrowedFd::borrow_raw(new.descriptor) };
+        let mut area = Area::new(new.start, new.len).with_file(&descriptor, new.offset);
         if let Some(phys) = file.phys {
             area = area.with_phys(phys);
         }
-        if accessible {
+        if new.accessible {
             attach(&session.tracer, &area);
-        } else {
+        } else if new.shared {
             // Without its file; most mappings can be doubled without.
-            lay_down(area.moved(start, len));
+            lay_down(area.moved(new.start, new.len));
         }
-    }
-    drop(inside);
+    });
 }
 
 /// Traces again what is left of a region that was changed.
@@ -141,6 +180,14 @@ fn dormant() -> MutexGuard<'static, Vec<Area<'static>>> {
 /// Keeps an area in mind until it is accessible again.
 pub(crate) fn lay_down(area: Area<'static>) {
     dormant().push(area);
+}
+
+/// Whether all of a mapping is kept in mind.
+pub(crate) fn is_laid_down(stray: &Stray<'_>) -> bool {
+    let (start, end) = (stray.start as *const u8, stray.end as *const u8);
+    let dormant = dormant();
+    let parts = dormant.iter().filter_map(|area| area.part(start, end));
+    parts.map(|part| part.mapped_len()).sum::<u64>() >= stray.end - stray.start
 }
 
 /// Takes out what lies in a range; parts outside it stay.
@@ -179,6 +226,13 @@ fn attach(tracer: &Tracer, area: &Area<'_>) {
 /// Whether a capture has begun, and the caller is not the library itself.
 pub(crate) fn is_active() -> bool {
     SESSION.get().is_some() && INSIDE.try_with(Cell::get) == Ok(false)
+}
+
+/// Whether this process is the one that the library was loaded into, and no child of it.
+pub(crate) fn is_in_first_process() -> bool {
+    SESSION
+        .get()
+        .is_some_and(|session| session.pid == std::process::id())
 }
 
 /// Puts the thread's error number back.

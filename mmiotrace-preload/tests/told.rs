@@ -6,14 +6,7 @@ mod support;
 
 use mmiotrace_core::AccessKind;
 use std::process::Command;
-use support::{Collected, HEAD, build, record, run, write};
-
-fn markers(seen: &Collected) -> Vec<String> {
-    let texts = seen.markers.iter();
-    texts
-        .map(|text| String::from_utf8(text.clone()).unwrap())
-        .collect()
-}
+use support::{HEAD, build, markers, record, run, write};
 
 /// The kernel fails them all, and each is told once for each call.
 #[test]

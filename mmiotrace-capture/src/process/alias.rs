@@ -108,6 +108,11 @@ impl Alias {
     pub(super) fn start(&self) -> u64 {
         self.start as u64
     }
+
+    /// What is mapped.
+    pub(super) fn range(&self) -> core::ops::Range<u64> {
+        self.start()..self.start() + self.len as u64
+    }
 }
 
 impl Drop for Alias {
@@ -115,8 +120,9 @@ impl Drop for Alias {
         if self.len == 0 {
             return;
         }
-        // Not by the C library's function, which may be replaced by one that asks the engine.
+        // Not by the C library, whose functions may be replaced by some that ask the engine: rustix makes the
+        // system call itself.
         // SAFETY: by the invariant; the engine has detached the region before.
-        unsafe { libc::syscall(libc::SYS_munmap, self.start, self.len) };
+        let _ = unsafe { rustix::mm::munmap(self.start, self.len) };
     }
 }

@@ -100,8 +100,9 @@ impl<'a> Area<'a> {
         self.len.saturating_add(PAGE - 1) & !(PAGE - 1)
     }
 
-    /// As given.
-    pub(super) const fn mapped_len(&self) -> u64 {
+    /// The length in bytes that was given.
+    #[must_use]
+    pub const fn mapped_len(&self) -> u64 {
         self.len
     }
 

@@ -9,13 +9,14 @@ use super::alias::{self, Alias};
 use super::arena::Arena;
 use super::memory::ChannelMemory;
 use super::space::{ELEMENTS, UserSpace};
+use super::untraced::Untraced;
 use super::worker::Bell;
 use super::{Area, Error, Model, barrier, current, life, model};
 use core::ops::Range;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use mmiotrace_core::{MapId, Mapping, PhysAddr, VirtAddr};
-use mmiotrace_kmod::{Channel, Config, Engine, PAGE, Region, RegionId};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use mmiotrace_kmod::{AttachError, Channel, Config, Engine, PAGE, Region, RegionId};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 /// Lanes of the engine: threads that are inside at one time wait beyond this.
 const LANES: u32 = 16;
@@ -26,20 +27,29 @@ pub(super) type Pump = Box<dyn Fn() + Send + Sync>;
 
 /// A region that is traced.
 #[derive(Debug)]
-struct Attached {
+pub(super) struct Attached {
     id: RegionId,
-    region: Region,
-    alias: Alias,
+    pub(super) region: Region,
+    pub(super) alias: Alias,
+}
+
+/// What is known of this process's mappings of devices.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    pub(super) attached: Vec<Attached>,
+    pub(super) untraced: Vec<Untraced>,
 }
 
 /// One capture in this process.
 pub(crate) struct Home {
     // Dropped before the memory that it looks at.
     engine: Engine<'static, UserSpace>,
-    #[expect(dead_code, reason = "kept alive for the engine")]
-    memory: Arc<ChannelMemory>,
+    /// Kept alive for the engine.
+    pub(super) memory: Arc<ChannelMemory>,
     arena: Option<Arena>,
-    attached: Mutex<Vec<Attached>>,
+    lists: Mutex<Lists>,
+    /// What the worker does once in a while; nothing where nobody has said so.
+    look: OnceLock<fn()>,
     space: AtomicI32,
     pump: Option<Pump>,
     /// An address of a traced region at which nothing is mapped any more.
@@ -49,11 +59,11 @@ pub(crate) struct Home {
     orders_all: bool,
 }
 
-/// The list of what is traced, held.
+/// The lists of what is traced and what is not, held.
 pub(super) struct Held {
     // Dropped before the home that it borrows.
     #[expect(dead_code, reason = "held, not looked at")]
-    guard: MutexGuard<'static, Vec<Attached>>,
+    guard: MutexGuard<'static, Lists>,
     home: Arc<Home>,
 }
 
@@ -95,7 +105,8 @@ impl Home {
             engine,
             memory,
             arena,
-            attached: Mutex::new(Vec::new()),
+            lists: Mutex::default(),
+            look: OnceLock::new(),
             space: AtomicI32::new(pid()),
             pump,
             unmapped: AtomicU64::new(0),
@@ -153,10 +164,10 @@ impl Home {
     /// The address in a region that an address in its alias stands for; any other address is
     /// itself. For signal handlers too: it waits for nobody.
     pub(super) fn original(&self, address: u64) -> u64 {
-        let Ok(attached) = self.attached.try_lock() else {
+        let Ok(lists) = self.lists.try_lock() else {
             return address;
         };
-        let found = attached.iter().find_map(|attached| {
+        let found = lists.attached.iter().find_map(|attached| {
             let offset = address.wrapping_sub(attached.region.alias);
             (offset < attached.region.len).then(|| attached.region.start.0.wrapping_add(offset))
         });
@@ -170,14 +181,32 @@ impl Home {
     }
 
     /// A space for one call of the engine from outside a handler.
-    fn outside(&self) -> UserSpace {
+    pub(super) fn outside(&self) -> UserSpace {
         // SAFETY: the value is dropped before the borrow of the home ends: all callers use it in
         // one expression or as a local variable.
         unsafe { UserSpace::outside(self) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Attached>> {
-        self.attached.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, Lists> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lists, where nobody has them: for who may have been interrupted while he had.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Lists>> {
+        match self.lists.try_lock() {
+            Ok(lists) => Some(lists),
+            Err(TryLockError::Poisoned(lists)) => Some(lists.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Has the worker call `look` once in a while.
+    pub(super) fn look_with(&self, look: fn()) {
+        let _ = self.look.set(look);
+    }
+
+    pub(super) fn look(&self) -> Option<fn()> {
+        self.look.get().copied()
     }
 
     /// Begins to trace an area.
@@ -188,25 +217,21 @@ impl Home {
         if self.channel().is_closed() {
             return Err(Error::NotRunning);
         }
-        let mut attached = self.lock();
+        let mut lists = self.lock();
         let found = alias::find(area)?;
         // SAFETY: the caller's promise.
         let alias = unsafe { Alias::make(area, &found)? };
-        self.take_in(&mut attached, area, &found, alias)
+        self.take_in(&mut lists, area, &found, alias)
     }
 
-    /// Says in the trace that an area is not traced, and why.
-    pub(super) fn note_untraced(&self, area: &Area<'_>, why: &Error) {
-        let space = self.outside();
-        let offset = alias::find(area).map_or(0, |found| found.offset);
-        let mapping = Mapping {
+    /// What the trace says of a mapping: by a new number.
+    pub(super) fn mapping_of(&self, area: &Area<'_>, offset: u64) -> Mapping {
+        Mapping {
             id: self.channel().next_map_id(),
             phys: area.phys().unwrap_or(PhysAddr(offset)),
             virt: VirtAddr(area.start()),
             len: area.mapped_len(),
-        };
-        self.engine
-            .untraced(&space, &mapping, why.as_blind_reason());
+        }
     }
 
     /// Begins to trace memory of our own, whose accesses are calls of a model.
@@ -215,52 +240,59 @@ impl Home {
         area: &Area<'_>,
         model: &'static dyn Model,
     ) -> Result<RegionId, Error> {
-        let mut attached = self.lock();
+        let mut lists = self.lock();
         let found = alias::find(area)?;
         let start = model::place(model).ok_or(Error::Region {
             start: area.virt(),
             source: mmiotrace_kmod::RegionError::Full.into(),
         })?;
-        self.take_in(&mut attached, area, &found, Alias::of_model(start))
+        self.take_in(&mut lists, area, &found, Alias::of_model(start))
     }
 
     fn take_in(
         &self,
-        attached: &mut Vec<Attached>,
+        lists: &mut Lists,
         area: &Area<'_>,
         found: &alias::Found,
         alias: Alias,
     ) -> Result<RegionId, Error> {
-        let space = self.outside();
+        let mapping = self.mapping_of(area, found.offset);
+        self.take_in_by(lists, area, found, alias, mapping.id, |space, region| {
+            self.engine.attach(space, region, &mapping)
+        })
+    }
+
+    /// As [`take_in`](Self::take_in): under a number of the mapping, and by a way of the engine's.
+    pub(super) fn take_in_by(
+        &self,
+        lists: &mut Lists,
+        area: &Area<'_>,
+        found: &alias::Found,
+        alias: Alias,
+        map_id: MapId,
+        attach: impl FnOnce(&UserSpace, &Region) -> Result<RegionId, AttachError>,
+    ) -> Result<RegionId, Error> {
         let region = Region {
             start: VirtAddr(area.start()),
             len: area.len(),
             alias: alias.start(),
             phys: area.phys().unwrap_or(PhysAddr(found.offset)),
-            map_id: self.channel().next_map_id(),
+            map_id,
             tag: found.protection(),
         };
-        let mapping = Mapping {
-            id: region.map_id,
-            phys: region.phys,
-            virt: region.start,
-            len: area.mapped_len(),
-        };
-        let id = self
-            .engine
-            .attach(&space, &region, &mapping)
-            .map_err(|source| Error::Region {
-                start: region.start,
-                source,
-            })?;
-        attached.push(Attached { id, region, alias });
+        let id = attach(&self.outside(), &region).map_err(|source| Error::Region {
+            start: region.start,
+            source,
+        })?;
+        lists.attached.push(Attached { id, region, alias });
         Ok(id)
     }
 
     /// Ends the tracing of a region. Whether it was traced.
     pub(super) fn detach(&self, id: RegionId) -> bool {
         let space = self.outside();
-        let mut attached = self.lock();
+        let mut lists = self.lock();
+        let attached = &mut lists.attached;
         let Some(at) = attached.iter().position(|attached| attached.id == id) else {
             return false;
         };
@@ -273,7 +305,7 @@ impl Home {
 
     /// Ends the tracing of everything.
     pub(super) fn detach_all(&self) {
-        let ids: Vec<RegionId> = self.lock().iter().map(|attached| attached.id).collect();
+        let ids: Vec<RegionId> = self.lock().attached.iter().map(|it| it.id).collect();
         for id in ids {
             let _ = self.detach(id);
         }
@@ -289,8 +321,8 @@ impl Home {
 
     /// The regions that share a page with a range.
     pub(super) fn regions_in(&self, start: u64, len: u64) -> Vec<(RegionId, Region)> {
-        let attached = self.lock();
-        let found = attached.iter().filter(|attached| {
+        let lists = self.lock();
+        let found = lists.attached.iter().filter(|attached| {
             let first = VirtAddr(start).page();
             attached
                 .region
@@ -304,10 +336,10 @@ impl Home {
     /// Forgets the regions that somebody has unmapped behind the engine's back. Gives how many.
     pub(super) fn forget_unmapped(&self) -> usize {
         let space = self.outside();
-        let mut attached = self.lock();
+        let mut lists = self.lock();
         let mut forgotten = 0;
         self.unmapped.store(0, Ordering::Relaxed);
-        attached.retain(|attached| {
+        lists.attached.retain(|attached| {
             let region = attached.region;
             let found = super::maps::uniform(region.start.0, region.len);
             // Armed pages allow nothing; blind ones what the region allowed.
@@ -360,9 +392,10 @@ impl Home {
         // Code in memory that is shared with the parent would be changed under its hands.
         // SAFETY: the caller's promise.
         unsafe { self.engine.after_fork(&space, arena.is_none(), native) };
-        let mut attached = self.lock();
+        let mut lists = self.lock();
+        lists.untraced.iter_mut().for_each(Untraced::inherit);
         self.engine.each_region(&space, |id, region| {
-            if let Some(mine) = attached.iter_mut().find(|mine| mine.id == id) {
+            if let Some(mine) = lists.attached.iter_mut().find(|mine| mine.id == id) {
                 mine.region.map_id = region.map_id;
             }
         });
@@ -373,22 +406,20 @@ impl Home {
         let home = Arc::clone(home);
         // SAFETY: the guard borrows the home, which `Held` keeps alive and drops after the guard.
         let guard = unsafe {
-            core::mem::transmute::<MutexGuard<'_, Vec<Attached>>, MutexGuard<'static, Vec<Attached>>>(
-                home.lock(),
-            )
+            core::mem::transmute::<MutexGuard<'_, Lists>, MutexGuard<'static, Lists>>(home.lock())
         };
         Held { guard, home }
     }
 
     /// How many regions are traced.
     pub(super) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().attached.len()
     }
 
     /// The mapping's number of a region.
     pub(super) fn map_id(&self, id: RegionId) -> Option<MapId> {
-        let attached = self.lock();
-        let found = attached.iter().find(|attached| attached.id == id)?;
+        let lists = self.lock();
+        let found = lists.attached.iter().find(|attached| attached.id == id)?;
         Some(found.region.map_id)
     }
 }

@@ -12,6 +12,21 @@ pub struct MappedFile {
 }
 
 impl MappedFile {
+    /// Whether a file is a device that a program drives itself, by its path. Allocates nothing.
+    #[must_use]
+    pub fn is_device(path: &str) -> bool {
+        let is_number = |text: &str| text.parse::<u32>().is_ok();
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let is_range = || {
+            let number = name.strip_prefix("resource")?;
+            Some(is_number(number.strip_suffix("_wc").unwrap_or(number)))
+        };
+        path == "/dev/mem"
+            || path.contains("anon_inode:[vfio-device]")
+            || path.strip_prefix("/dev/uio").is_some_and(is_number)
+            || (path.starts_with("/sys/") && is_range() == Some(true))
+    }
+
     /// What a mapping from `offset` of the file at `path` (as `/proc/PID/fd/N` names it) is; `None`
     /// where it is no device that a program drives itself.
     ///
@@ -22,6 +37,9 @@ impl MappedFile {
     pub fn of(root: &Root, path: &Path, offset: u64) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let text = path.to_str()?;
+        if !Self::is_device(text) {
+            return None;
+        }
         if text == "/dev/mem" {
             return Some(Self {
                 phys: Some(PhysAddr(offset)),
@@ -30,7 +48,7 @@ impl MappedFile {
         if text.contains("anon_inode:[vfio-device]") {
             return Some(Self { phys: None });
         }
-        if text.starts_with("/dev/uio") && name.get(3..)?.parse::<u32>().is_ok() {
+        if text.starts_with("/dev/uio") {
             let map = offset / 4096;
             let file = format!("/sys/class/uio/{name}/maps/map{map}/addr");
             let phys = root.read(file).ok().as_deref().and_then(hex);
@@ -38,9 +56,6 @@ impl MappedFile {
         }
         let number = name.strip_prefix("resource")?;
         let number: usize = number.strip_suffix("_wc").unwrap_or(number).parse().ok()?;
-        if !text.starts_with("/sys/") {
-            return None;
-        }
         let table = root.read(path.with_file_name("resource")).ok();
         let start = table.as_deref().and_then(|table| {
             let line = table.lines().nth(number)?;
@@ -64,55 +79,52 @@ fn hex(text: &str) -> Option<PhysAddr> {
 }
 
 /// Whether a whole text matches a pattern: `*` stands for any text, `?` for one character, `[a-z]`
-/// for one of a set; everything else for itself.
+/// for one of a set; everything else for itself. Allocates nothing.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
+    let (mut pattern, mut text) = (pattern, text);
     // Where to go on when what follows the last star does not fit.
-    let mut retry: Option<(usize, usize)> = None;
-    let (mut at, mut to) = (0, 0);
-    while to < text.len() {
-        if pattern.get(at) == Some(&'*') {
-            retry = Some((at, to));
-            at += 1;
+    let mut retry: Option<(&str, &str)> = None;
+    while let Some(character) = text.chars().next() {
+        let behind = text.get(character.len_utf8()..).unwrap_or("");
+        if let Some(rest) = pattern.strip_prefix('*') {
+            retry = Some((rest, text));
+            pattern = rest;
             continue;
         }
-        match one(pattern.get(at..).unwrap_or(&[]), text[to]) {
-            Some(used) => {
-                at += used;
-                to += 1;
+        match (one(pattern, character), retry) {
+            (Some(rest), _) => (pattern, text) = (rest, behind),
+            (None, Some((star, from))) => {
+                let skipped = from.chars().next().map_or(0, char::len_utf8);
+                let from = from.get(skipped..).unwrap_or("");
+                retry = Some((star, from));
+                (pattern, text) = (star, from);
             }
-            None => match retry {
-                Some((star, from)) => {
-                    retry = Some((star, from + 1));
-                    (at, to) = (star + 1, from + 1);
-                }
-                None => return false,
-            },
+            (None, None) => return false,
         }
     }
-    pattern
-        .get(at..)
-        .unwrap_or(&[])
-        .iter()
-        .all(|rest| *rest == '*')
+    pattern.chars().all(|rest| rest == '*')
 }
 
-/// How many characters of the pattern stand for this one, if they do.
-fn one(pattern: &[char], character: char) -> Option<usize> {
-    match pattern {
-        ['?', ..] => Some(1),
-        ['[', set @ ..] => {
-            let end = set.iter().position(|of| *of == ']')?;
-            let set = set.get(..end)?;
-            let range = |three: &[char]| matches!(three, [from, '-', to] if (from..=to).contains(&&character));
-            let found = set.contains(&character) || set.windows(3).any(range);
-            found.then_some(end + 2)
-        }
-        [same, ..] if *same == character => Some(1),
-        _ => None,
+/// What follows in the pattern on what stands for this one character, if it does.
+fn one(pattern: &str, character: char) -> Option<&str> {
+    if let Some(set) = pattern.strip_prefix('[') {
+        let (set, rest) = set.split_once(']')?;
+        return is_in(set, character).then_some(rest);
     }
+    pattern
+        .strip_prefix('?')
+        .or_else(|| pattern.strip_prefix(character))
+}
+
+/// Whether a character is one of a set, or in one of its ranges.
+fn is_in(set: &str, character: char) -> bool {
+    let (from, dash) = (set.chars(), set.chars().skip(1));
+    let to = set.chars().skip(2);
+    let in_range = from
+        .zip(dash.zip(to))
+        .any(|(from, (dash, to))| dash == '-' && (from..=to).contains(&character));
+    in_range || set.contains(character)
 }
 
 #[cfg(test)]
@@ -132,6 +144,12 @@ mod tests {
             ("", "", true),
             ("", "a", false),
             ("[", "[", false),
+            ("[a-cx]y", "by", true),
+            ("[a-cx]y", "xy", true),
+            ("[a-cx]y", "dy", false),
+            ("*ä?", "äöäü", true),
+            ("*", "", true),
+            ("a*a", "a", false),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }

@@ -19,7 +19,7 @@ pub(crate) struct Mapped {
 }
 
 impl Mapped {
-    fn parse(line: &[u8]) -> Option<Self> {
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = line.split(|byte| *byte == b' ');
         let (range, flags, offset) = (fields.next()?, fields.next()?, fields.next()?);
         let dash = range.iter().position(|byte| *byte == b'-')?;
@@ -46,55 +46,56 @@ fn hex(digits: &[u8]) -> Option<u64> {
     })
 }
 
+/// A file that is read with bare system calls, closed when dropped. For signal handlers too.
+pub(super) struct Bare(libc::c_long);
+
+impl Bare {
+    /// Opens a file by its path, which ends in 0.
+    pub(super) fn open(path: &core::ffi::CStr) -> Option<Self> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        // SAFETY: a path that ends in 0; a new descriptor comes back.
+        let fd = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
+        (fd >= 0).then_some(Self(fd))
+    }
+
+    /// Reads on; `None` at the end, and where it cannot be read.
+    pub(super) fn read(&self, into: &mut [u8]) -> Option<usize> {
+        // SAFETY: the memory is ours to be written.
+        let read = unsafe { libc::syscall(libc::SYS_read, self.0, into.as_mut_ptr(), into.len()) };
+        usize::try_from(read).ok().filter(|read| *read > 0)
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // SAFETY: our descriptor, which nobody else has.
+        unsafe { libc::syscall(libc::SYS_close, self.0) };
+    }
+}
+
 /// Shows every mapping of this process, in order, until `show` says `false`. Allocates nothing: for
 /// signal handlers too. `false` where the file cannot be read.
 pub(crate) fn each(mut show: impl FnMut(&Mapped) -> bool) -> bool {
-    // SAFETY: a path that ends in 0; a new descriptor comes back.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_openat,
-            libc::AT_FDCWD,
-            c"/proc/self/maps".as_ptr(),
-            libc::O_RDONLY | libc::O_CLOEXEC,
-        )
-    };
-    if fd < 0 {
+    let Some(file) = Bare::open(c"/proc/self/maps") else {
         return false;
-    }
+    };
     let mut lines = Lines::default();
     let mut go_on = true;
     while go_on {
-        let free = lines.free();
-        // SAFETY: the rest of the buffer is ours to be written.
-        let read = unsafe { libc::syscall(libc::SYS_read, fd, free.as_mut_ptr(), free.len()) };
-        let Ok(read @ 1..) = usize::try_from(read) else {
+        let Some(read) = file.read(lines.free()) else {
             break;
         };
         lines.used += read;
         go_on = lines.each(&mut show);
     }
-    // SAFETY: our descriptor, which nobody else has.
-    unsafe { libc::syscall(libc::SYS_close, fd) };
     true
 }
 
 /// Reads the beginning of a file, whose path ends in 0; gives how many bytes there were. Allocates
 /// nothing: for signal handlers too.
 pub(crate) fn read_file(path: &[u8], into: &mut [u8]) -> Option<usize> {
-    if !path.contains(&0) {
-        return None;
-    }
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-    // SAFETY: a path that ends in 0; a new descriptor comes back, and the buffer is ours.
-    unsafe {
-        let fd = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags);
-        if fd < 0 {
-            return None;
-        }
-        let read = libc::syscall(libc::SYS_read, fd, into.as_mut_ptr(), into.len());
-        libc::syscall(libc::SYS_close, fd);
-        usize::try_from(read).ok()
-    }
+    let path = core::ffi::CStr::from_bytes_until_nul(path).ok()?;
+    Some(Bare::open(path)?.read(into).unwrap_or(0))
 }
 
 /// The beginning of a line is enough; the rest (a path) is skipped.

@@ -48,9 +48,10 @@
 //! | `fork` | the child is traced too, into the same capture, under its own ids |
 //! | `vfork` | as the parent; its records carry the parent's thread id unless [`Options::with_exact_threads`] |
 //! | system calls that are given a traced range | fail with EFAULT: the kernel finds no memory there |
-//! | the same in a program that is recorded by preloading ([`Launch`]) | read, write, send and receive with their kin, `fread` and `fwrite` go through memory of ours, byte by byte; others fail with EFAULT, which is told on standard error and by a marker for `ioctl`, `syscall`, and calls with vectors and messages (not for `io_uring`, nor for instructions `syscall` of the program's own) |
+//! | the same in a program that is recorded by preloading ([`Launch`]) | read, write, send and receive with their kin, `fread` and `fwrite` go through memory of ours, byte by byte; others fail with EFAULT, which is told on standard error and by a marker for `ioctl`, `syscall`, and calls with vectors and messages (not for instructions `syscall` of the program's own); that a program uses `io_uring`, whose transfers fail so too, is told once |
 //! | programs that such a program starts | traced too; one that cannot be (static, setuid, an environment without the library) is told on standard error and by a marker |
-//! | a mapping that cannot be traced | the trace says so: a MAP record, and a blind interval that does not end |
+//! | a mapping that cannot be traced | the trace says so: a MAP record, and a blind interval that ends with the mapping |
+//! | a mapping that nobody stands before (an instruction `syscall` of the program's own, one from before the library was there) | found in `/proc/self/maps`, which is looked at in the beginning, then at most once a second and for at most 0.1 % of a CPU, and at the end (`exit`, `_exit`, `exec`); traced from then on where it can be. A marker and a blind interval `seen-late` say so. One that comes and goes between two looks, or with a program that is killed, is not seen |
 //! | the recorder's death | within some seconds nothing is traced any more, and the program goes on |
 //! | timing | an access takes some microseconds longer |
 //!
@@ -75,6 +76,7 @@ mod home;
 mod launch;
 mod life;
 mod mapped_file;
+mod mapped_names;
 mod maps;
 mod memory;
 mod model;
@@ -86,6 +88,7 @@ mod space;
 mod stack;
 mod thread;
 mod tracer;
+mod untraced;
 mod worker;
 
 pub use crate::library::{LIBRARY, library_places};
@@ -107,3 +110,5 @@ pub use mapped_file::{MappedFile, matches};
 pub use program::obstacle;
 #[doc(hidden)]
 pub use shared::doc_example_device;
+#[doc(hidden)]
+pub use untraced::Stray;

@@ -16,6 +16,7 @@ use mmiotrace_decode::{
     Native, Place, Progress, Reason, Stop, Way, native,
 };
 use mmiotrace_kmod::{DeviceBus, Fault, Frame, PAGE, Platform, Region};
+use rustix::mm::{MprotectFlags, mprotect};
 
 /// How many elements of a repeated string instruction are done in one fault.
 pub(super) const ELEMENTS: u32 = 4096;
@@ -285,10 +286,12 @@ impl Platform for UserSpace {
     fn set_armed(&self, region: &Region, page: VirtAddr, len: u64, armed: bool) -> bool {
         let protect = |start: u64, len: u64| {
             let protection = if armed { 0 } else { region.tag };
+            let flags = MprotectFlags::from_bits_retain(u32::try_from(protection).unwrap_or(0));
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
             // SAFETY: pages of a traced region: the caller of `attach` has given the engine the
-            // right to change their protection, and `tag` is what it was.
-            let done = unsafe { libc::syscall(libc::SYS_mprotect, start, len, protection) };
-            done == 0
+            // right to change their protection, and `tag` is what it was. Not by the C library, whose
+            // functions may be replaced by some that ask the engine.
+            unsafe { mprotect(start as *mut libc::c_void, len, flags) }.is_ok()
         };
         if self.in_handler && !armed {
             self.home().bell().ring();

@@ -98,7 +98,8 @@ pub(super) fn check_masks() -> Result<(), Error> {
     look_at_masks()
 }
 
-fn look_at_masks() -> Result<(), Error> {
+/// As [`check_masks`], without waiting.
+pub(super) fn look_at_masks() -> Result<(), Error> {
     let system = |what| move |source| Error::System { what, source };
     let mut blocked: Vec<i32> = Vec::new();
     let tasks = std::fs::read_dir("/proc/self/task").map_err(system("list threads"))?;

@@ -4,7 +4,9 @@
 
 use super::home::Home;
 use super::memory::ChannelMemory;
-use super::{Area, Error, Model, action, current, desk, fork, handler, model, thread, worker};
+use super::{
+    Area, Error, Model, Stray, action, current, desk, fork, handler, model, thread, worker,
+};
 use mmiotrace_core::{MapId, Marker, PhysAddr, Timestamp};
 use mmiotrace_kmod::{Region, RegionId};
 use std::path::Path;
@@ -133,6 +135,53 @@ impl Tracer {
     /// a mapping, and a blind interval that does not end. Such a trace is not complete.
     pub fn note_untraced(&self, area: &Area<'_>, why: &Error) {
         self.home.note_untraced(area, why);
+    }
+
+    /// As [`attach`](Self::attach), for an area that was found after it was mapped, until
+    /// [`detach_in`](Self::detach_in): the trace says that what was done there before was not seen. Where
+    /// it cannot be traced, the trace says that too.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach), and where a thread blocks SIGSEGV.
+    ///
+    /// # Safety
+    /// As [`attach`](Self::attach), but that threads may block SIGSEGV.
+    #[doc(hidden)]
+    pub unsafe fn attach_late(&self, area: &Area<'_>) -> Result<(), Error> {
+        // SAFETY: the caller's promise.
+        unsafe { self.home.attach_late(area) }
+    }
+
+    /// Says in the trace that an area was found too late to be traced at all. `false` where it could not
+    /// be said.
+    #[doc(hidden)]
+    pub fn note_late(&self, area: &Area<'_>) -> bool {
+        self.home.note_late(area)
+    }
+
+    /// Says in the trace that what could not be traced in a range is no longer mapped.
+    #[doc(hidden)]
+    pub fn forget_untraced(&self, from: *const u8, to: *const u8) {
+        self.home.forget_untraced(from as u64, to as u64);
+    }
+
+    /// Shows every part of a mapping that `is_wanted` and that is neither traced nor told of. Allocates
+    /// nothing. Not `patient`: shows nothing while somebody changes what is traced.
+    #[doc(hidden)]
+    pub fn each_stray(
+        &self,
+        patient: bool,
+        is_wanted: impl FnMut(&Stray<'_>) -> bool,
+        show: impl FnMut(&Stray<'_>),
+    ) {
+        self.home.each_stray(patient, is_wanted, show);
+    }
+
+    /// Has `look` called once in a while, on a thread of the capture's own: often in the beginning, then
+    /// once a second, and never so often that it takes more than a thousandth of a CPU. Once.
+    #[doc(hidden)]
+    pub fn look_with(&self, look: fn()) {
+        self.home.look_with(look);
     }
 
     /// Ends the tracing of every region that shares a page with these `len` bytes, and gives the

@@ -11,6 +11,7 @@ use super::{action, handler};
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::sync::Weak;
+use std::time::Instant;
 
 /// How long the worker sleeps when nothing waits for it.
 const LONG: Duration = Duration::from_secs(1);
@@ -82,9 +83,54 @@ pub(super) fn start(home: Weak<Home>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// When the next look is due.
+struct Looks {
+    pause: Duration,
+    next: Instant,
+}
+
+impl Looks {
+    fn new() -> Self {
+        Self {
+            pause: SHORT / 2,
+            next: Instant::now() + SHORT,
+        }
+    }
+
+    /// Looks, if it is time to; gives how long it is until then.
+    fn look(&mut self, look: fn()) -> Duration {
+        let now = Instant::now();
+        if now >= self.next {
+            let before = cpu_time();
+            look();
+            let cost = cpu_time().saturating_sub(before);
+            // A program may have so many mappings that a look takes milliseconds.
+            self.pause = (self.pause * 2).min(LONG);
+            self.next = now + self.pause.max(cost * LOOKS_SHARE);
+        }
+        self.next.saturating_duration_since(now)
+    }
+}
+
+/// A look is taken after so many times the CPU time of the last one, at the earliest.
+const LOOKS_SHARE: u32 = 2000;
+
+/// The CPU time that this thread has taken.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the time is ours to be written.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+}
+
 fn work(home: &Weak<Home>) {
     let mut seen = 0;
     let mut wait = SHORT;
+    let mut looks = Looks::new();
     loop {
         let Some(home) = home.upgrade() else { return };
         if !super::current::is(&home) {
@@ -105,6 +151,9 @@ fn work(home: &Weak<Home>) {
             let _ = home.forget_unmapped();
         }
         let _ = action::reinstall(handler::on_signal);
+        if let Some(look) = home.look() {
+            wait = wait.min(looks.look(look));
+        }
         // Nobody takes records any more: the program goes on as if it had never been traced.
         if home.channel().is_closed() || !home.recorder_is_alive() {
             home.channel().close();

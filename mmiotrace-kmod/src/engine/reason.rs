@@ -19,6 +19,8 @@ pub(super) const DEVICE: BlindReason = word("device-fault");
 pub(super) const UNNAMED: BlindReason = word("unnamed");
 /// What the end of a blind interval says that ended with its mapping.
 pub(super) const UNMAPPED: BlindReason = word("unmapped");
+/// What the end of a blind interval says that began before its mapping was traced.
+pub(super) const ARMED: BlindReason = word("armed");
 /// What the end of a blind interval says.
 pub(super) const ARMED_AGAIN: BlindReason = word("armed-again");
 

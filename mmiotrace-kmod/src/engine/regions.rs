@@ -1,6 +1,6 @@
 //! Regions come and go while others are accessed.
 
-use super::reason::{ARMED_AGAIN, UNMAPPED};
+use super::reason::{ARMED, ARMED_AGAIN, UNMAPPED};
 use super::{Engine, Work};
 use crate::channel::{Body, Inside, quiesce};
 use crate::platform::{Platform, Point};
@@ -48,8 +48,29 @@ impl<P: Platform> Engine<'_, P> {
     ) -> Result<RegionId, AttachError> {
         let owner = platform.owner();
         self.lock_table(platform, owner);
-        let attached = self.attach_locked(platform, region, mapping);
+        let attached = self.attach_locked(platform, region, Some(mapping));
         self.regions.unlock(owner);
+        if attached == Err(AttachError::NotArmed) {
+            self.note_quietly(platform, Body::Unmap(region.map_id));
+        }
+        attached
+    }
+
+    /// Begins to trace a region whose mapping [`untraced`](Self::untraced) has told of, by the same
+    /// number: as [`attach`](Self::attach), but in place of the MAP record, and when the pages are armed,
+    /// comes the end of the blind interval.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach); the blind interval goes on then.
+    pub fn attach_late(&self, platform: &P, region: &Region) -> Result<RegionId, AttachError> {
+        let owner = platform.owner();
+        self.lock_table(platform, owner);
+        let attached = self.attach_locked(platform, region, None);
+        self.regions.unlock(owner);
+        if attached.is_ok() {
+            let blind = blind_edge(BlindEdge::End, region.phys, ARMED);
+            self.note_quietly(platform, Body::Blind(blind));
+        }
         attached
     }
 
@@ -57,19 +78,20 @@ impl<P: Platform> Engine<'_, P> {
         &self,
         platform: &P,
         region: &Region,
-        mapping: &Mapping,
+        mapping: Option<&Mapping>,
     ) -> Result<RegionId, AttachError> {
         platform.point(Point::Region);
         let id = self.regions.insert(region)?;
         self.wait_for_all(platform);
-        self.note_quietly(platform, Body::Map(*mapping));
+        if let Some(mapping) = mapping {
+            self.note_quietly(platform, Body::Map(*mapping));
+        }
         platform.point(Point::Region);
         if platform.set_armed(region, region.start, region.len, true) {
             return Ok(id);
         }
         let _ = platform.set_armed(region, region.start, region.len, false);
         let _ = self.take_out(platform, id);
-        self.note_quietly(platform, Body::Unmap(region.map_id));
         Err(AttachError::NotArmed)
     }
 

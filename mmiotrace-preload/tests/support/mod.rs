@@ -138,3 +138,11 @@ pub(crate) fn write(offset: u64, value: u32) -> (AccessKind, u64, Vec<u8>) {
 pub(crate) fn read(offset: u64, value: u32) -> (AccessKind, u64, Vec<u8>) {
     (AccessKind::Read, offset, value.to_le_bytes().to_vec())
 }
+
+/// The markers' texts.
+pub(crate) fn markers(seen: &Collected) -> Vec<String> {
+    let texts = seen.markers.iter();
+    texts
+        .map(|text| String::from_utf8(text.clone()).unwrap())
+        .collect()
+}

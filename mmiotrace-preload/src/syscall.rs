@@ -1,0 +1,101 @@
+//! System calls by their numbers: those that have a function here come there.
+
+#![expect(unsafe_code, reason = "a function of the C library is replaced")]
+
+use crate::lookout::{self, When};
+use crate::next::call_next;
+use crate::refused::{is_fault, refused};
+use crate::{memory, process, session};
+use core::ffi::{c_int, c_long, c_void};
+use core::sync::atomic::AtomicBool;
+
+/// It takes up to six arguments after the number, and whatever lies in the place of those that it does
+/// not have is passed on.
+///
+/// # Safety
+/// As the C library's function.
+#[unsafe(no_mangle)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "as the kernel takes the arguments of these calls"
+)]
+unsafe extern "C" fn syscall(
+    number: c_long,
+    first: c_long,
+    second: c_long,
+    third: c_long,
+    fourth: c_long,
+    fifth: c_long,
+    sixth: c_long,
+) -> c_long {
+    let (address, len) = (first as *mut c_void, second as usize);
+    let (protection, flags) = (third as c_int, fourth as c_int);
+    // The library and the engine make calls of this kind too, and mean the kernel.
+    if session::is_active() {
+        let done: c_long = match number {
+            // SAFETY: the caller's promise.
+            libc::SYS_mmap => unsafe {
+                memory::map(address, len, protection, flags, fifth as c_int, sixth) as c_long
+            },
+            // SAFETY: as above.
+            libc::SYS_munmap => unsafe { memory::munmap(address, len) }.into(),
+            // SAFETY: as above.
+            libc::SYS_mprotect => unsafe { memory::mprotect(address, len, protection) }.into(),
+            libc::SYS_mremap => {
+                let (new_len, to) = (third as usize, fifth as *mut c_void);
+                // SAFETY: as above.
+                unsafe { memory::mremap(address, len, new_len, flags, to) as c_long }
+            }
+            // SAFETY: as above.
+            libc::SYS_vfork => unsafe { process::vfork() }.into(),
+            // SAFETY: as above.
+            libc::SYS_fork => unsafe { libc::fork() }.into(),
+            _ => {
+                look_before(number);
+                // SAFETY: as above.
+                return unsafe { ask_kernel(number, [first, second, third, fourth, fifth, sixth]) };
+            }
+        };
+        return done;
+    }
+    // SAFETY: as above.
+    unsafe { ask_kernel(number, [first, second, third, fourth, fifth, sixth]) }
+}
+
+/// What is to be done before a call of this number.
+fn look_before(number: c_long) {
+    match number {
+        libc::SYS_exit_group => lookout::look_when(When::Now),
+        libc::SYS_io_uring_setup => {
+            let _ = session::with_session(lookout::tell_of_uring);
+        }
+        _ => {}
+    }
+}
+
+/// The call itself; tells where it was refused.
+///
+/// # Safety
+/// As the C library's function.
+unsafe fn ask_kernel(number: c_long, arguments: [c_long; 6]) -> c_long {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    let [first, second, third, fourth, fifth, sixth] = arguments;
+    let done = call_next!(
+        c"syscall" as fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long,
+        number,
+        first,
+        second,
+        third,
+        fourth,
+        fifth,
+        sixth
+    );
+    if done == -1 && is_fault() {
+        refused(
+            "syscall",
+            &TOLD,
+            &arguments.map(|argument| argument as usize),
+        );
+    }
+    done
+}
