@@ -32,7 +32,9 @@ impl MappedFile {
     ///
     /// Known are UIO (`/dev/uioN`: the map's number is the offset in pages,
     /// `Documentation/driver-api/uio-howto.rst`), the memory ranges of PCI functions in sysfs
-    /// (`resourceN`, `resourceN_wc`), VFIO devices, and `/dev/mem`.
+    /// (`resourceN`, `resourceN_wc`), VFIO devices, and `/dev/mem`. The address of a VFIO mapping is
+    /// left open here: the kernel puts it in the place of the offset when it maps
+    /// (`vfio_pci_core_mmap`), where it is found with the mapping itself.
     #[must_use]
     pub fn of(root: &Root, path: &Path, offset: u64) -> Option<Self> {
         let name = path.file_name()?.to_str()?;

@@ -75,6 +75,23 @@ static DEVICES: &[Device] = &[
         disk: false,
     },
     Device {
+        name: "e1000-pair",
+        qemu: &[
+            "-netdev",
+            "hubport,id=one,hubid=0",
+            "-device",
+            "e1000,netdev=one,romfile=",
+            "-netdev",
+            "hubport,id=two,hubid=0",
+            "-device",
+            "e1000,netdev=two,romfile=",
+        ],
+        modules: &[],
+        pci: "0x8086 0x100e",
+        guest: "",
+        disk: false,
+    },
+    Device {
         name: "edu",
         qemu: &["-device", "edu"],
         modules: &[],

@@ -15,7 +15,7 @@ pub(crate) struct Scenario {
     pub(crate) modules: &'static [&'static str],
     /// Programs of Debian's packages that the guest has.
     pub(crate) packaged: &'static [&'static str],
-    /// Further arguments for QEMU.
+    /// Further arguments for QEMU, before those of the devices: the machine that they are put into.
     pub(crate) qemu: &'static [&'static str],
     /// Further words for the kernel's command line.
     pub(crate) append: &'static str,
@@ -48,6 +48,15 @@ const fn scenario(
         guest,
         limit: 120,
         judge,
+    }
+}
+
+/// DPDK on two cards.
+const fn dpdk(name: &'static str, guest: &'static str) -> Scenario {
+    Scenario {
+        packaged: &["dpdk"],
+        limit: 240,
+        ..scenario(name, &["e1000-pair"], guest, user_space::exact)
     }
 }
 
@@ -215,7 +224,29 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             "memtool",
             &["edu"],
             include_str!("guest/scenarios/memtool.sh"),
-            user_space::exact,
+            user_space::exact_and_unmapped,
+        )
+    },
+    Scenario {
+        modules: &["uio_pci_generic"],
+        ..dpdk(
+            "dpdk-uio",
+            concat!(
+                include_str!("guest/scenarios/dpdk-uio.sh"),
+                include_str!("guest/scenarios/dpdk.sh")
+            ),
+        )
+    },
+    Scenario {
+        modules: &["vfio_iommu_type1", "vfio_pci"],
+        qemu: &["-machine", "q35", "-device", "intel-iommu"],
+        append: "intel_iommu=on",
+        ..dpdk(
+            "dpdk-vfio",
+            concat!(
+                include_str!("guest/scenarios/dpdk-vfio.sh"),
+                include_str!("guest/scenarios/dpdk.sh")
+            ),
         )
     },
     Scenario {

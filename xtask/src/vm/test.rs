@@ -101,13 +101,13 @@ fn play(scenario: &Scenario, kit: &Kit<'_>) -> Result<()> {
     let mut script = String::new();
     let mut functions = String::new();
     let mut modules = Vec::new();
-    let mut arguments = Vec::new();
+    let owned = |argument: &&str| (*argument).to_owned();
+    let mut arguments: Vec<String> = scenario.qemu.iter().map(owned).collect();
     for device in &devices {
         functions.push_str(device.guest);
         modules.extend_from_slice(device.modules);
         arguments.extend(device.arguments(&folder)?);
     }
-    arguments.extend(scenario.qemu.iter().map(|argument| (*argument).to_owned()));
     script.push_str(&functions);
     script.push_str(scenario.guest);
     modules.extend_from_slice(scenario.modules);
