@@ -111,6 +111,22 @@ fn ranges_that_the_kernel_misses() {
     assert_eq!(found(&ours), []);
 }
 
+/// The bytes of an instruction are asked for where there was one.
+#[test]
+fn advice_fits_why_a_page_was_blind() {
+    let advice = |reason: &str, code: &str| {
+        let line = format!(
+            "MARK 2.000000 mmiotrace1 blind begin page=0xfebc0000 reason={reason} code={code}\n"
+        );
+        let verdict = check([HEAD, ACCESS, &line, TAIL].concat().as_bytes());
+        assert!(!verdict.complete);
+        verdict.findings[0].advice.clone()
+    };
+    assert!(advice("no-base", "0f0bc3").contains("report the instruction bytes"));
+    assert!(!advice("not-shared", "").contains("instruction"));
+    assert!(advice("seen-late", "").contains("before it was found"));
+}
+
 #[test]
 fn what_captures_tell_of_themselves() {
     use FindingKind::{BlindInterval, LostEvents, SequenceGap};

@@ -68,6 +68,13 @@ impl Cause {
             Self::Unknown { .. } => {
                 "take the value from the device or the driver's code: it was moved and not learnt"
             }
+            // What the process backend says of a mapping that it found after it was made.
+            Self::Blind { reason, .. } if reason.as_str() == "seen-late" => {
+                "what was done through this mapping before it was found is absent; have the program map by the C library, or trace it from within"
+            }
+            Self::Blind { code, .. } if code.is_empty() => {
+                "do not rely on this page's accesses within these intervals"
+            }
             Self::Blind { .. } => {
                 "do not rely on this page's accesses within these intervals; report the instruction bytes so that it can be learnt"
             }
