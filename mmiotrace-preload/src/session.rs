@@ -139,18 +139,24 @@ pub(crate) struct NewMapping {
 /// mind, where it is not accessible yet. A private one of a device cannot be traced, which is told.
 pub(crate) fn arm(new: &NewMapping) {
     let _ = with_session(|session| {
+        // SAFETY: the program has just mapped this from the descriptor, which is therefore open.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(new.descriptor) };
         let path = MappedFile::path_of(new.descriptor);
         let wanted = path.and_then(|path| {
             let named = path.to_str().is_some_and(|path| {
                 let mut patterns = session.patterns.iter();
                 new.shared && patterns.any(|pattern| matches(pattern, path))
             });
-            MappedFile::of(&Root::system(), &path, new.offset)
-                .or(named.then_some(MappedFile { phys: None }))
+            let root = Root::system();
+            let device = MappedFile::of(&root, &path, new.offset).map(|of| match of.phys {
+                None if path.ends_with("anon_inode:[vfio-device]") => {
+                    of.of_vfio(&root, descriptor, new.offset)
+                }
+                _ => of,
+            });
+            device.or(named.then_some(MappedFile { phys: None }))
         });
         let Some(file) = wanted else { return };
-        // SAFETY: the program has just mapped this from the descriptor, which is therefore open.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(new.descriptor) };
         let mut area = Area::new(new.start, new.len).with_file(&descriptor, new.offset);
         if let Some(phys) = file.phys {
             area = area.with_phys(phys);

@@ -2,6 +2,9 @@
 
 use crate::machine::Root;
 use mmiotrace_core::PhysAddr;
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// A mapping of device memory, by the file that it was made from.
@@ -32,9 +35,8 @@ impl MappedFile {
     ///
     /// Known are UIO (`/dev/uioN`: the map's number is the offset in pages,
     /// `Documentation/driver-api/uio-howto.rst`), the memory ranges of PCI functions in sysfs
-    /// (`resourceN`, `resourceN_wc`), VFIO devices, and `/dev/mem`. The address of a VFIO mapping is
-    /// left open here: the kernel puts it in the place of the offset when it maps
-    /// (`vfio_pci_core_mmap`), where it is found with the mapping itself.
+    /// (`resourceN`, `resourceN_wc`), VFIO devices, and `/dev/mem`. The path of a VFIO
+    /// device does not tell its address; [`of_vfio`](Self::of_vfio) does.
     #[must_use]
     pub fn of(root: &Root, path: &Path, offset: u64) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
@@ -58,14 +60,33 @@ impl MappedFile {
         }
         let number = name.strip_prefix("resource")?;
         let number: usize = number.strip_suffix("_wc").unwrap_or(number).parse().ok()?;
-        let table = root.read(path.with_file_name("resource")).ok();
-        let start = table.as_deref().and_then(|table| {
-            let line = table.lines().nth(number)?;
-            hex(line.split_whitespace().next()?)
-        });
+        let start = range_start(root, path.parent()?, number);
         Some(Self {
             phys: start.and_then(|start| start.checked_add(offset)),
         })
+    }
+
+    /// What [`of`](Self::of) says, with the address of a VFIO mapping, which the open `device` itself
+    /// is asked for: the BAR in its configuration space. It counts only where a PCI function has its
+    /// memory there, because a program may write other addresses to what VFIO shows it.
+    ///
+    /// Which region is mapped, and that region 7 is the configuration space, stands in
+    /// `include/linux/vfio_pci_core.h` and `include/uapi/linux/vfio.h`. Linux 6.1 puts the address into
+    /// the mapping itself, 6.12 no longer does.
+    #[must_use]
+    pub fn of_vfio(self, root: &Root, device: BorrowedFd<'_>, offset: u64) -> Self {
+        const DEVICES: &str = "/sys/bus/pci/devices";
+        let found = vfio_base(device, offset).filter(|(index, base)| {
+            let mut names = root.list(DEVICES).into_iter();
+            names.any(|name| {
+                let folder = Path::new(DEVICES).join(name);
+                range_start(root, &folder, *index) == Some(*base)
+            })
+        });
+        let phys = found.and_then(|(_, base)| base.0.checked_add(offset & (VFIO_REGION - 1)));
+        Self {
+            phys: phys.map(PhysAddr).or(self.phys),
+        }
     }
 
     /// The path behind a descriptor of this process.
@@ -73,6 +94,42 @@ impl MappedFile {
     pub fn path_of(descriptor: i32) -> Option<PathBuf> {
         std::fs::read_link(format!("/proc/self/fd/{descriptor}")).ok()
     }
+}
+
+/// How far apart the regions of a VFIO device are in its file.
+const VFIO_REGION: u64 = 1 << 40;
+
+/// The BAR's number and address of the region that lies at `offset` of a VFIO device.
+fn vfio_base(device: BorrowedFd<'_>, offset: u64) -> Option<(usize, PhysAddr)> {
+    const CONFIGURATION: u64 = 7 * VFIO_REGION;
+    const FIRST_BAR: u64 = 0x10;
+    let index = offset / VFIO_REGION;
+    if index > 5 {
+        return None;
+    }
+    let file = File::from(device.try_clone_to_owned().ok()?);
+    let word = |number: u64| {
+        let mut bytes = [0; 4];
+        let at = CONFIGURATION + FIRST_BAR + 4 * number;
+        file.read_exact_at(&mut bytes, at).ok()?;
+        Some(u64::from(u32::from_le_bytes(bytes)))
+    };
+    let low = word(index)?;
+    let high = match low & 7 {
+        0 => 0,
+        4 if index < 5 => word(index + 1)?,
+        // Ports, or no BAR that there is today.
+        _ => return None,
+    };
+    let base = (high << 32) | (low & !0xf);
+    Some((usize::try_from(index).ok()?, PhysAddr(base)))
+}
+
+/// Where a range of the PCI function begins whose folder in sysfs this is; `None` where it has none.
+fn range_start(root: &Root, folder: &Path, index: usize) -> Option<PhysAddr> {
+    let table = root.read(folder.join("resource")).ok()?;
+    let line = table.lines().nth(index)?;
+    hex(line.split_whitespace().next()?).filter(|start| start.0 != 0)
 }
 
 fn hex(text: &str) -> Option<PhysAddr> {
@@ -132,6 +189,7 @@ fn is_in(set: &str, character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd as _;
 
     #[test]
     fn patterns() {
@@ -188,5 +246,36 @@ mod tests {
         assert_eq!(phys("anon_inode:[vfio-device]", 0), Some(None));
         assert_eq!(phys("/home/a/resource0", 0), None);
         assert_eq!(phys("/dev/zero", 0), None);
+    }
+
+    #[test]
+    fn a_vfio_device_is_asked_and_believed_where_a_function_has_its_memory_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path());
+        let sysfs = folder.path().join("sys/bus/pci/devices/0000:00:03.0");
+        std::fs::create_dir_all(&sysfs).unwrap();
+        let table = "0x00000000febc0000 0x00000000febdffff 0x0000000000040200\n\
+                     0x000000c000000000 0x000000c000003fff 0x0000000000140204\n";
+        std::fs::write(sysfs.join("resource"), table).unwrap();
+        // As long as its configuration space lies far behind: a file with a hole.
+        let device = tempfile::tempfile().unwrap();
+        let put = |bars: [u32; 3]| {
+            let bytes: Vec<u8> = bars.iter().flat_map(|bar| bar.to_le_bytes()).collect();
+            device.write_all_at(&bytes, (7 << 40) + 0x10).unwrap();
+        };
+        let phys = |offset| {
+            let file = MappedFile { phys: None };
+            file.of_vfio(&root, device.as_fd(), offset).phys
+        };
+        put([0xfebc_0000, 0x0000_0004, 0xc0]);
+        assert_eq!(phys(0x1000), Some(PhysAddr(0xfebc_1000)));
+        assert_eq!(phys((1 << 40) + 0x2000), Some(PhysAddr(0xc0_0000_2000)));
+        // No BAR, and none of sysfs' either.
+        assert_eq!(phys(2 << 40), None);
+        assert_eq!(phys(7 << 40), None);
+        // What a program has written there itself.
+        put([0xe000_0000, 0xc001, 0]);
+        assert_eq!(phys(0), None);
+        assert_eq!(phys(1 << 40), None);
     }
 }
