@@ -4,6 +4,8 @@
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
 use crate::execute::{Strings, execv, execve, execvp};
+use crate::syscall::kernel;
+use crate::told::keeping_errno;
 use core::arch::asm;
 use core::ffi::{c_char, c_int};
 
@@ -74,10 +76,10 @@ impl Listed {
             return go_on(few.as_ptr());
         }
         let bytes = len * size_of::<Text>();
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize;
         // SAFETY: a new mapping at an address of the kernel's choice.
-        let many = unsafe { libc::syscall(libc::SYS_mmap, 0, bytes, protection, flags, -1, 0) };
+        let many = unsafe { kernel(libc::SYS_mmap, [0, bytes, protection, flags, usize::MAX, 0]) };
         if many == -1 {
             return -1;
         }
@@ -89,7 +91,7 @@ impl Listed {
         };
         let done = go_on(list.as_ptr());
         // SAFETY: mapped above, and nobody else has it.
-        crate::told::keeping_errno(|| unsafe { libc::syscall(libc::SYS_munmap, many, bytes) });
+        keeping_errno(|| unsafe { kernel(libc::SYS_munmap, [many as usize, bytes, 0, 0, 0, 0]) });
         done
     }
 

@@ -3,29 +3,11 @@
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
 use crate::gate::Changing;
-use crate::next::call_next;
 use crate::session::{self, NewMapping};
-use core::ffi::{c_int, c_long, c_void};
+use crate::syscall::kernel;
+use core::ffi::{c_int, c_void};
 use libc::{off_t, size_t};
 use mmiotrace_capture::process::{Area, Tracer};
-
-/// The system call itself: our own `syscall` looks at what it is given.
-///
-/// # Safety
-/// As the system call.
-unsafe fn kernel(number: c_long, first: [usize; 4], more: [usize; 2]) -> c_long {
-    let ([a, b, c, d], [e, f]) = (first, more);
-    call_next!(
-        c"syscall" as fn(c_long, usize, usize, usize, usize, usize, usize) -> c_long,
-        number,
-        a,
-        b,
-        c,
-        d,
-        e,
-        f
-    )
-}
 
 /// # Safety
 /// As the C library's function.
@@ -43,12 +25,10 @@ pub(crate) unsafe fn map(
     let replaced = replaced.map(TakenOff::ends);
     // SAFETY: the caller's arguments, passed on to the kernel.
     let start = unsafe {
-        let number = [address as usize, len, protection as usize, flags as usize];
-        kernel(
-            libc::SYS_mmap,
-            number,
-            [descriptor as usize, offset as usize],
-        )
+        let (protection, flags) = (protection as usize, flags as usize);
+        let (descriptor, offset) = (descriptor as usize, offset as usize);
+        let arguments = [address as usize, len, protection, flags, descriptor, offset];
+        kernel(libc::SYS_mmap, arguments)
     };
     let start = start as *mut c_void;
     let error = std::io::Error::last_os_error();
@@ -174,7 +154,7 @@ pub(crate) unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_i
     let changing = Changing::begin();
     let taken = take_off(address, len).map(TakenOff::ends);
     // SAFETY: the caller's arguments, passed on to the kernel.
-    let done = unsafe { kernel(libc::SYS_munmap, [address as usize, len, 0, 0], [0; 2]) } as c_int;
+    let done = unsafe { kernel(libc::SYS_munmap, [address as usize, len, 0, 0, 0, 0]) } as c_int;
     let error = std::io::Error::last_os_error();
     if let Some(taken) = taken {
         if done == 0 {
@@ -198,9 +178,9 @@ pub(crate) unsafe extern "C" fn mprotect(
 ) -> c_int {
     let changing = Changing::begin();
     let taken = take_off(address, len);
-    let arguments = [address as usize, len, protection as usize, 0];
+    let arguments = [address as usize, len, protection as usize, 0, 0, 0];
     // SAFETY: the caller's arguments, passed on to the kernel.
-    let done = unsafe { kernel(libc::SYS_mprotect, arguments, [0; 2]) } as c_int;
+    let done = unsafe { kernel(libc::SYS_mprotect, arguments) } as c_int;
     let error = std::io::Error::last_os_error();
     match taken {
         Some(taken) if done == 0 => {
@@ -244,9 +224,16 @@ pub(crate) unsafe extern "C" fn mremap(
         Some(taken) if old_len > 0 => Some(taken.ends()),
         taken => taken,
     };
-    let arguments = [old as usize, old_len, new_len, flags as usize];
+    let arguments = [
+        old as usize,
+        old_len,
+        new_len,
+        flags as usize,
+        to as usize,
+        0,
+    ];
     // SAFETY: the caller's arguments, passed on to the kernel.
-    let new = unsafe { kernel(libc::SYS_mremap, arguments, [to as usize, 0]) };
+    let new = unsafe { kernel(libc::SYS_mremap, arguments) };
     let new = new as *mut c_void;
     let error = std::io::Error::last_os_error();
     if let Some(replaced) = replaced {

@@ -147,14 +147,8 @@ pub(crate) fn arm(new: &NewMapping) {
                 let mut patterns = session.patterns.iter();
                 new.shared && patterns.any(|pattern| matches(pattern, path))
             });
-            let root = Root::system();
-            let device = MappedFile::of(&root, &path, new.offset).map(|of| match of.phys {
-                None if path.ends_with("anon_inode:[vfio-device]") => {
-                    of.of_vfio(&root, descriptor, new.offset)
-                }
-                _ => of,
-            });
-            device.or(named.then_some(MappedFile { phys: None }))
+            MappedFile::of_open(&Root::system(), &path, descriptor, new.offset)
+                .or(named.then_some(MappedFile { phys: None }))
         });
         let Some(file) = wanted else { return };
         let mut area = Area::new(new.start, new.len).with_file(&descriptor, new.offset);

@@ -28,38 +28,38 @@ unsafe extern "C" fn syscall(
     fifth: c_long,
     sixth: c_long,
 ) -> c_long {
+    let arguments = [first, second, third, fourth, fifth, sixth];
+    // The library and the engine make calls of this kind too, and mean the kernel.
+    if !session::is_active() {
+        // SAFETY: the caller's promise.
+        return unsafe { ask_kernel(number, arguments) };
+    }
     let (address, len) = (first as *mut c_void, second as usize);
     let (protection, flags) = (third as c_int, fourth as c_int);
-    // The library and the engine make calls of this kind too, and mean the kernel.
-    if session::is_active() {
-        let done: c_long = match number {
-            // SAFETY: the caller's promise.
-            libc::SYS_mmap => unsafe {
-                memory::map(address, len, protection, flags, fifth as c_int, sixth) as c_long
-            },
+    match number {
+        // SAFETY: as above.
+        libc::SYS_mmap => unsafe {
+            memory::map(address, len, protection, flags, fifth as c_int, sixth) as c_long
+        },
+        // SAFETY: as above.
+        libc::SYS_munmap => unsafe { memory::munmap(address, len) }.into(),
+        // SAFETY: as above.
+        libc::SYS_mprotect => unsafe { memory::mprotect(address, len, protection) }.into(),
+        libc::SYS_mremap => {
+            let (new_len, to) = (third as usize, fifth as *mut c_void);
             // SAFETY: as above.
-            libc::SYS_munmap => unsafe { memory::munmap(address, len) }.into(),
+            unsafe { memory::mremap(address, len, new_len, flags, to) as c_long }
+        }
+        // SAFETY: as above.
+        libc::SYS_vfork => unsafe { process::vfork() }.into(),
+        // SAFETY: as above.
+        libc::SYS_fork => unsafe { libc::fork() }.into(),
+        _ => {
+            look_before(number);
             // SAFETY: as above.
-            libc::SYS_mprotect => unsafe { memory::mprotect(address, len, protection) }.into(),
-            libc::SYS_mremap => {
-                let (new_len, to) = (third as usize, fifth as *mut c_void);
-                // SAFETY: as above.
-                unsafe { memory::mremap(address, len, new_len, flags, to) as c_long }
-            }
-            // SAFETY: as above.
-            libc::SYS_vfork => unsafe { process::vfork() }.into(),
-            // SAFETY: as above.
-            libc::SYS_fork => unsafe { libc::fork() }.into(),
-            _ => {
-                look_before(number);
-                // SAFETY: as above.
-                return unsafe { ask_kernel(number, [first, second, third, fourth, fifth, sixth]) };
-            }
-        };
-        return done;
+            unsafe { ask_kernel(number, arguments) }
+        }
     }
-    // SAFETY: as above.
-    unsafe { ask_kernel(number, [first, second, third, fourth, fifth, sixth]) }
 }
 
 /// What is to be done before a call of this number.
@@ -73,29 +73,34 @@ fn look_before(number: c_long) {
     }
 }
 
-/// The call itself; tells where it was refused.
+/// A call of the program's; tells where it was refused.
 ///
 /// # Safety
 /// As the C library's function.
 unsafe fn ask_kernel(number: c_long, arguments: [c_long; 6]) -> c_long {
     static TOLD: AtomicBool = AtomicBool::new(false);
-    let [first, second, third, fourth, fifth, sixth] = arguments;
-    let done = call_next!(
-        c"syscall" as fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long,
-        number,
-        first,
-        second,
-        third,
-        fourth,
-        fifth,
-        sixth
-    );
+    let arguments = arguments.map(|argument| argument as usize);
+    // SAFETY: the caller's promise.
+    let done = unsafe { kernel(number, arguments) };
     if done == -1 && is_fault() {
-        refused(
-            "syscall",
-            &TOLD,
-            &arguments.map(|argument| argument as usize),
-        );
+        refused("syscall", &TOLD, &arguments);
     }
     done
+}
+
+/// The system call itself, past our own functions, which look at what they are given.
+///
+/// # Safety
+/// As the system call.
+pub(crate) unsafe fn kernel(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> c_long {
+    call_next!(
+        c"syscall" as fn(c_long, usize, usize, usize, usize, usize, usize) -> c_long,
+        number,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f
+    )
 }

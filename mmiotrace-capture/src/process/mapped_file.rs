@@ -25,7 +25,7 @@ impl MappedFile {
             Some(is_number(number.strip_suffix("_wc").unwrap_or(number)))
         };
         path == "/dev/mem"
-            || path.contains("anon_inode:[vfio-device]")
+            || path.contains(VFIO_DEVICE)
             || path.strip_prefix("/dev/uio").is_some_and(is_number)
             || (path.starts_with("/sys/") && is_range() == Some(true))
     }
@@ -36,7 +36,7 @@ impl MappedFile {
     /// Known are UIO (`/dev/uioN`: the map's number is the offset in pages,
     /// `Documentation/driver-api/uio-howto.rst`), the memory ranges of PCI functions in sysfs
     /// (`resourceN`, `resourceN_wc`), VFIO devices, and `/dev/mem`. The path of a VFIO
-    /// device does not tell its address; [`of_vfio`](Self::of_vfio) does.
+    /// device does not tell its address; [`of_open`](Self::of_open) does.
     #[must_use]
     pub fn of(root: &Root, path: &Path, offset: u64) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
@@ -49,7 +49,7 @@ impl MappedFile {
                 phys: Some(PhysAddr(offset)),
             });
         }
-        if text.contains("anon_inode:[vfio-device]") {
+        if text.contains(VFIO_DEVICE) {
             return Some(Self { phys: None });
         }
         if text.starts_with("/dev/uio") {
@@ -66,6 +66,16 @@ impl MappedFile {
         })
     }
 
+    /// As [`of`](Self::of), of a file that is open: a VFIO `device` is asked for the address that its
+    /// path does not tell. `offset` is what was given to mmap(2); the list of mappings has another on 6.1.
+    #[must_use]
+    pub fn of_open(root: &Root, path: &Path, device: BorrowedFd<'_>, offset: u64) -> Option<Self> {
+        Self::of(root, path, offset).map(|of| match of.phys {
+            None if path.ends_with(VFIO_DEVICE) => of.of_vfio(root, device, offset),
+            _ => of,
+        })
+    }
+
     /// What [`of`](Self::of) says, with the address of a VFIO mapping, which the open `device` itself
     /// is asked for: the BAR in its configuration space. It counts only where a PCI function has its
     /// memory there, because a program may write other addresses to what VFIO shows it.
@@ -73,8 +83,7 @@ impl MappedFile {
     /// Which region is mapped, and that region 7 is the configuration space, stands in
     /// `include/linux/vfio_pci_core.h` and `include/uapi/linux/vfio.h`. Linux 6.1 puts the address into
     /// the mapping itself, 6.12 no longer does.
-    #[must_use]
-    pub fn of_vfio(self, root: &Root, device: BorrowedFd<'_>, offset: u64) -> Self {
+    fn of_vfio(self, root: &Root, device: BorrowedFd<'_>, offset: u64) -> Self {
         const DEVICES: &str = "/sys/bus/pci/devices";
         let found = vfio_base(device, offset).filter(|(index, base)| {
             let mut names = root.list(DEVICES).into_iter();
@@ -95,6 +104,9 @@ impl MappedFile {
         std::fs::read_link(format!("/proc/self/fd/{descriptor}")).ok()
     }
 }
+
+/// What an open VFIO device is called.
+const VFIO_DEVICE: &str = "anon_inode:[vfio-device]";
 
 /// How far apart the regions of a VFIO device are in its file.
 const VFIO_REGION: u64 = 1 << 40;
