@@ -15,6 +15,10 @@ struct Analyser<'a>(core::slice::Iter<'a, &'a str>, u64);
 impl CaptureBackend for Analyser<'_> {
     type Error = std::io::Error;
 
+    fn name(&self) -> &str {
+        "analyser"
+    }
+
     fn start(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }

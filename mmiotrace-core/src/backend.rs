@@ -50,6 +50,13 @@ pub trait CaptureBackend {
     /// Why the backend could not go on. What was captured before is still drained.
     type Error: core::error::Error;
 
+    /// What a trace calls this backend: one word of ASCII letters, digits, `-` and `_`. A recorder
+    /// announces it at the beginning of a trace (`mmiotrace1 capture backend=NAME`), so that its
+    /// mistakes are not looked for where another backend would have made them.
+    fn name(&self) -> &str {
+        "unknown"
+    }
+
     /// Begins to capture.
     ///
     /// # Errors

@@ -130,6 +130,10 @@ impl<'a> Scripted<'a> {
 impl CaptureBackend for Scripted<'_> {
     type Error = ScriptedError;
 
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
     fn start(&mut self) -> Result<(), ScriptedError> {
         if self.phase != Phase::New {
             return Err(ScriptedError::OutOfOrder);

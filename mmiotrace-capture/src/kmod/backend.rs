@@ -160,6 +160,10 @@ pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
 impl CaptureBackend for Kmod {
     type Error = Error;
 
+    fn name(&self) -> &str {
+        "kmod"
+    }
+
     fn start(&mut self) -> Result<(), Error> {
         // A capture that goes on keeps that tracer away.
         if !self.options.resume {

@@ -79,6 +79,10 @@ impl Process {
 impl CaptureBackend for Process {
     type Error = Error;
 
+    fn name(&self) -> &str {
+        "process"
+    }
+
     fn start(&mut self) -> Result<(), Error> {
         if self.running.is_some() {
             return Err(Error::Busy);

@@ -145,6 +145,10 @@ impl Running {
 impl CaptureBackend for Launch {
     type Error = Error;
 
+    fn name(&self) -> &str {
+        "process"
+    }
+
     fn start(&mut self) -> Result<(), Error> {
         if self.running.is_some() {
             return Err(Error::Busy);

@@ -286,6 +286,10 @@ const fn drained(records: u64, state: DrainState) -> Drained {
 impl CaptureBackend for Tracefs {
     type Error = Error;
 
+    fn name(&self) -> &str {
+        "tracefs"
+    }
+
     /// Switches the tracer on.
     ///
     /// # Errors
