@@ -1,7 +1,7 @@
 //! Everything that must hold before a change lands.
 
 use crate::steps::Tally;
-use crate::{deny, fuzz, msrv, no_std, test, vm};
+use crate::{deny, fuzz, msrv, no_std, test};
 use std::process::Command;
 
 /// `cargo xtask ci`: the tests, then format, lints, documentation, builds without std, the oldest
@@ -46,6 +46,8 @@ pub(crate) fn run() -> Result<(), String> {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(arguments).current_dir(vm::cache::workspace());
+    cargo
+        .args(arguments)
+        .current_dir(vm::host::cache::workspace());
     cargo
 }

@@ -1,8 +1,8 @@
 //! Headers of Linux' drivers, which other people wrote: they judge the bundled register maps.
 
-use crate::vm::error::{AtPath, Result};
-use crate::vm::{apt, cache, command};
 use std::path::{Path, PathBuf};
+use vm::host::error::{AtPath, Result};
+use vm::host::{apt, cache, command};
 
 /// The test reads this version's headers: in later ones some registers stand elsewhere.
 const PACKAGE: &str = "^linux-source-6\\.1$";

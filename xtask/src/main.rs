@@ -8,11 +8,9 @@ mod linux_source;
 mod msrv;
 mod no_std;
 mod python;
-mod silence;
 mod steps;
 mod test;
-mod toolchain;
-mod vm;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
 //! The oldest compiler that the published crates promise to build with.
 
-use crate::toolchain::Toolchain;
-use crate::vm::error::Error;
-use crate::vm::{cache, command};
+use vm::host::error::Error;
+use vm::host::toolchain::Toolchain;
+use vm::host::{cache, command};
 
 /// The crates that other people's tools depend on, and the command: all that are published.
 fn published() -> Result<Vec<String>, String> {

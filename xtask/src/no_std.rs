@@ -1,9 +1,9 @@
 //! Proof that the crates which say `no_std` are: a build for a target that has no std.
 
-use crate::toolchain::Toolchain;
-use crate::vm::error::{Error, Result};
-use crate::vm::{cache, command};
 use std::process::Command;
+use vm::host::error::{Error, Result};
+use vm::host::toolchain::Toolchain;
+use vm::host::{cache, command};
 
 const TARGET: &str = "x86_64-unknown-none";
 

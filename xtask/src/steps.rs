@@ -1,11 +1,11 @@
-//! Running named steps one after the other and counting what they tell.
+//! Running named steps one after the other and counting what they report.
 
-use crate::silence::{self, Watch};
-use crate::vm::cache::workspace;
+use crate::watch::{self, Watch};
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use vm::host::cache::workspace;
 
 /// What the steps so far came to.
 #[derive(Debug, Default)]
@@ -19,11 +19,11 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Runs a step that is a program. All it prints is shown; the closing lines of test runners and
-    /// the lines with which tests tell that they skipped something are counted.
+    /// the lines with which tests report that they skipped something are counted.
     pub(crate) fn program(&mut self, name: &str, command: &mut Command) {
         eprintln!("\n== {name}");
         let begun = Instant::now();
-        let outcome = self.stream(command, silence::LIMIT);
+        let outcome = self.stream(command, watch::LIMIT);
         self.end(name, begun, outcome);
     }
 
@@ -46,13 +46,13 @@ impl Tally {
         }
     }
 
-    /// Tells that something could not be tested here.
+    /// Reports that something could not be tested here.
     pub(crate) fn skip(&mut self, what: &str) {
         eprintln!("SKIPPED: {what}");
         self.skipped.push(what.to_owned());
     }
 
-    fn stream(&mut self, command: &mut Command, silence: Duration) -> Result<(), String> {
+    fn stream(&mut self, command: &mut Command, quiet_limit: Duration) -> Result<(), String> {
         command
             .current_dir(workspace())
             .stdin(Stdio::null())
@@ -61,7 +61,7 @@ impl Tally {
         let mut child = command
             .spawn()
             .map_err(|error| format!("cannot start {:?}: {error}", command.get_program()))?;
-        let watch = Watch::over(child.id(), silence);
+        let watch = Watch::over(child.id(), quiet_limit);
         let errors = child.stderr.take().map(|errors| {
             let watch = watch.clone();
             std::thread::spawn(move || relay(errors, std::io::stderr(), &watch))
@@ -81,9 +81,9 @@ impl Tally {
         }
         let status = child.wait().map_err(|error| error.to_string())?;
         if watch.end() {
-            let seconds = silence.as_secs();
+            let seconds = quiet_limit.as_secs();
             Err(format!(
-                "silent for {seconds} s, so it was killed: what it printed last has hung"
+                "no output for {seconds} s, so it was killed: what it printed last has hung"
             ))
         } else if status.success() {
             Ok(())
@@ -135,7 +135,7 @@ impl Tally {
     }
 }
 
-/// Shows a stream line by line and gives those lines back that are worth counting.
+/// Shows a stream line by line and returns those lines that are worth counting.
 fn relay(from: impl std::io::Read, mut to: impl Write, watch: &Watch) -> Vec<String> {
     let mut kept = Vec::new();
     let mut reader = BufReader::new(from);
@@ -144,7 +144,7 @@ fn relay(from: impl std::io::Read, mut to: impl Write, watch: &Watch) -> Vec<Str
         .read_until(b'\n', &mut line)
         .is_ok_and(|read| read > 0)
     {
-        watch.hear();
+        watch.note_output();
         // A closed terminal must not end the tests.
         let _ = to.write_all(&line);
         let text = String::from_utf8_lossy(&line);
@@ -167,7 +167,7 @@ mod tests {
         shell.args(["-c", "echo begun; (sleep 1000; echo never) & wait"]);
         let begun = Instant::now();
         let outcome = tally.stream(&mut shell, Duration::from_millis(300));
-        assert!(outcome.is_err_and(|told| told.contains("killed")));
+        assert!(outcome.is_err_and(|error| error.contains("killed")));
         assert!(begun.elapsed() < Duration::from_secs(100));
     }
 

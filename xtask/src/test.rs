@@ -1,7 +1,7 @@
 //! All tests, with everything they need.
 
 use crate::steps::Tally;
-use crate::{linux_source, python, vm};
+use crate::{linux_source, python};
 use std::process::Command;
 
 /// `cargo xtask test [--all]`.
@@ -30,7 +30,7 @@ const FEATURES: &str = "mmiotrace-export/parquet";
 
 /// Adds the steps of the tests to a run.
 pub(crate) fn add(tally: &mut Tally, all: bool) {
-    if let Err(error) = vm::apt::require(&PROGRAMS) {
+    if let Err(error) = vm::host::apt::require(&PROGRAMS) {
         tally.skip(&format!("set-up: {error}"));
     }
     if let Err(error) = python::prepare(all) {
@@ -85,6 +85,8 @@ pub(crate) fn oracle(arguments: &[String]) -> Result<(), String> {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(arguments).current_dir(vm::cache::workspace());
+    cargo
+        .args(arguments)
+        .current_dir(vm::host::cache::workspace());
     cargo
 }
