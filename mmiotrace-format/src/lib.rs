@@ -123,7 +123,7 @@ pub use error::{ParseError, ParseErrorKind};
 pub use field::Field;
 pub use frame::DEFAULT_MAX_LINE_LEN;
 #[cfg(feature = "std")]
-pub use io::{Reader, ReaderBuilder, Writer};
+pub use io::{Reader, ReaderBuilder, Totals, Writer};
 pub use kind::LineKind;
 #[cfg(feature = "alloc")]
 pub use lift::Lifter;

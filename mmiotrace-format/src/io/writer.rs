@@ -1,11 +1,15 @@
 //! Records to any sink of bytes.
 
+use super::Totals;
 use crate::encode::{Text, needs_pieces, push_annotation, push_event_line, push_lost_line};
 use crate::wrap::is_begun;
-use crate::{Annotation, Line, Record};
+use crate::{Annotation, Line, LineKind, Position, Record};
 use mmiotrace_core::{
-    Access, Blind, Event, EventKind, EventSink, Header, Loss, Marker, PhysAddr, Timestamp, Value,
+    Access, Blind, Event, EventKind, EventSink, Header, Loss, Marker, PhysAddr,
+    RESERVED_MARKER_PREFIX, Timestamp, Value,
 };
+use std::boxed::Box;
+use std::format;
 use std::io::{self, Write};
 use std::vec::Vec;
 
@@ -29,7 +33,12 @@ const SEQ_EVERY: u32 = 1024;
 ///
 /// # As a sink
 /// [`EventSink`] has no errors: the writer keeps the first one, writes nothing after it, and
-/// gives it from [`flush`](Self::flush), [`error`](Self::error) or `into_inner`.
+/// returns it from [`flush`](Self::flush), [`error`](Self::error) or `into_inner`.
+///
+/// # A whole capture
+/// A writer made by [`capture`](Self::capture) announces the backend and promises an end in the
+/// header; [`end`](Self::end) keeps the promise. A trace whose recorder was killed, or whose copy
+/// was cut, has the promise and not the end, or other [`Totals`].
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     inner: W,
@@ -47,6 +56,12 @@ pub struct Writer<W: Write> {
     since_seq: u32,
     /// The last line that came as a line is the beginning of a record that a mailer may have wrapped.
     unfinished: bool,
+    /// The last byte that the sink was given is not a newline.
+    open: bool,
+    /// `None`: a text that promises nothing, or whose end is written.
+    totals: Option<Box<Totals>>,
+    /// The line that announces the capture, until the first record after the header.
+    announcement: Option<Box<[u8]>>,
 }
 
 impl<W: Write> Writer<W> {
@@ -62,7 +77,50 @@ impl<W: Write> Writer<W> {
             next_seq: None,
             since_seq: 0,
             unfinished: false,
+            open: false,
+            totals: None,
+            announcement: None,
         }
+    }
+
+    /// A writer at the beginning of a capture: after the header (lines `VERSION`, `PCIDEV`,
+    /// `LSPCI`) it announces the backend by its
+    /// [name](mmiotrace_core::CaptureBackend::name), and promises an end.
+    pub fn capture(inner: W, backend: &str) -> Self {
+        let prefix = RESERVED_MARKER_PREFIX.escape_ascii();
+        let line = format!("MARK 0.000000 {prefix}capture backend={backend} end=promised\n");
+        Self {
+            totals: Some(Box::default()),
+            announcement: Some(line.into_bytes().into()),
+            ..Self::new(inner)
+        }
+    }
+
+    /// A writer that continues a capture, of which the sink holds what `totals` counts.
+    pub fn resume(inner: W, totals: Totals) -> Self {
+        Self {
+            totals: Some(Box::new(totals)),
+            ..Self::new(inner)
+        }
+    }
+
+    /// Ends a capture: writes its last line, and flushes the sink. Without a promised end, or when
+    /// it is written already, only flushes.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush); the trace has no end then.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.announce();
+        self.hand_on();
+        if self.open {
+            self.put(b"\n");
+            self.hand_on();
+        }
+        if let Some(totals) = self.totals.take() {
+            let prefix = RESERVED_MARKER_PREFIX.escape_ascii();
+            self.put(format!("MARK 0.000000 {prefix}end {totals}\n").as_bytes());
+        }
+        self.flush()
     }
 
     /// Writes a line with its exact bytes.
@@ -70,6 +128,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// What the sink says; then nothing more is written.
     pub fn write_line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        self.before_line(line.as_bytes());
         self.put(line.as_bytes());
         self.check()
     }
@@ -81,11 +140,24 @@ impl<W: Write> Writer<W> {
     /// As [`write_line`](Self::write_line).
     pub fn write_record(&mut self, record: &Record<'_>) -> io::Result<()> {
         match record {
-            Record::Event(event) => self.put_event(event),
-            Record::Marker(marker) => self.put_marker(marker.time, marker.text),
-            Record::Lost(loss) => self.put_text(|text| push_lost_line(text, loss)),
+            Record::Event(event) => {
+                self.announce();
+                self.next_seq = self.next_seq.map(|seq| seq.wrapping_add(1));
+                self.put_event(event);
+            }
+            Record::Marker(marker) => {
+                self.announce();
+                self.put_marker(marker.time, marker.text);
+            }
+            Record::Lost(loss) => {
+                self.announce();
+                self.put_rare(|text| push_lost_line(text, loss));
+            }
             Record::Header(header) => self.put_with_newline(header.as_bytes()),
-            Record::Other(other) => self.put_with_newline(other.as_bytes()),
+            Record::Other(other) => {
+                self.before_line(other.as_bytes());
+                self.put_with_newline(other.as_bytes());
+            }
         }
         self.check()
     }
@@ -95,6 +167,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// As [`write_line`](Self::write_line).
     pub fn write_event(&mut self, event: &Event) -> io::Result<()> {
+        self.announce();
         self.put_numbers(event);
         self.put_event(event);
         self.check()
@@ -130,6 +203,13 @@ impl<W: Write> Writer<W> {
         &self.inner
     }
 
+    /// What was written of a capture, except for what is buffered; `None` where no end was promised, or
+    /// it is written.
+    #[must_use]
+    pub fn totals(&self) -> Option<&Totals> {
+        self.totals.as_deref()
+    }
+
     /// The sink, to take out what has reached it. What is buffered has not.
     pub const fn get_mut(&mut self) -> &mut W {
         &mut self.inner
@@ -153,11 +233,51 @@ impl<W: Write> Writer<W> {
 
     #[cold]
     fn hand_on(&mut self) {
+        self.open = match self.pending.last() {
+            Some(last) => *last != b'\n',
+            None => self.open,
+        };
         if self.failed.is_none() {
+            if let Some(totals) = &mut self.totals {
+                totals.add_bytes(&self.pending);
+            }
             self.error = self.inner.write_all(&self.pending).err();
             self.failed = self.error.as_ref().map(io::Error::kind);
         }
         self.pending.clear();
+    }
+
+    /// Announces the capture, unless that is done.
+    #[inline]
+    fn announce(&mut self) {
+        if self.announcement.is_some() {
+            self.announce_now();
+        }
+    }
+
+    #[cold]
+    fn announce_now(&mut self) {
+        if let Some(line) = self.announcement.take() {
+            self.put(&line);
+        }
+    }
+
+    /// Before a line whose text comes from elsewhere: it is counted by what it begins with.
+    fn before_line(&mut self, line: &[u8]) {
+        if !matches!(
+            LineKind::of(line),
+            LineKind::Version | LineKind::PciDev | LineKind::Lspci
+        ) {
+            self.announce();
+        }
+        self.count(line);
+    }
+
+    /// Counts a line that is not an event of ours.
+    fn count(&mut self, line: &[u8]) {
+        if let Some(totals) = &mut self.totals {
+            totals.add_line(&Line::new(line, Position::START));
+        }
     }
 
     #[inline]
@@ -170,8 +290,16 @@ impl<W: Write> Writer<W> {
         }
     }
 
+    /// A line that is not an event's.
+    fn put_rare(&mut self, make: impl FnOnce(&mut Text)) {
+        self.put_text(make);
+        if let Some(totals) = &mut self.totals {
+            totals.add_line(&Line::new(self.text.as_bytes(), Position::START));
+        }
+    }
+
     fn put_annotation(&mut self, time: Timestamp, annotation: &Annotation) {
-        self.put_text(|text| push_annotation(text, time, annotation));
+        self.put_rare(|text| push_annotation(text, time, annotation));
     }
 
     fn put_with_newline(&mut self, line: &[u8]) {
@@ -180,10 +308,11 @@ impl<W: Write> Writer<W> {
     }
 
     fn put_marker(&mut self, time: Timestamp, text: &[u8]) {
-        self.put_text(|line| {
-            line.push(b"MARK ").time(time).push(b" ");
-        });
-        self.put_with_newline(text);
+        self.text.clear();
+        self.text.push(b"MARK ").time(time).push(b" ");
+        let line = [self.text.as_bytes(), text, b"\n"].concat();
+        self.count(&line);
+        self.put(&line);
     }
 
     /// What a reader must know of the next event and would not guess.
@@ -230,6 +359,13 @@ impl<W: Write> Writer<W> {
             }
             _ => {}
         }
+        self.put_event_line(event);
+    }
+
+    fn put_event_line(&mut self, event: &Event) {
+        if let Some(totals) = &mut self.totals {
+            totals.add_event();
+        }
         self.put_text(|text| push_event_line(text, event));
     }
 
@@ -254,18 +390,20 @@ impl<W: Write> Writer<W> {
             };
             let mut record = *event;
             record.kind = EventKind::Access(piece);
-            self.put_text(|text| push_event_line(text, &record));
+            self.put_event_line(&record);
         }
     }
 }
 
 impl<W: Write> EventSink for Writer<W> {
     fn event(&mut self, event: &Event) {
+        self.announce();
         self.put_numbers(event);
         self.put_event(event);
     }
 
     fn marker(&mut self, marker: &Marker<'_>) {
+        self.announce();
         let lines = marker.text.split(|byte| *byte == b'\n').count();
         // What looks like an annotation and came as a marker shall come back as a marker.
         if lines > 1 || Annotation::parse(marker.text).is_some() {
@@ -278,6 +416,7 @@ impl<W: Write> EventSink for Writer<W> {
     }
 
     fn lost(&mut self, loss: &Loss) {
+        self.announce();
         if loss.seq.is_some() || loss.cpu.is_some() {
             let annotation = Annotation::Lost {
                 n: loss.count,
@@ -286,10 +425,11 @@ impl<W: Write> EventSink for Writer<W> {
             };
             self.put_annotation(loss.time, &annotation);
         }
-        self.put_text(|text| push_lost_line(text, loss));
+        self.put_rare(|text| push_lost_line(text, loss));
     }
 
     fn blind(&mut self, blind: &Blind) {
+        self.announce();
         self.put_annotation(blind.time, &Annotation::from(blind));
     }
 
@@ -301,6 +441,7 @@ impl<W: Write> EventSink for Writer<W> {
             self.put_annotation(Timestamp::ZERO, &same);
         }
         self.unfinished = is_begun(line);
+        self.before_line(line);
         self.put_with_newline(line);
     }
 
