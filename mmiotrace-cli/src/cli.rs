@@ -5,9 +5,9 @@ use crate::commands::{
     replay, report, stat, watch,
 };
 
-/// Captures, checks, filters and names traces of memory-mapped I/O.
+/// Records, checks, names, compares and replays memory-mapped I/O of drivers.
 ///
-/// Reads the text format of the Linux kernel's mmiotrace, version 20070824.
+/// Traces are in the text format of the Linux kernel's mmiotrace, version 20070824.
 #[derive(Debug, clap::Parser)]
 #[command(name = "mmiotrace", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
@@ -17,13 +17,15 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  mmiotrace record --demo -o demo.mmiotrace
   mmiotrace check trace.mmiotrace.xz
-  mmiotrace cat --kind write --width 4 trace.mmiotrace | less
-  mmiotrace stat trace.mmiotrace
+  mmiotrace name trace.mmiotrace | less
+  mmiotrace cat --kind write --width 4 trace.mmiotrace
 
-Input `-`, or none, is standard input. Traces compressed with gzip, xz or zstd are read as they are.
-Exit status: 0 done and nothing wrong; 1 done and something was found (an incomplete trace, a
-malformed line); 2 could not be done.";
+Input `-`, or none, is standard input. gzip, xz and zstd are decompressed on reading.
+`mmiotrace VERB --help` has every option of a verb, with examples; `-h` has the short form.
+Exit status: 0 nothing was found; 1 something was found (an incomplete trace, a malformed line, a
+difference); 2 could not be done.";
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]

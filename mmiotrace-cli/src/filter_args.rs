@@ -12,57 +12,67 @@ use mmiotrace_core::{MapId, Width};
 pub(crate) struct FilterArgs {
     /// Kinds of records, with commas between: read, write, map, unmap, mark, unknown (and version,
     /// pcidev, lspci, other)
-    #[arg(long, value_name = "KIND,…")]
+    #[arg(long, hide_short_help = true, value_name = "KIND,…")]
     kind: Option<KindSet>,
 
     /// Accesses of N bytes
-    #[arg(long, value_name = "N", value_parser = width)]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = width)]
     width: Option<Width>,
 
     /// Accesses to physical addresses from START up to, but not with, END, and mappings of them;
     /// numbers are decimal, or hex with 0x; one address alone is that address
-    #[arg(long, value_name = "START..END")]
+    #[arg(long, hide_short_help = true, value_name = "START..END")]
     phys: Option<AddressRange>,
 
     /// What has this number of a mapping
-    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "ID",
+        allow_negative_numbers = true
+    )]
     map_id: Option<i32>,
 
     /// What instructions in this range did
-    #[arg(long, value_name = "START..END")]
+    #[arg(long, hide_short_help = true, value_name = "START..END")]
     pc: Option<AddressRange>,
 
     /// What this thread did
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
     pid: Option<i32>,
 
     /// What happened on this CPU, where the trace tells it
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     cpu: Option<u32>,
 
     /// Accesses that moved this value; with a mask, of which these bits
-    #[arg(long, value_name = "V[/MASK]")]
+    #[arg(long, hide_short_help = true, value_name = "V[/MASK]")]
     value: Option<ValueMatch>,
 
     /// From one time up to, but not with, another, in seconds
-    #[arg(long, value_name = "FROM..TO")]
+    #[arg(long, hide_short_help = true, value_name = "FROM..TO")]
     time: Option<TimeRange>,
 
     /// From the first marker on that matches the regular expression
-    #[arg(long, value_name = "REGEX")]
+    #[arg(long, hide_short_help = true, value_name = "REGEX")]
     from_mark: Option<String>,
 
     /// Up to the first marker that matches the regular expression
-    #[arg(long, value_name = "REGEX")]
+    #[arg(long, hide_short_help = true, value_name = "REGEX")]
     to_mark: Option<String>,
 
     /// Accesses to a PCI device, or to one BAR of it (the trace has no domains: DDDD is not
     /// compared)
-    #[arg(long, value_name = "[DDDD:]BB:DD.F[:BAR]")]
+    #[arg(long, hide_short_help = true, value_name = "[DDDD:]BB:DD.F[:BAR]")]
     device: Option<DeviceSelector>,
 
     /// Also keep VERSION, PCIDEV, MAP and UNMAP, from all of the trace
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     context: bool,
 }
 

@@ -11,6 +11,7 @@ mod naming;
 mod output;
 mod units;
 mod usage;
+mod verb_groups;
 
 use failure::{Outcome, Stop};
 use std::process::ExitCode;

@@ -1,14 +1,18 @@
-//! Arguments that do not fit, told in one line.
+//! The arguments, and what is wrong with them in one line.
 
 use crate::cli::Cli;
 use crate::failure::Failure;
-use clap::Parser;
+use crate::verb_groups;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 use std::process::ExitCode;
 
-/// The arguments; or, where there is nothing more to do, the exit status.
+/// The arguments, or the exit status if there is nothing more to do.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| match error.kind() {
+    let parsed = verb_groups::grouped(Cli::command())
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe ends quietly.
             let _ = error.print();
@@ -25,7 +29,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
     })
 }
 
-/// What is wrong, from the several lines in which clap tells it.
+/// What is wrong, from the several lines of clap's message.
 fn one_line(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let what = text
@@ -43,7 +47,5 @@ fn one_line(error: &clap::Error) -> Failure {
 }
 
 fn is_verb(word: &str) -> bool {
-    <Cli as clap::CommandFactory>::command()
-        .find_subcommand(word)
-        .is_some()
+    Cli::command().find_subcommand(word).is_some()
 }

@@ -12,7 +12,7 @@ use mmiotrace_core::Timestamp;
 use mmiotrace_format::LineKind;
 use serde::Serialize;
 
-/// Say whether a trace is whole, and if not, what is missing, where, and what to do
+/// Say whether a trace is complete; if not, what is missing, where, and what to do
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -13,7 +13,7 @@ use mmiotrace_decode::{
 use registers::{Assignment, Given, Number};
 use serde::Serialize;
 
-/// Say what an instruction reads and writes, and how a capture can carry it out
+/// Say what an instruction reads and writes, and how a capture carries it out
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Say what each backend needs on this machine, what is missing, and which command mends it
+/// Say what each backend needs on this machine, and the command that provides what is missing
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -14,7 +14,7 @@ use mmiotrace_registers::{CompiledMap, DeviceAddress, Namer, Selection};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Look one register up: a name gives its place, an address its name, a value its fields
+/// Look up a register by name or address, and take a value apart
 ///
 /// PLACE is a name (`CTRL`, `PORT[3].CMD`, `CMD` in any block), an offset (0xd8, BAR2+0x10, SPACE+0x10),
 /// or with --trace or --bars a physical address.

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-/// Put several traces, and logs of other tools, on one clock
+/// Merge traces and foreign logs into one, on one clock
 ///
 /// Every line of every source comes out once, in the order of time. Nothing is changed but times,
 /// where a source is shifted, and map ids: those of the second source are higher by 1,000,000, of

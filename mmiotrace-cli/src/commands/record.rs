@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-/// Capture, and say at the end whether the trace is whole
+/// Record a trace, and say at the end whether it is complete
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

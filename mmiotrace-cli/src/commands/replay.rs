@@ -10,7 +10,7 @@ mod target;
 
 use crate::failure::{Outcome, Stop};
 
-/// Do again what a driver did: plan it, run it, find what hangs, write it as code
+/// Replay a driver's accesses: plan, run, find the step that hangs, export as code
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
