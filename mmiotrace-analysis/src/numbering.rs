@@ -91,7 +91,7 @@ impl Numbering {
         if !marker.is_reserved() {
             return;
         }
-        match Annotation::parse(marker.text) {
+        match Annotation::parse(marker.text).ok().flatten() {
             Some(Annotation::Cpu { cpu }) => self.cpu = cpu,
             Some(Annotation::Seq { seq }) => self.next_seq = seq,
             Some(Annotation::Wide { n, .. }) => self.pieces = n,

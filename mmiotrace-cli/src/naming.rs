@@ -204,7 +204,7 @@ pub(crate) fn feed<'n>(namer: &'n mut Namer, record: &Record<'_>) -> Option<Name
         Record::Header(header) => namer.header(header),
         Record::Lost(_) => namer.doubt(),
         Record::Marker(marker) => {
-            if let Some(Annotation::Blind { .. }) = Annotation::parse(marker.text) {
+            if let Ok(Some(Annotation::Blind { .. })) = Annotation::parse(marker.text) {
                 namer.doubt();
             }
         }

@@ -115,7 +115,7 @@ mod record;
 mod record_buf;
 mod wrap;
 
-pub use annotation::Annotation;
+pub use annotation::{Annotation, AnnotationError, TraceEnd};
 pub use block::{Block, Lines, Records};
 #[cfg(feature = "std")]
 pub use error::Error;

@@ -346,3 +346,129 @@ fn lines_do_not_grow_together() {
     }
     assert_eq!(devices, 2, "{text}");
 }
+
+/// What is written is read: the kinds that no event carries.
+#[test]
+fn annotations_of_a_whole_capture_round_trip() {
+    use mmiotrace_format::{Annotation, Reader, Record, TraceEnd};
+    let mut end = TraceEnd::default();
+    (end.events, end.lost, end.bytes, end.crc) = (9, u64::MAX, 612, 0xa_2b3c);
+    let mut numbered = end;
+    numbered.last_seq = Some(8);
+    let annotations = [
+        Annotation::Capture {
+            backend: b"kmod",
+            end_promised: true,
+        },
+        Annotation::Capture {
+            backend: b"analyser",
+            end_promised: false,
+        },
+        Annotation::End(end),
+        Annotation::End(numbered),
+        Annotation::Derived { by: b"filter" },
+        Annotation::Untraced {
+            reason: b"child",
+            text: b"/usr/bin/env  a text=b ",
+        },
+        Annotation::Untraced {
+            reason: b"io-uring",
+            text: b"",
+        },
+        Annotation::File {
+            map_id: MapId(-3),
+            path: b"/tmp/two words/\xff map=7",
+        },
+        Annotation::Source { n: 2, seq: None },
+        Annotation::Source {
+            n: 2,
+            seq: Some(None),
+        },
+        Annotation::Source {
+            n: 2,
+            seq: Some(Some(77)),
+        },
+    ];
+    let mut writer = Writer::new(Vec::new());
+    for annotation in &annotations {
+        writer
+            .write_annotation(Timestamp::ZERO, annotation)
+            .unwrap();
+    }
+    let written = writer.into_inner().unwrap();
+    let text = String::from_utf8_lossy(&written);
+    assert!(text.contains(
+        "\nMARK 0.000000 mmiotrace1 end events=9 losses=0 lost=18446744073709551615 blind=0 \
+         markers=0 last-seq=8 bytes=612 crc=000a2b3c\n"
+    ));
+    let mut reader = Reader::new(&written[..]);
+    for annotation in annotations {
+        let Some(Record::Marker(marker)) = reader.next_record().unwrap() else {
+            panic!("{text}")
+        };
+        // Blanks at the end of a line are of no meaning.
+        let expected = match annotation {
+            Annotation::Untraced { reason, text } => Annotation::Untraced {
+                reason,
+                text: text.trim_ascii_end(),
+            },
+            other => other,
+        };
+        assert_eq!(Annotation::parse(marker.text), Ok(Some(expected)));
+    }
+}
+
+/// A newline in a path would begin another line: it is written as the kernel writes it.
+#[test]
+fn a_path_stays_in_its_line() {
+    use mmiotrace_format::Annotation;
+    let mut writer = Writer::new(Vec::new());
+    let path = b"/a\nW 4 1.000000 1 0x10 0x0 0x0 0";
+    let file = Annotation::File {
+        map_id: MapId(1),
+        path,
+    };
+    writer.write_annotation(Timestamp::ZERO, &file).unwrap();
+    let written = writer.into_inner().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&written),
+        "MARK 0.000000 mmiotrace1 file map=1 path=/a\\012W 4 1.000000 1 0x10 0x0 0x0 0\n"
+    );
+}
+
+#[test]
+fn damaged_annotations_are_errors() {
+    use mmiotrace_format::{Annotation, AnnotationError};
+    assert_eq!(Annotation::parse(b"load e1000"), Ok(None));
+    for unknown in ["mmiotrace1 ", "mmiotrace1 wider n=4", "mmiotrace1 wide2"] {
+        let parsed = Annotation::parse(unknown.as_bytes());
+        assert_eq!(parsed, Err(AnnotationError::UnknownKind), "{unknown}");
+    }
+    for damaged in [
+        "lost n=7x",
+        "lost n=99999999999999999999",
+        "lost n=7 seq=5",
+        "blind begin page=0xfea0000g reason=budget",
+        "blind middle page=0xfea00000 reason=budget",
+        "wide n=4",
+        "wide n=4 width=65",
+        "value known width=4",
+        "value unknown width=4 kind=move",
+        "seq seq=",
+        "seq n=7",
+        "cpu cpu=-1",
+        "lines",
+        "capture end=promised",
+        "capture backend=kmod end=maybe",
+        "end events=9 losses=1",
+        "derived",
+        "untraced text=x",
+        "file map=x path=/dev/mem",
+        "file map=1",
+        "source n=0",
+    ] {
+        let text = format!("mmiotrace1 {damaged}");
+        let parsed = Annotation::parse(text.as_bytes());
+        assert_eq!(parsed, Err(AnnotationError::InvalidValue), "{damaged}");
+    }
+}

@@ -37,7 +37,10 @@ pub(super) fn see(numbering: &mut Numbering, text: &[u8]) {
 }
 
 /// What the text of a marker says, where that is what the line is.
-pub(super) fn marker_text<T>(line: &[u8], parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+pub(super) fn marker_text<'l, T>(
+    line: &'l [u8],
+    parse: impl FnOnce(&'l [u8]) -> Option<T>,
+) -> Option<T> {
     match Line::new(line, Position::START).parse() {
         Ok(Record::Marker(marker)) => parse(marker.text),
         _ => None,
@@ -45,6 +48,6 @@ pub(super) fn marker_text<T>(line: &[u8], parse: impl FnOnce(&[u8]) -> Option<T>
 }
 
 /// What a line annotates.
-pub(super) fn annotation(line: &[u8]) -> Option<Annotation> {
-    marker_text(line, Annotation::parse)
+pub(super) fn annotation(line: &[u8]) -> Option<Annotation<'_>> {
+    marker_text(line, |text| Annotation::parse(text).ok().flatten())
 }

@@ -159,7 +159,11 @@ impl<R: Read> Source<R> {
                         Annotation::Value { .. } | Annotation::Lost { .. } | Annotation::Unordered,
                     ) => (1, false),
                     Some(Annotation::Lines { n }) => (n, true),
-                    None if merged && announces_next(line.as_bytes()) => (1, false),
+                    Some(Annotation::Source { .. }) | None
+                        if merged && announces_next(line.as_bytes()) =>
+                    {
+                        (1, false)
+                    }
                     _ => (0, false),
                 };
                 wanted = wanted.max(more);

@@ -110,7 +110,7 @@ impl Merged {
             }
             return;
         }
-        match Annotation::parse(text) {
+        match Annotation::parse(text).ok().flatten() {
             // Before an event of another source than the line before: nothing is said of it yet.
             Some(Annotation::Cpu { cpu: None }) => {
                 self.next = 0;

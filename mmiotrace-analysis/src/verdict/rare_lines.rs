@@ -61,7 +61,7 @@ impl Checker {
         }
         self.evidence.annotation(marker.text);
         self.numbering.marker(marker);
-        match Annotation::parse(marker.text) {
+        match Annotation::parse(marker.text).ok().flatten() {
             Some(Annotation::Value { access, code }) => self.value = Some((access, code)),
             Some(Annotation::Lost { n, .. }) => {
                 self.losses.told(self.last_line, n);

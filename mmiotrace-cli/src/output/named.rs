@@ -152,7 +152,7 @@ fn push_other(
             let text = String::from_utf8_lossy(marker.text);
             let blind = matches!(
                 Annotation::parse(marker.text),
-                Some(Annotation::Blind { .. })
+                Ok(Some(Annotation::Blind { .. }))
             );
             let word = if blind { "BLIND" } else { "MARK" };
             columns.other(out, Some(marker.time), word, text.trim_end());

@@ -1,11 +1,16 @@
 //! The text of reserved markers.
 
 use super::Text;
-use crate::Annotation;
+use crate::{Annotation, TraceEnd};
 use mmiotrace_core::{Code, RESERVED_MARKER_PREFIX, Timestamp};
 
-/// The whole line of an annotation.
-pub(crate) fn push_annotation(text: &mut Text, time: Timestamp, annotation: &Annotation) {
+/// The line of an annotation without its ending; what is returned belongs to its end: a text of
+/// any length.
+pub(crate) fn push_annotation<'a>(
+    text: &mut Text,
+    time: Timestamp,
+    annotation: &Annotation<'a>,
+) -> &'a [u8] {
     text.push(b"MARK ")
         .time(time)
         .push(b" ")
@@ -55,8 +60,60 @@ pub(crate) fn push_annotation(text: &mut Text, time: Timestamp, annotation: &Ann
         Annotation::Lines { n } => {
             text.push(b"lines n=").decimal(n.into());
         }
+        Annotation::Capture {
+            backend,
+            end_promised,
+        } => {
+            text.push(b"capture backend=").push(word(backend));
+            if end_promised {
+                text.push(b" end=promised");
+            }
+        }
+        Annotation::End(end) => push_end(text, &end),
+        Annotation::Derived { by } => {
+            text.push(b"derived by=").push(word(by));
+        }
+        Annotation::Untraced { reason, text: tail } => {
+            text.push(b"untraced reason=").push(word(reason));
+            if !tail.is_empty() {
+                text.push(b" text=");
+            }
+            return tail;
+        }
+        Annotation::File { map_id, path } => {
+            text.push(b"file map=").signed(map_id.0).push(b" path=");
+            return path;
+        }
+        Annotation::Source { n, seq } => {
+            text.push(b"source n=").decimal(n.into());
+            if let Some(seq) = seq {
+                push_or_none(text, b" seq=", seq);
+            }
+        }
     }
-    text.push(b"\n");
+    &[]
+}
+
+fn push_end(text: &mut Text, end: &TraceEnd) {
+    for (key, number) in [
+        (&b"end events="[..], end.events),
+        (b" losses=", end.losses),
+        (b" lost=", end.lost),
+        (b" blind=", end.blind),
+        (b" markers=", end.markers),
+    ] {
+        text.push(key).decimal(number);
+    }
+    push_or_none(text, b" last-seq=", end.last_seq);
+    text.push(b" bytes=").decimal(end.bytes);
+    text.push(b" crc=").hex_bytes(&end.crc.to_be_bytes());
+}
+
+/// What a word of the grammar may be: up to the first blank, at most 64 bytes.
+fn word(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(u8::is_ascii_whitespace);
+    let end = end.unwrap_or(bytes.len()).min(64);
+    bytes.get(..end).unwrap_or_default()
 }
 
 fn push_code(text: &mut Text, code: &Code) {

@@ -95,7 +95,7 @@ impl Totals {
     }
 
     fn add_annotation(&mut self, text: &[u8]) {
-        match Annotation::parse(text) {
+        match Annotation::parse(text).ok().flatten() {
             Some(Annotation::Seq { seq }) => self.next_seq = seq,
             Some(Annotation::Wide { n, .. }) => self.pieces = n,
             Some(Annotation::Lines { n }) => self.marker_lines = n,

@@ -173,6 +173,19 @@ impl<W: Write> Writer<W> {
         self.check()
     }
 
+    /// Writes an annotation.
+    ///
+    /// # Errors
+    /// As [`write_line`](Self::write_line).
+    pub fn write_annotation(
+        &mut self,
+        time: Timestamp,
+        annotation: &Annotation<'_>,
+    ) -> io::Result<()> {
+        self.put_annotation(time, annotation);
+        self.check()
+    }
+
     /// Hands on everything written so far, and flushes the sink.
     ///
     /// # Errors
@@ -298,8 +311,19 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    fn put_annotation(&mut self, time: Timestamp, annotation: &Annotation) {
-        self.put_rare(|text| push_annotation(text, time, annotation));
+    fn put_annotation(&mut self, time: Timestamp, annotation: &Annotation<'_>) {
+        self.text.clear();
+        let tail = push_annotation(&mut self.text, time, annotation);
+        let mut line = Vec::new();
+        for (number, part) in tail.split(|byte| *byte == b'\n').enumerate() {
+            // As the kernel prints a newline in a path.
+            line.extend_from_slice(if number == 0 { b"" } else { b"\\012" });
+            line.extend_from_slice(part);
+        }
+        line.push(b'\n');
+        line.splice(..0, self.text.as_bytes().iter().copied());
+        self.count(&line);
+        self.put(&line);
     }
 
     fn put_with_newline(&mut self, line: &[u8]) {
@@ -406,7 +430,9 @@ impl<W: Write> EventSink for Writer<W> {
         self.announce();
         let lines = marker.text.split(|byte| *byte == b'\n').count();
         // What looks like an annotation and came as a marker shall come back as a marker.
-        if lines > 1 || Annotation::parse(marker.text).is_some() {
+        let is_lifted =
+            matches!(Annotation::parse(marker.text), Ok(Some(known)) if known.is_lifted());
+        if lines > 1 || is_lifted {
             let n = u32::try_from(lines).unwrap_or(u32::MAX);
             self.put_annotation(marker.time, &Annotation::Lines { n });
         }

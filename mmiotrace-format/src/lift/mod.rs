@@ -153,7 +153,7 @@ impl Lifter {
         if !marker.is_reserved() {
             return sink.marker(marker);
         }
-        match Annotation::parse(marker.text) {
+        match Annotation::parse(marker.text).ok().flatten() {
             Some(Annotation::Cpu { cpu }) => self.cpu = cpu,
             Some(Annotation::Seq { seq }) => self.next_seq = seq,
             Some(Annotation::Unordered) => self.unordered = true,

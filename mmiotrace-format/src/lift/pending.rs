@@ -56,7 +56,7 @@ pub(super) enum Taken {
 
 impl Pending {
     /// `None` where the annotation does not wait for anything.
-    pub(super) fn new(marker: &Marker<'_>, annotation: Annotation) -> Option<Self> {
+    pub(super) fn new(marker: &Marker<'_>, annotation: Annotation<'_>) -> Option<Self> {
         let waits = match annotation {
             Annotation::Wide { n: 1.., width } => {
                 let Annotation::Wide { n, .. } = annotation else {
