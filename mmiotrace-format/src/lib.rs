@@ -22,6 +22,7 @@
 //! | you have | use |
 //! | --- | --- |
 //! | a file, a pipe, a socket | [`Reader`]: lines, records or blocks of lines, lent; or owned records |
+//! | a use for lines, records and annotations together | [`Entries`], or a [`Context`] for lines of your own |
 //! | a trace that is still being written | [`ReaderBuilder::growing`], and the contract in [`Reader`] |
 //! | a trace in memory | [`Block::new`], and its iterators |
 //! | a trace of gigabytes, and processors to spare | [`Parallel`] |
@@ -76,7 +77,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | (none) | [`Parser`], [`Line`], [`Columns`], [`Record`], [`Block`], [`Annotation`]: `no_std`, no allocator |
+//! | (none) | [`Parser`], [`Line`], [`Columns`], [`Record`], [`Entry`], [`Block`], [`Annotation`]: `no_std`, no allocator |
 //! | `alloc` | [`RecordBuf`] over [`bytes::Bytes`], [`Lifter`] |
 //! | `std` | [`Reader`], [`Writer`], and vector instructions chosen at run time for finding newlines |
 //! | `parallel` (with `std` the default) | [`Parallel`] |
@@ -94,6 +95,7 @@ mod block;
 mod blocks;
 #[cfg(feature = "std")]
 mod encode;
+mod entry;
 mod error;
 mod field;
 mod frame;
@@ -117,13 +119,14 @@ mod wrap;
 
 pub use annotation::{Annotation, AnnotationError, TraceEnd};
 pub use block::{Block, Lines, Records};
+pub use entry::{Context, Entry, LineEntries, Origin};
 #[cfg(feature = "std")]
 pub use error::Error;
 pub use error::{ParseError, ParseErrorKind};
 pub use field::Field;
 pub use frame::DEFAULT_MAX_LINE_LEN;
 #[cfg(feature = "std")]
-pub use io::{Reader, ReaderBuilder, Totals, Writer};
+pub use io::{Entries, IntoRecords, Reader, ReaderBuilder, Totals, Writer};
 pub use kind::LineKind;
 #[cfg(feature = "alloc")]
 pub use lift::Lifter;

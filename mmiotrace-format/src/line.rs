@@ -44,6 +44,16 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Two parts of the line, at the same position; `None` if it is not that long.
+    pub(crate) fn split_at(&self, at: usize) -> Option<(Self, Self)> {
+        let tail = self.memory.get(at..)?;
+        let tail = Self::of_memory(tail, self.len.checked_sub(at)?, self.position);
+        Some((
+            Self::of_memory(self.memory.get(..at)?, at, self.position),
+            tail,
+        ))
+    }
+
     /// The exact bytes, ending included. Copying these is lossless, also for lines that do not
     /// parse.
     #[must_use]

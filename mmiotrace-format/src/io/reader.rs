@@ -1,5 +1,6 @@
 //! Records from any source of bytes.
 
+use super::Entries;
 use super::buffer::Buffer;
 use crate::frame::{DEFAULT_MAX_LINE_LEN, Frame};
 use crate::{Block, Error, Line, Parser, Position, Record, RecordBuf};
@@ -47,8 +48,8 @@ use std::io::Read;
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,
-    buffer: Buffer,
-    parser: Parser,
+    pub(super) buffer: Buffer,
+    pub(super) parser: Parser,
     growing: bool,
     ended: bool,
 }
@@ -214,6 +215,24 @@ impl<R: Read> Reader<R> {
         Ok(true)
     }
 
+    /// Each record once, with its line and what the annotations before it say.
+    pub const fn entries(self) -> Entries<R> {
+        Entries::new(self)
+    }
+
+    /// The records from here on, owned, as an iterator.
+    ///
+    /// ```
+    /// use mmiotrace_format::Reader;
+    ///
+    /// let trace = "MARK 1.000000 a\nR 4 nonsense\nMARK 2.000000 b\n";
+    /// let records: Vec<_> = Reader::new(trace.as_bytes()).into_records().collect();
+    /// assert_eq!((records.len(), records.iter().flatten().count()), (3, 2));
+    /// ```
+    pub const fn into_records(self) -> IntoRecords<R> {
+        IntoRecords { reader: self }
+    }
+
     /// Declares that the source will give nothing more: a last line without newline is whole.
     /// What is buffered is still handed out.
     pub fn finish(&mut self) {
@@ -222,7 +241,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Takes the next line and returns its length: it stands just before what is not used.
-    fn advance(&mut self) -> Result<Option<usize>, Error> {
+    pub(super) fn advance(&mut self) -> Result<Option<usize>, Error> {
         self.advance_by(Parser::frame)
     }
 
@@ -271,6 +290,26 @@ impl<R: Read> Reader<R> {
             Frame::Line { start, end, .. } => Some(Ok(end - start)),
             Frame::TooLong { error, .. } => Some(Err(error.into())),
             Frame::NeedInput { .. } | Frame::End { .. } => None,
+        }
+    }
+}
+
+/// The records of a [`Reader`], owned: see [`Reader::into_records`]. An error is one item, and the
+/// next item is the next line; after an error of the source it is asked again.
+#[derive(Debug)]
+pub struct IntoRecords<R> {
+    reader: Reader<R>,
+}
+
+impl<R: Read> Iterator for IntoRecords<R> {
+    type Item = Result<RecordBuf, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut record = RecordBuf::default();
+        match self.reader.read_record(&mut record) {
+            Ok(true) => Some(Ok(record)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 }

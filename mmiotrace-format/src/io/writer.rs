@@ -182,6 +182,7 @@ impl<W: Write> Writer<W> {
         time: Timestamp,
         annotation: &Annotation<'_>,
     ) -> io::Result<()> {
+        self.announce();
         self.put_annotation(time, annotation);
         self.check()
     }
@@ -314,14 +315,21 @@ impl<W: Write> Writer<W> {
     fn put_annotation(&mut self, time: Timestamp, annotation: &Annotation<'_>) {
         self.text.clear();
         let tail = push_annotation(&mut self.text, time, annotation);
-        let mut line = Vec::new();
+        if tail.is_empty() {
+            self.text.push(b"\n");
+            self.pending.extend_from_slice(self.text.as_bytes());
+            if let Some(totals) = &mut self.totals {
+                totals.add_line(&Line::new(self.text.as_bytes(), Position::START));
+            }
+            return self.put(b"");
+        }
+        let mut line = self.text.as_bytes().to_vec();
         for (number, part) in tail.split(|byte| *byte == b'\n').enumerate() {
             // As the kernel prints a newline in a path.
             line.extend_from_slice(if number == 0 { b"" } else { b"\\012" });
             line.extend_from_slice(part);
         }
         line.push(b'\n');
-        line.splice(..0, self.text.as_bytes().iter().copied());
         self.count(&line);
         self.put(&line);
     }

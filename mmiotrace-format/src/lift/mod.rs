@@ -2,7 +2,7 @@
 
 mod pending;
 
-use crate::{Annotation, Line, ParseError, Record};
+use crate::{Annotation, Context, Entry, Line, Origin, ParseError, Position, Record};
 use mmiotrace_core::{Blind, Event, EventSink, Marker};
 use pending::{Pending, Taken};
 
@@ -43,10 +43,8 @@ use pending::{Pending, Taken};
 /// ```
 #[derive(Debug, Default)]
 pub struct Lifter {
-    cpu: Option<u32>,
-    next_seq: Option<u64>,
-    /// The next event's.
-    unordered: bool,
+    /// Of records and lines; entries have theirs.
+    context: Context,
     pending: Option<Pending>,
 }
 
@@ -55,36 +53,26 @@ impl Lifter {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            cpu: None,
-            next_seq: None,
-            unordered: false,
+            context: Context::new(),
             pending: None,
         }
     }
 
-    /// Takes the next record of the trace. The sink gets it at once, but for what waits for the
+    /// Takes the next record of the trace. The sink gets it at once, unless it waits for the
     /// records after it.
     #[inline]
     pub fn push(&mut self, record: &Record<'_>, sink: &mut (impl EventSink + ?Sized)) {
-        if self.pending.is_some() && self.push_pending(record, sink) {
-            return;
-        }
+        // Most traces have neither numbers nor CPUs: no copy is made to fill them in.
         match record {
-            // Most traces have neither numbers nor CPUs: no copy is made to fill them in.
-            Record::Event(event)
-                if self.cpu.is_none() && self.next_seq.is_none() && !self.unordered =>
-            {
+            Record::Event(event) if self.pending.is_none() && self.context.is_silent() => {
                 sink.event(event);
             }
-            Record::Event(event) => sink.event(&self.numbered(*event)),
-            Record::Marker(marker) => self.push_marker(marker, sink),
-            Record::Lost(loss) => sink.lost(loss),
-            Record::Header(header) => sink.header(header),
-            Record::Other(other) => sink.line(other.as_bytes()),
+            _ => self.push_in_context(Line::new(&[], Position::START), Ok(*record), sink),
         }
     }
 
-    /// Takes the next line of the trace. One that does not parse reaches the sink as a line.
+    /// Takes the next line of the trace, as one record. One that does not parse reaches the sink as
+    /// a line.
     ///
     /// # Errors
     /// As [`Line::parse`].
@@ -99,70 +87,107 @@ impl Lifter {
                 Ok(())
             }
             Err(error) => {
-                self.finish(sink);
-                sink.line(line.without_newline());
+                self.push_in_context(*line, Err(error), sink);
                 Err(error)
             }
+        }
+    }
+
+    #[inline(never)]
+    fn push_in_context(
+        &mut self,
+        line: Line<'_>,
+        record: Result<Record<'_>, ParseError>,
+        sink: &mut (impl EventSink + ?Sized),
+    ) {
+        let entry = self.context.entry(line, record);
+        self.push_entry(&entry, sink);
+    }
+
+    /// Takes the next entry of the trace. One that does not parse reaches the sink as a line. (A
+    /// lifter takes either entries, or records and lines.)
+    #[inline]
+    pub fn push_entry(&mut self, entry: &Entry<'_>, sink: &mut (impl EventSink + ?Sized)) {
+        match entry.event() {
+            Some(event) if self.pending.is_none() && entry.origin() == Origin::default() => {
+                sink.event(event);
+            }
+            _ => self.push_any_entry(entry, sink),
+        }
+    }
+
+    #[inline(never)]
+    fn push_any_entry(&mut self, entry: &Entry<'_>, sink: &mut (impl EventSink + ?Sized)) {
+        if entry.breaks_annotation() {
+            self.finish(sink);
+        }
+        let Ok(record) = entry.record() else {
+            self.finish(sink);
+            return sink.line(entry.line().without_newline());
+        };
+        let numbered = match record {
+            Record::Event(event) => Record::Event(numbered(event, &entry.origin())),
+            other => *other,
+        };
+        if let Some(pending) = self.pending.take() {
+            return self.push_pending(pending, &numbered, entry, sink);
+        }
+        match &numbered {
+            Record::Event(event) => sink.event(event),
+            Record::Marker(marker) => self.push_marker(marker, entry, sink),
+            Record::Lost(loss) => sink.lost(loss),
+            Record::Header(header) => sink.header(header),
+            Record::Other(other) => sink.line(other.as_bytes()),
         }
     }
 
     /// Says that no more records follow; what waited for them reaches the sink.
     pub fn finish(&mut self, sink: &mut (impl EventSink + ?Sized)) {
         if let Some(pending) = self.pending.take() {
-            self.give_up(pending, sink);
+            give_up(&pending, sink);
         }
     }
 
-    /// Offers a record to the annotation that waits. Returns whether it took it.
+    /// A record that belongs to the annotation that waits.
     #[cold]
-    fn push_pending(&mut self, record: &Record<'_>, sink: &mut (impl EventSink + ?Sized)) -> bool {
-        let Some(mut pending) = self.pending.take() else {
-            return false;
-        };
-        match pending.take_record(record) {
+    fn push_pending(
+        &mut self,
+        mut pending: Pending,
+        record: &Record<'_>,
+        entry: &Entry<'_>,
+        sink: &mut (impl EventSink + ?Sized),
+    ) {
+        match pending.take_record(record, entry.awaits_next()) {
             Taken::More => self.pending = Some(pending),
-            Taken::Event(event) => sink.event(&self.numbered(event)),
+            Taken::Event(event) => sink.event(&event),
             Taken::Lost(loss) => sink.lost(&loss),
             Taken::Marker => pending.with_marker(|marker| sink.marker(marker)),
             Taken::No => {
-                self.give_up(pending, sink);
-                return false;
+                give_up(&pending, sink);
+                if let Record::Marker(marker) = record {
+                    sink.marker(marker);
+                }
             }
         }
-        true
     }
 
-    fn give_up(&mut self, pending: Pending, sink: &mut (impl EventSink + ?Sized)) {
-        sink.marker(&pending.annotation_marker());
-        // Pieces of one access share its number.
-        let (cpu, seq) = (self.cpu, self.next_seq);
-        for event in pending.pieces() {
-            let mut event = *event;
-            (event.cpu, event.seq) = (cpu, seq);
-            event.unordered = self.unordered;
-            sink.event(&event);
-        }
-        if !pending.pieces().is_empty() {
-            self.unordered = false;
-            self.next_seq = seq.map(|seq| seq.wrapping_add(1));
-        }
-        pending.markers(|marker| sink.marker(marker));
-    }
-
-    fn push_marker(&mut self, marker: &Marker<'_>, sink: &mut (impl EventSink + ?Sized)) {
-        if !marker.is_reserved() {
+    fn push_marker(
+        &mut self,
+        marker: &Marker<'_>,
+        entry: &Entry<'_>,
+        sink: &mut (impl EventSink + ?Sized),
+    ) {
+        let Some(Ok(annotation)) = entry.annotation() else {
             return sink.marker(marker);
-        }
-        match Annotation::parse(marker.text).ok().flatten() {
-            Some(Annotation::Cpu { cpu }) => self.cpu = cpu,
-            Some(Annotation::Seq { seq }) => self.next_seq = seq,
-            Some(Annotation::Unordered) => self.unordered = true,
-            Some(Annotation::Blind {
+        };
+        match *annotation {
+            Annotation::Cpu { .. } | Annotation::Seq { .. } | Annotation::Unordered => {}
+            Annotation::Blind {
                 edge,
                 page,
                 reason,
                 code,
-            }) => {
+            } => {
                 sink.blind(&Blind {
                     time: marker.time,
                     edge,
@@ -171,18 +196,23 @@ impl Lifter {
                     code,
                 });
             }
-            annotation => match annotation.and_then(|known| Pending::new(marker, known)) {
+            annotation => match Pending::new(marker, annotation) {
                 Some(pending) => self.pending = Some(pending),
                 None => sink.marker(marker),
             },
         }
     }
+}
 
-    fn numbered(&mut self, mut event: Event) -> Event {
-        event.cpu = self.cpu;
-        event.seq = self.next_seq;
-        event.unordered = core::mem::take(&mut self.unordered);
-        self.next_seq = self.next_seq.map(|seq| seq.wrapping_add(1));
-        event
-    }
+fn give_up(pending: &Pending, sink: &mut (impl EventSink + ?Sized)) {
+    sink.marker(&pending.annotation_marker());
+    pending.pieces().iter().for_each(|event| sink.event(event));
+    pending.markers(|marker| sink.marker(marker));
+}
+
+fn numbered(event: &Event, origin: &Origin) -> Event {
+    let mut event = *event;
+    (event.cpu, event.seq) = (origin.cpu, origin.seq);
+    event.unordered = origin.unordered;
+    event
 }

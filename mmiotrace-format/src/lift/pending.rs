@@ -3,8 +3,8 @@
 use crate::{Annotation, DEFAULT_MAX_LINE_LEN, Record};
 use alloc::vec::Vec;
 use mmiotrace_core::{
-    Access, AccessKind, Code, Event, EventKind, Loss, Marker, PhysAddr, Timestamp, UnknownOpcode,
-    Value, Width,
+    Access, AccessKind, Code, Event, EventKind, Loss, Marker, Timestamp, UnknownOpcode, Value,
+    Width,
 };
 
 #[derive(Debug)]
@@ -18,7 +18,6 @@ pub(super) struct Pending {
 #[derive(Debug)]
 enum Waits {
     Wide {
-        n: u8,
         width: Width,
         pieces: Vec<Event>,
     },
@@ -27,19 +26,17 @@ enum Waits {
         code: Code,
     },
     Lost {
-        n: u64,
         seq: Option<(u64, u64)>,
         cpu: Option<u32>,
     },
     /// The texts so far, with newlines between them.
     Lines {
-        left: u32,
         taken: u32,
         text: Vec<u8>,
     },
 }
 
-/// What became of a record offered.
+/// What became of a record.
 #[allow(clippy::large_enum_variant)]
 pub(super) enum Taken {
     /// Taken; more is wanted.
@@ -50,7 +47,7 @@ pub(super) enum Taken {
     Lost(Loss),
     /// Taken; the marker is whole.
     Marker,
-    /// Not taken: it does not fit.
+    /// It does not fit: of pieces and markers, those before it come one by one.
     No,
 }
 
@@ -58,20 +55,13 @@ impl Pending {
     /// `None` where the annotation does not wait for anything.
     pub(super) fn new(marker: &Marker<'_>, annotation: Annotation<'_>) -> Option<Self> {
         let waits = match annotation {
-            Annotation::Wide { n: 1.., width } => {
-                let Annotation::Wide { n, .. } = annotation else {
-                    return None;
-                };
-                Waits::Wide {
-                    n,
-                    width,
-                    pieces: Vec::new(),
-                }
-            }
+            Annotation::Wide { n: 1.., width } => Waits::Wide {
+                width,
+                pieces: Vec::new(),
+            },
             Annotation::Value { access, code } => Waits::Value { access, code },
-            Annotation::Lost { n, seq, cpu } => Waits::Lost { n, seq, cpu },
-            Annotation::Lines { n } if n > 0 => Waits::Lines {
-                left: n,
+            Annotation::Lost { seq, cpu, .. } => Waits::Lost { seq, cpu },
+            Annotation::Lines { n: 1.. } => Waits::Lines {
                 taken: 0,
                 text: Vec::new(),
             },
@@ -124,24 +114,26 @@ impl Pending {
         }
     }
 
-    pub(super) fn take_record(&mut self, record: &Record<'_>) -> Taken {
+    /// Takes a record that the annotation describes. `more` says that it describes the next one
+    /// too.
+    pub(super) fn take_record(&mut self, record: &Record<'_>, more: bool) -> Taken {
         match (&mut self.waits, record) {
-            (Waits::Wide { n, width, pieces }, Record::Event(event)) => {
-                take_piece(*n, *width, pieces, event)
+            (Waits::Wide { width, pieces }, Record::Event(event)) => {
+                pieces.push(*event);
+                if more {
+                    return Taken::More;
+                }
+                joined(*width, pieces).map_or(Taken::No, Taken::Event)
             }
             (Waits::Value { access, code }, Record::Event(event)) => {
                 value_unknown(*access, *code, event).map_or(Taken::No, Taken::Event)
             }
-            (Waits::Lost { n, seq, cpu }, Record::Lost(loss)) if loss.count == *n => {
-                Taken::Lost(Loss {
-                    seq: *seq,
-                    cpu: *cpu,
-                    ..*loss
-                })
-            }
-            (Waits::Lines { left, taken, text }, Record::Marker(marker))
-                if marker.time == self.time =>
-            {
+            (Waits::Lost { seq, cpu }, Record::Lost(loss)) => Taken::Lost(Loss {
+                seq: *seq,
+                cpu: *cpu,
+                ..*loss
+            }),
+            (Waits::Lines { taken, text }, Record::Marker(marker)) => {
                 // What claims to go on for ever shall not fill the memory.
                 if text.len() + marker.text.len() > DEFAULT_MAX_LINE_LEN {
                     return Taken::No;
@@ -151,12 +143,7 @@ impl Pending {
                 }
                 text.extend_from_slice(marker.text);
                 *taken += 1;
-                *left -= 1;
-                if *left == 0 {
-                    Taken::Marker
-                } else {
-                    Taken::More
-                }
+                if more { Taken::More } else { Taken::Marker }
             }
             _ => Taken::No,
         }
@@ -183,39 +170,6 @@ fn value_unknown(access: Option<(AccessKind, Width)>, code: Code, event: &Event)
         None => EventKind::UnknownOpcode(UnknownOpcode { code, ..unknown }),
     };
     Some(event)
-}
-
-fn take_piece(n: u8, width: Width, pieces: &mut Vec<Event>, event: &Event) -> Taken {
-    let Some(access) = event.as_access() else {
-        return Taken::No;
-    };
-    if access.is_suspicious() || !follows(pieces, event, access) {
-        return Taken::No;
-    }
-    pieces.push(*event);
-    if pieces.len() < usize::from(n) {
-        return Taken::More;
-    }
-    match joined(width, pieces) {
-        Some(event) => Taken::Event(event),
-        None => {
-            // Offered again, it goes its own way.
-            pieces.pop();
-            Taken::No
-        }
-    }
-}
-
-/// Whether `event` is the piece after those taken: made by the same instruction, at the next
-/// address.
-fn follows(pieces: &[Event], event: &Event, access: &Access) -> bool {
-    let (Some(first), Some(last)) = (pieces.first(), pieces.last().and_then(Event::as_access))
-    else {
-        return true;
-    };
-    let next = PhysAddr(last.phys.0.wrapping_add(last.width.bytes().into()));
-    let same_place = (last.kind, last.map_id, next) == (access.kind, access.map_id, access.phys);
-    same_place && (first.time, first.pc, first.pid) == (event.time, event.pc, event.pid)
 }
 
 fn joined(width: Width, pieces: &[Event]) -> Option<Event> {

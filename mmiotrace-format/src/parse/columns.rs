@@ -95,6 +95,16 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// With how many decimals the time is printed; `None` if it is not digits, a point and digits.
+    #[must_use]
+    pub fn time_decimals(&self) -> Option<usize> {
+        let time = self.get(Field::Time)?;
+        let point = memchr::memchr(b'.', time)?;
+        let (seconds, fraction) = (time.get(..point)?, time.get(point + 1..)?);
+        let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+        (digits(seconds) && digits(fraction)).then_some(fraction.len())
+    }
+
     /// The number of the mapping, of `R`, `W`, `MAP`, `UNMAP` and `UNKNOWN`.
     #[must_use]
     #[inline]
