@@ -15,7 +15,7 @@ pub mod doctor;
 pub mod kmod;
 mod library;
 pub mod machine;
-mod merge;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod process;
+mod reorder;
 pub mod tracefs;

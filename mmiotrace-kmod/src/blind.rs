@@ -30,7 +30,7 @@ const fn page_of(word: u64) -> u64 {
 }
 
 #[derive(Debug)]
-struct Place {
+struct BlindSlot {
     /// 0 where free, else the page's address and its state.
     page: AtomicU64,
     since: AtomicU64,
@@ -56,14 +56,14 @@ pub(crate) enum Opening {
     Full,
 }
 
-/// A page's place in the table.
+/// A page's slot in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(usize);
 
 /// The open pages.
 #[derive(Debug)]
 pub(crate) struct Blinds {
-    places: [Place; CAPACITY],
+    slots: [BlindSlot; CAPACITY],
     strikes: [Strikes; CAPACITY],
     claims: AtomicU32,
 }
@@ -81,7 +81,7 @@ impl Opening {
 impl Blinds {
     pub(crate) fn new() -> Self {
         Self {
-            places: core::array::from_fn(|_| Place {
+            slots: core::array::from_fn(|_| BlindSlot {
                 page: AtomicU64::new(0),
                 since: AtomicU64::new(0),
             }),
@@ -104,8 +104,8 @@ impl Blinds {
         }
         let nonce = self.claims.fetch_add(1, Ordering::Relaxed);
         let claim = page | CLAIMED | (u64::from(nonce).wrapping_mul(NONCE_STEP) & NONCE);
-        let free = self.places.iter().position(|place| {
-            let free = place
+        let free = self.slots.iter().position(|slot| {
+            let free = slot
                 .page
                 .compare_exchange(0, claim, Ordering::SeqCst, Ordering::Relaxed);
             free.is_ok()
@@ -116,11 +116,11 @@ impl Blinds {
         }
     }
 
-    /// Two may have claimed a place each for one page. Of two claims at least the later sees the
+    /// Two may have claimed a slot each for one page. Of two claims at least the later sees the
     /// earlier (claim and look are sequentially consistent), and a claim counts when it is
     /// confirmed: the lower one revokes the higher unless that is confirmed already.
     fn settle(&self, number: usize, claim: u64) -> Opening {
-        let Some(mine) = self.places.get(number) else {
+        let Some(mine) = self.slots.get(number) else {
             return Opening::Full;
         };
         while let Some((other, word)) = self.find(page_of(claim), Some(number)) {
@@ -135,7 +135,7 @@ impl Blinds {
                     Opening::Already
                 };
             }
-            if let Some(other) = self.places.get(other) {
+            if let Some(other) = self.slots.get(other) {
                 let _ = other
                     .page
                     .compare_exchange(word, 0, Ordering::SeqCst, Ordering::Relaxed);
@@ -151,23 +151,23 @@ impl Blinds {
         }
     }
 
-    /// The first place but `except` that is for `page`, and what it holds.
+    /// The first slot but `except` that is for `page`, and what it holds.
     fn find(&self, page: u64, except: Option<usize>) -> Option<(usize, u64)> {
-        self.places
+        self.slots
             .iter()
-            .map(|place| place.page.load(Ordering::SeqCst))
+            .map(|slot| slot.page.load(Ordering::SeqCst))
             .enumerate()
             .find(|(number, word)| *word != 0 && page_of(*word) == page && Some(*number) != except)
     }
 
     /// Counts a strike at `pc`, and says whether the page is to stay open for good.
     pub(crate) fn strike(&self, pc: u64) -> bool {
-        for place in &self.strikes {
-            let claimed = place
+        for slot in &self.strikes {
+            let claimed = slot
                 .pc
                 .compare_exchange(0, pc, Ordering::Relaxed, Ordering::Relaxed);
             if claimed.is_ok() || claimed == Err(pc) {
-                return place.count.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES;
+                return slot.count.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES;
             }
         }
         // Too many places to count: better open than opened again and again.
@@ -176,18 +176,18 @@ impl Blinds {
 
     /// Says that the page is open since `now`, for good or until it is armed again.
     pub(crate) fn opened(&self, token: Token, now: Timestamp, for_good: bool) {
-        if let Some(place) = self.places.get(token.0) {
-            place.since.store(now.as_nanos(), Ordering::Relaxed);
-            let page = page_of(place.page.load(Ordering::Relaxed));
+        if let Some(slot) = self.slots.get(token.0) {
+            slot.since.store(now.as_nanos(), Ordering::Relaxed);
+            let page = page_of(slot.page.load(Ordering::Relaxed));
             let state = if for_good { FOR_GOOD } else { OPEN };
-            place.page.store(page | state, Ordering::SeqCst);
+            slot.page.store(page | state, Ordering::SeqCst);
         }
     }
 
     /// Forgets a page that could not be opened.
     pub(crate) fn cancel(&self, token: Token) {
-        if let Some(place) = self.places.get(token.0) {
-            place.page.store(0, Ordering::SeqCst);
+        if let Some(slot) = self.slots.get(token.0) {
+            slot.page.store(0, Ordering::SeqCst);
         }
     }
 
@@ -195,27 +195,27 @@ impl Blinds {
     /// stays open. One caller at a time. Gives how many pages are still waiting.
     pub(crate) fn rearm(&self, now: Timestamp, mut arm: impl FnMut(u64) -> bool) -> usize {
         let mut waiting = 0;
-        for place in &self.places {
-            let word = place.page.load(Ordering::SeqCst);
+        for slot in &self.slots {
+            let word = slot.page.load(Ordering::SeqCst);
             if word == 0 || word & STATE == FOR_GOOD {
                 continue;
             }
             let page = page_of(word);
             let age = now
                 .as_nanos()
-                .saturating_sub(place.since.load(Ordering::Relaxed));
+                .saturating_sub(slot.since.load(Ordering::Relaxed));
             let due = word & STATE == OPEN && age >= REARM_AFTER_NANOS;
             let taken = due
-                && place
+                && slot
                     .page
                     .compare_exchange(word, page | CLOSING, Ordering::SeqCst, Ordering::Relaxed)
                     .is_ok();
             if !taken {
                 waiting += 1;
             } else if arm(page) {
-                place.page.store(0, Ordering::SeqCst);
+                slot.page.store(0, Ordering::SeqCst);
             } else {
-                place.page.store(page | FOR_GOOD, Ordering::SeqCst);
+                slot.page.store(page | FOR_GOOD, Ordering::SeqCst);
             }
         }
         waiting
@@ -223,10 +223,10 @@ impl Blinds {
 
     /// Forgets all pages in a range: its region is no longer traced, and no fault is under way.
     pub(crate) fn forget(&self, start: u64, len: u64) {
-        for place in &self.places {
-            let word = place.page.load(Ordering::SeqCst);
+        for slot in &self.slots {
+            let word = slot.page.load(Ordering::SeqCst);
             if word != 0 && page_of(word).wrapping_sub(start) < len {
-                place.page.store(0, Ordering::SeqCst);
+                slot.page.store(0, Ordering::SeqCst);
             }
         }
     }
@@ -240,7 +240,7 @@ mod tests {
     fn a_page_opens_once_and_closes_when_due() {
         let blinds = Blinds::new();
         let Opening::Open(token) = blinds.begin(0x1000) else {
-            panic!("a free place");
+            panic!("a free slot");
         };
         assert_eq!(blinds.begin(0x1000), Opening::Already);
         blinds.opened(token, Timestamp::from_nanos(5), false);

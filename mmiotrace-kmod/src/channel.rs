@@ -19,7 +19,7 @@ use crate::number::{index, word, wrap};
 use crate::sync::{AtomicU64, Ordering};
 pub(crate) use context::Context;
 pub use context::ContextId;
-pub(crate) use context::{Inside, quiesce};
+pub(crate) use context::{ContextGuard, quiesce};
 pub use layout::{ABI_VERSION, Geometry};
 use layout::{
     CONTEXT_WORDS, HEADER_WORDS, LINE, MAGIC, RING_HEADER_WORDS, W_CLOSED, W_CONTEXTS, W_HEARTBEAT,
@@ -515,7 +515,7 @@ impl<'m> Channel<'m> {
     /// has it. `false` where there is no room now: nothing was written or counted.
     #[must_use]
     pub fn mark(&self, owner: u64, time: Timestamp, pid: i32, text: &[u8]) -> bool {
-        let Some(inside) = Inside::enter(self, owner) else {
+        let Some(inside) = ContextGuard::enter(self, owner) else {
             return false;
         };
         let seq = self.next_sequence();

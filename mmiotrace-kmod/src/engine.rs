@@ -2,8 +2,8 @@
 
 mod bus;
 mod copy;
-mod desk;
 mod fault;
+mod move_cache;
 mod plain;
 mod reason;
 mod record;
@@ -11,20 +11,19 @@ mod regions;
 mod step;
 
 use crate::blind::Blinds;
-use crate::channel::{Channel, Entry, Inside};
+use crate::channel::{Channel, ContextGuard, Entry};
 use crate::lane::{Lane, Lanes};
 use crate::region::RegionTable;
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Platform, Region};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-pub use bus::DeviceBus;
-use desk::Desks;
-pub use fault::{Claim, Fault};
+use bus::RecordingBus;
 use mmiotrace_core::VirtAddr;
-use mmiotrace_decode::{Decoder, Exception};
+use mmiotrace_decode::Decoder;
+use move_cache::MoveCaches;
 pub use regions::AttachError;
-use step::{Stepping, Steps};
+use step::{PendingStep, Steps};
 
 /// How large an engine is made. All of it is allocated when it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +56,7 @@ impl Default for Config {
 struct Work<L> {
     decoder: Decoder,
     platform: L,
-    stepping: Option<Stepping>,
+    stepping: Option<PendingStep>,
     /// What a step runs on, where it runs on a copy.
     copy: copy::Copy,
     /// Accesses of one instruction that wait for the order lock to be free.
@@ -97,12 +96,12 @@ pub struct Counts {
 /// of the traced regions, and writes what it saw to a channel. It may be called on any number of
 /// CPUs and threads at the same time; it allocates when it is made and when regions come and go,
 /// never in a fault.
-pub struct Engine<'m, P: Platform> {
+pub struct Engine<'m, L> {
     channel: Channel<'m>,
     regions: RegionTable,
     blinds: Blinds,
-    lanes: Lanes<Work<P::Lane>>,
-    desks: Desks<'m>,
+    lanes: Lanes<Work<L>>,
+    move_caches: MoveCaches<'m>,
     steps: Box<[Steps]>,
     string_elements: u32,
     cache_entries: usize,
@@ -112,7 +111,7 @@ pub struct Engine<'m, P: Platform> {
     blind: AtomicU64,
 }
 
-impl<P: Platform> core::fmt::Debug for Engine<'_, P> {
+impl<L: Send> core::fmt::Debug for Engine<'_, L> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Engine")
             .field("channel", &self.channel)
@@ -121,10 +120,14 @@ impl<P: Platform> core::fmt::Debug for Engine<'_, P> {
     }
 }
 
-impl<'m, P: Platform> Engine<'m, P> {
+impl<'m, L: Send> Engine<'m, L> {
     /// An engine that writes to `channel`. Warms up its decoders, so that no fault allocates;
     /// `lane` makes the platform's part of a lane.
-    pub fn new(channel: Channel<'m>, config: &Config, mut lane: impl FnMut() -> P::Lane) -> Self {
+    pub fn new<P: Platform<Lane = L>>(
+        channel: Channel<'m>,
+        config: &Config,
+        mut lane: impl FnMut() -> L,
+    ) -> Self {
         let contexts = channel.geometry().contexts;
         Self {
             channel,
@@ -132,7 +135,7 @@ impl<'m, P: Platform> Engine<'m, P> {
             blinds: Blinds::new(),
             lanes: Lanes::new(config.lanes, || Work::new(config.cache_entries, lane())),
             cache_entries: config.cache_entries,
-            desks: Desks::new::<P>(&channel),
+            move_caches: MoveCaches::new::<P>(&channel),
             steps: (0..contexts).map(|_| Steps::new()).collect(),
             string_elements: config.string_elements,
             faults: AtomicU64::new(0),
@@ -155,7 +158,7 @@ impl<'m, P: Platform> Engine<'m, P> {
                 .faults
                 .load(Ordering::Relaxed)
                 .wrapping_add(self.lanes.counted())
-                .wrapping_add(self.desks.counted()),
+                .wrapping_add(self.move_caches.counted()),
             foreign: self.foreign.load(Ordering::Relaxed),
             blind: self.blind.load(Ordering::Relaxed),
         }
@@ -169,24 +172,33 @@ impl<'m, P: Platform> Engine<'m, P> {
     }
 
     /// The region that holds `address`, if it is traced. Not for fault context.
-    pub fn region_at(&self, platform: &P, address: VirtAddr) -> Option<Region> {
+    pub fn region_at<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        address: VirtAddr,
+    ) -> Option<Region> {
         let _inside = self.enter(platform);
         self.regions.lookup(address)
     }
 
     /// The first region that holds any of `len` bytes from `address`. Not for fault context.
-    pub fn region_in(&self, platform: &P, address: VirtAddr, len: u64) -> Option<Region> {
+    pub fn region_in<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        address: VirtAddr,
+        len: u64,
+    ) -> Option<Region> {
         let _inside = self.enter(platform);
         self.regions.overlapping(address, len)
     }
 
     /// Comes in, waiting for a context while all are taken.
     #[inline(never)]
-    fn enter(&self, platform: &P) -> Inside<'m> {
+    fn enter<P: Platform<Lane = L>>(&self, platform: &P) -> ContextGuard<'m> {
         let owner = platform.owner();
         let mut waited = 0;
         loop {
-            if let Some(inside) = Inside::enter(&self.channel, owner) {
+            if let Some(inside) = ContextGuard::enter(&self.channel, owner) {
                 return inside;
             }
             platform.relax(waited);
@@ -197,7 +209,11 @@ impl<'m, P: Platform> Engine<'m, P> {
         }
     }
 
-    fn lane(&self, platform: &P, inside: &Inside<'_>) -> Lane<'_, Work<P::Lane>> {
+    fn lane<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        inside: &ContextGuard<'_>,
+    ) -> Lane<'_, Work<L>> {
         let preferred = inside.id().0;
         let mut waited = 0;
         loop {
@@ -208,17 +224,4 @@ impl<'m, P: Platform> Engine<'m, P> {
             waited = waited.saturating_add(1);
         }
     }
-}
-
-/// What the faulting code is to be given instead of its next instruction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Raise {
-    /// The exception that its instruction natively raises.
-    Exception(Exception),
-    /// A fault at another address: memory beside the device that is missing.
-    Memory(VirtAddr),
-    /// A fault at an address of the device, which did not answer: it is gone, or its mapping does
-    /// not allow the access.
-    Device(VirtAddr),
 }

@@ -31,7 +31,7 @@
 //! | no region, and none was there lately | [`Claim::NotOurs`] | |
 //! | no region, but one was removed, and the access is now allowed | return, the instruction runs | present |
 //! | way `emulate` | single accesses of the exact width on the alias, effects in code | stays armed |
-//! | way `bounce`, `alias` | re-encoded code ([`Platform::execute`]) | stays armed |
+//! | way `bounce`, `alias` | re-encoded code ([`Execution::execute`]) | stays armed |
 //! | way `step` | base register moved to the alias, trap flag; the rest in [`Engine::on_debug_trap`] | stays armed |
 //! | no way, code that cannot be read or decoded | *blind begin* is recorded, then the page is opened | open |
 //! | the same, and the page is open already | return, the instruction runs | open |
@@ -96,6 +96,8 @@ pub use channel::{
     ABI_VERSION, Body, Channel, ChannelError, ContextId, Cursor, DeviceOrder, Entry, EntryBuf,
     Geometry, MAX_MARKER_BYTES, OnFull, Options, Order, Stamp, Written,
 };
-pub use engine::{AttachError, Claim, Config, Counts, DeviceBus, Engine, Fault, Raise};
-pub use platform::{Frame, Platform, Point};
+pub use engine::{AttachError, Config, Counts, Engine};
+pub use platform::{
+    Claim, DeviceBus, Execution, Fault, Frame, Platform, Point, Raise, RemoteFence, Stepping,
+};
 pub use region::{PAGE, Region, RegionError, RegionId};

@@ -1,11 +1,11 @@
 //! What the engine needs from the place it runs in.
 
-use crate::{DeviceBus, Fault, Region};
+use crate::region::Region;
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
-    BusFault, Context, DecodedInstruction, Gpr, Hint, Locked, LockedOp, Progress, Reason,
-    Registers, Stop,
+    Bus, BusFault, Context, DecodedAccess, DecodedInstruction, Exception, Gpr, Hint, Locked,
+    LockedOp, Progress, Registers, Stop,
 };
 
 /// The registers of the code that faulted, where the return from the fault will take them from.
@@ -40,6 +40,44 @@ pub trait Frame {
 
     /// Replaces the integer registers. The bases of `fs` and `gs` never change.
     fn set_registers(&mut self, registers: &Registers);
+}
+
+/// A page fault, as the CPU reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The address that could not be accessed. Not always the address of the operand: it may
+    /// begin on the page before.
+    pub address: VirtAddr,
+    /// Whether the access was a write, or a read that a write would follow (bit 1 of the error
+    /// code; Intel SDM volume 3, section 5.7).
+    pub write: bool,
+}
+
+/// What the engine did with a fault or a trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Claim {
+    /// It is dealt with: return to the frame.
+    Handled,
+    /// It is not the engine's: do what is done without one. The frame is as it was.
+    NotOurs,
+    /// The instruction natively ends in something else: give its code that, at the frame's
+    /// instruction pointer.
+    Raise(Raise),
+}
+
+/// What the faulting code is to be given instead of its next instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Raise {
+    /// The exception that its instruction natively raises.
+    Exception(Exception),
+    /// A fault at another address: memory beside the device that is missing.
+    Memory(VirtAddr),
+    /// A fault at an address of the device, which did not answer: it is gone, or its mapping does
+    /// not allow the access.
+    Device(VirtAddr),
 }
 
 /// A point at which another CPU may act; for simulations, see [`Platform::point`].
@@ -89,7 +127,7 @@ pub trait Platform {
     /// holder is taken for one that does not come back.
     const PATIENCE: Duration = Duration::from_millis(100);
 
-    /// Whether the platform gives its code what [`Claim::Raise`](crate::Claim::Raise) says. Where it
+    /// Whether the platform gives its code what [`Claim::Raise`] says. Where it
     /// cannot, the engine opens the page instead, and the instruction raises it by itself.
     const RAISES: bool = true;
 
@@ -102,17 +140,6 @@ pub trait Platform {
     /// Waits until every CPU has been outside of fault context. Where [`CPUS`](Self::CPUS) says so; not
     /// from inside.
     fn quiesce(&self) {}
-
-    /// Whether [`order_all`](Self::order_all) does what it says; the same answer at all times. Fault context
-    /// then comes in without a fence of its own, which costs as much as a locked instruction. Not asked
-    /// where [`CPUS`](Self::CPUS) says so.
-    fn orders_all(&self) -> bool {
-        false
-    }
-
-    /// Has every thread of this address space that runs now pass a full fence. Before a region is taken out
-    /// for good; not in fault context.
-    fn order_all(&self) {}
 
     /// Who is running: a number of the CPU (kernel) or of the thread (process), not 0, unique among
     /// all that share the channel. The upper 32 bits name the address space. In a kernel it must
@@ -198,29 +225,6 @@ pub trait Platform {
     /// The first address that cannot be written.
     fn prepare_write(&self, address: VirtAddr, len: usize) -> Result<(), BusFault>;
 
-    /// Carries out an instruction whose way is `bounce` or `alias`, by re-encoded code on a private
-    /// buffer or on the alias. Registers and `rip` in `frame` are then as after the instruction.
-    ///
-    /// On a private buffer its accesses are those of `bus`. On the alias it is its own turn:
-    /// [`DeviceBus::begin_turn`], the instruction, [`DeviceBus::observe`] for every access that it
-    /// made, [`DeviceBus::end_turn`].
-    ///
-    /// # Errors
-    /// Why it was not carried out. By default it cannot be.
-    fn execute(
-        &self,
-        lane: &mut Self::Lane,
-        instruction: &DecodedInstruction,
-        frame: &mut Self::Frame,
-        bus: &mut DeviceBus<'_, '_, Self>,
-    ) -> Result<Progress, Stop>
-    where
-        Self: Sized,
-    {
-        let _ = (lane, instruction, frame, bus);
-        Err(Stop::Cannot(Reason::NoVectorState))
-    }
-
     /// Arms (makes not present, for everybody) or opens whole pages of a region; `false` where
     /// that failed. Idempotent. Opening happens in fault context, arming does not. When arming
     /// returns, no CPU holds an old translation; opening need not wait for that.
@@ -243,10 +247,57 @@ pub trait Platform {
         false
     }
 
-    /// Whether a step may run on a copy of the operand in the engine's own memory: the code that faults
-    /// sees that memory, and `read_device` and `write_device` know every width up to 64 bytes that the
-    /// CPU has.
-    const COPIES: bool = false;
+    /// How instructions are re-encoded and run, where they can be.
+    fn execution(&self) -> Option<&dyn Execution<Self::Frame, Self::Lane>> {
+        None
+    }
+
+    /// How an instruction is run in a single step, where one can be.
+    fn stepping(&self) -> Option<&dyn Stepping<Self::Frame>> {
+        None
+    }
+
+    /// A fence for all threads of this address space, where there is one; the same answer at all
+    /// times. Fault context then enters without a fence of its own, which costs as much as a locked
+    /// instruction. Not asked where [`CPUS`](Self::CPUS) is true.
+    fn remote_fence(&self) -> Option<&dyn RemoteFence> {
+        None
+    }
+
+    /// Another CPU may act here. Does nothing but in simulations, which try every order.
+    fn point(&self, point: Point) {
+        let _ = point;
+    }
+}
+
+/// Re-encoded instructions: an optional capability of a [`Platform`].
+pub trait Execution<F, L> {
+    /// Carries out an instruction whose way is `bounce` or `alias`, by re-encoded code on a private
+    /// buffer or on the alias. Registers and `rip` in `frame` are then as after the instruction.
+    ///
+    /// On a private buffer its accesses are those of `bus`. On the alias it holds the order for all
+    /// of them: [`DeviceBus::begin_ordered`], the instruction, [`DeviceBus::observe`] for every
+    /// access that it made, [`DeviceBus::end_ordered`].
+    ///
+    /// # Errors
+    /// Why it was not carried out.
+    fn execute(
+        &self,
+        lane: &mut L,
+        instruction: &DecodedInstruction,
+        frame: &mut F,
+        bus: &mut dyn DeviceBus,
+    ) -> Result<Progress, Stop>;
+}
+
+/// Single steps: an optional capability of a [`Platform`].
+pub trait Stepping<F> {
+    /// Whether a step may run on a copy of the operand in the engine's own memory: the code that
+    /// faults sees that memory, and `read_device` and `write_device` know every width up to 64 bytes
+    /// that the CPU has.
+    fn copies(&self) -> bool {
+        false
+    }
 
     /// The vector register `number` of the code that faulted or was stepped, zero above the width at
     /// hand; `None` where it is not at hand.
@@ -255,20 +306,35 @@ pub trait Platform {
         None
     }
 
-    /// Begins a single step after the return from this fault, interrupts off.
-    /// `false` where the platform does not step.
-    fn begin_step(&self, frame: &mut Self::Frame) -> bool {
-        let _ = frame;
-        false
-    }
+    /// Begins a single step after the return from this fault, interrupts off. `false` where it
+    /// cannot.
+    fn begin(&self, frame: &mut F) -> bool;
 
     /// Ends it: trap flag and interrupt flag are as before.
-    fn end_step(&self, frame: &mut Self::Frame) {
-        let _ = frame;
-    }
+    fn end(&self, frame: &mut F);
+}
 
-    /// Another CPU may act here. Does nothing but in simulations, which try every order.
-    fn point(&self, point: Point) {
-        let _ = point;
-    }
+/// A fence that one thread has all others pass: an optional capability of a [`Platform`].
+pub trait RemoteFence {
+    /// Has every thread of this address space that runs now pass a full fence. Before a region is
+    /// taken out for good; not in fault context.
+    fn order_all(&self);
+}
+
+/// The memory that an instruction sees while it is carried out: accesses of traced regions go to the
+/// alias and are recorded.
+pub trait DeviceBus: Bus {
+    /// The alias of `len` bytes from `address`; `None` where not all of them lie in one region.
+    fn alias_of(&self, address: VirtAddr, len: usize) -> Option<u64>;
+
+    /// Takes the order for an instruction that will run on the alias itself: until
+    /// [`end_ordered`](Self::end_ordered) no other access reaches a device.
+    fn begin_ordered(&mut self);
+
+    /// Records an access that the instruction has made since
+    /// [`begin_ordered`](Self::begin_ordered), in the order in which it made them.
+    fn observe(&mut self, access: &DecodedAccess);
+
+    /// Gives the order back, and writes what was observed meanwhile.
+    fn end_ordered(&mut self);
 }

@@ -9,7 +9,7 @@ use mmiotrace_core::{Access, AccessKind, MapId, Mapping, PhysAddr, Timestamp, Vi
 use mmiotrace_decode::{BusFault, Context, Hint, Locked, LockedOp, Registers};
 use mmiotrace_kmod::{
     Body, Channel, Claim, Config, Engine, EntryBuf, Fault, Frame, Geometry, Options, Order, PAGE,
-    Platform, Point, Region, RegionId,
+    Platform, Point, Region, RegionId, Stepping,
 };
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ struct Cpu {
     device: RefCell<BTreeMap<u64, u8>>,
     clock: Cell<u64>,
     /// Runs once, at the next access of the device.
-    nmi: Cell<Option<&'static Engine<'static, Self>>>,
+    nmi: Cell<Option<&'static Engine<'static, ()>>>,
     quiesced: Cell<u32>,
 }
 
@@ -69,8 +69,6 @@ impl Platform for Cpu {
 
     const CONTEXT: Context = Context::Kernel;
     const CPUS: bool = true;
-    const COPIES: bool = true;
-
     fn quiesce(&self) {
         self.quiesced.set(self.quiesced.get() + 1);
     }
@@ -150,8 +148,8 @@ impl Platform for Cpu {
         panic!("one CPU waits for nobody");
     }
 
-    fn begin_step(&self, _: &mut Registry) -> bool {
-        true
+    fn stepping(&self) -> Option<&dyn Stepping<Registry>> {
+        Some(self)
     }
 
     fn point(&self, point: Point) {
@@ -166,14 +164,31 @@ impl Platform for Cpu {
     }
 }
 
-fn engine() -> &'static Engine<'static, Cpu> {
+impl Stepping<Registry> for Cpu {
+    /// The code that faults sees the same memory.
+    fn copies(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, _: &mut Registry) -> bool {
+        true
+    }
+
+    fn end(&self, _: &mut Registry) {}
+}
+
+fn engine() -> &'static Engine<'static, ()> {
     let words = GEOMETRY.words().unwrap();
     let memory: Vec<AtomicU64> = (0..words).map(|_| AtomicU64::new(0)).collect();
     let channel = Channel::create(memory.leak(), GEOMETRY, Options::default()).unwrap();
-    Box::leak(Box::new(Engine::new(channel, &Config::default(), || ())))
+    Box::leak(Box::new(Engine::new::<Cpu>(
+        channel,
+        &Config::default(),
+        || (),
+    )))
 }
 
-fn attach(engine: &Engine<'static, Cpu>, cpu: &Cpu, id: i32, alias: u64) -> RegionId {
+fn attach(engine: &Engine<'static, ()>, cpu: &Cpu, id: i32, alias: u64) -> RegionId {
     let region = Region {
         start: VirtAddr(START),
         len: PAGE,
@@ -192,7 +207,7 @@ fn attach(engine: &Engine<'static, Cpu>, cpu: &Cpu, id: i32, alias: u64) -> Regi
 }
 
 /// One fault with `rdi` at `address` and `rax`; gives `rax` afterwards.
-fn step(engine: &Engine<'static, Cpu>, cpu: &Cpu, address: u64, rax: u64) -> u64 {
+fn step(engine: &Engine<'static, ()>, cpu: &Cpu, address: u64, rax: u64) -> u64 {
     let mut registers = Registers::default();
     (registers.gpr[7], registers.gpr[0], registers.rip) = (address, rax, PC);
     let mut frame = Registry(registers);
@@ -207,7 +222,7 @@ fn step(engine: &Engine<'static, Cpu>, cpu: &Cpu, address: u64, rax: u64) -> u64
 }
 
 /// All accesses that were recorded, by their numbers.
-fn accesses(engine: &Engine<'static, Cpu>) -> Vec<(Access, Order, u32)> {
+fn accesses(engine: &Engine<'static, ()>) -> Vec<(Access, Order, u32)> {
     let mut all = BTreeMap::new();
     for ring in 0..GEOMETRY.rings {
         let mut buf = EntryBuf::default();
@@ -367,7 +382,7 @@ fn a_full_ring_counts_and_a_closed_channel_is_silent() {
 
 /// One instruction that is stepped on a copy, which `run` does in the CPU's place.
 #[expect(unsafe_code, reason = "the CPU reads and writes by address")]
-fn stepped(engine: &Engine<'static, Cpu>, cpu: &Cpu, code: &[u8], run: impl FnOnce(&mut [u8])) {
+fn stepped(engine: &Engine<'static, ()>, cpu: &Cpu, code: &[u8], run: impl FnOnce(&mut [u8])) {
     cpu.code.replace(code.to_vec());
     let address = START + 0x30;
     let mut frame = Registry(Registers::default().with(mmiotrace_decode::Gpr::Rdi, address));

@@ -1,20 +1,39 @@
-//! The library that `mmiotrace record -- COMMAND` preloads: it arms what the program maps from
-//! devices, and keeps the program from disturbing the capture.
+//! The library that `mmiotrace record -- COMMAND` preloads: functions of the C library, replaced by
+//! ones that let [`mmiotrace_capture::process::preload`] know what the program does.
 //!
-//! Where the environment names no channel it does nothing but call on.
+//! If the environment names no channel, every one just calls the C library's own.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+mod efault;
+mod execl;
 mod execute;
-mod gate;
-mod listed;
-mod lookout;
 mod memory;
-mod next;
 mod process;
-mod refused;
-mod session;
+mod real_fns;
 mod signals;
 mod syscall;
-mod told;
 mod transfer;
+
+use mmiotrace_capture::process::preload;
+
+#[used]
+#[expect(
+    unsafe_code,
+    reason = "the loader calls a function of ours before main"
+)]
+#[unsafe(link_section = ".init_array")]
+static BEGIN: extern "C" fn() = begin;
+
+extern "C" fn begin() {
+    preload::begin();
+}
+
+#[used]
+#[expect(unsafe_code, reason = "the loader calls a function of ours after main")]
+#[unsafe(link_section = ".fini_array")]
+static END: extern "C" fn() = end;
+
+extern "C" fn end() {
+    preload::end();
+}

@@ -2,11 +2,10 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
-use crate::lookout::{self, When};
-use crate::next::call_next;
+use crate::real_fns::call_next;
 use core::ffi::{c_int, c_void};
 use libc::{pid_t, pthread_attr_t, pthread_t};
-use mmiotrace_capture::process::Tracer;
+use mmiotrace_capture::process::preload;
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -20,11 +19,7 @@ struct Work {
 extern "C" fn begin(work: *mut c_void) -> *mut c_void {
     // SAFETY: `pthread_create` gives every thread a box of its own.
     let work = unsafe { Box::from_raw(work.cast::<Work>()) };
-    if let Some(inside) = crate::session::Inside::enter() {
-        // Without a large signal stack the thread still has the one that it has.
-        let _ = Tracer::enroll_thread();
-        drop(inside);
-    }
+    preload::enroll_thread();
     let Work { start, argument } = *work;
     start(argument)
 }
@@ -38,7 +33,7 @@ unsafe extern "C" fn pthread_create(
     start: Start,
     argument: *mut c_void,
 ) -> c_int {
-    if !crate::session::is_active() {
+    if !preload::is_active() {
         return call_next!(
             c"pthread_create"
                 as fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int,
@@ -82,8 +77,8 @@ macro_rules! exits {
         /// As the C library's function.
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name(status: c_int) -> ! {
-            lookout::look_when(When::Now);
-            crate::next::call_next!($next as fn(c_int) -> !, status)
+            preload::scan_before_exit();
+            crate::real_fns::call_next!($next as fn(c_int) -> !, status)
         }
     )*};
 }

@@ -3,11 +3,11 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
-use crate::next::call_next;
+use crate::real_fns::call_next;
 use core::ffi::c_int;
 use core::mem;
 use libc::{sighandler_t, sigset_t};
-use mmiotrace_capture::process::swap_program_action;
+use mmiotrace_capture::process::preload::{is_active, swap_program_action};
 
 /// # Safety
 /// As the C library's function.
@@ -17,7 +17,7 @@ unsafe extern "C" fn sigaction(
     new: *const libc::sigaction,
     old: *mut libc::sigaction,
 ) -> c_int {
-    let active = crate::session::is_active();
+    let active = is_active();
     // SAFETY: the caller's promise.
     if active && unsafe { swap_program_action(signal, new.cast(), old.cast()) } {
         return 0;
@@ -53,8 +53,7 @@ unsafe extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_
     new.sa_flags = libc::SA_RESTART;
     let (to, from) = (&raw const new, &raw mut old);
     // SAFETY: actions of ours.
-    if crate::session::is_active() && unsafe { swap_program_action(signal, to.cast(), from.cast()) }
-    {
+    if is_active() && unsafe { swap_program_action(signal, to.cast(), from.cast()) } {
         return old.sa_sigaction;
     }
     call_next!(
@@ -81,7 +80,7 @@ fn without_taken(set: &sigset_t) -> sigset_t {
 /// # Safety
 /// `set` is null or points to a set.
 unsafe fn open(set: *const sigset_t) -> Option<sigset_t> {
-    if !crate::session::is_active() {
+    if !is_active() {
         return None;
     }
     // SAFETY: the caller's promise.

@@ -1,15 +1,13 @@
-//! System calls by their numbers: those that have a function here come there.
+//! System calls by their numbers: those that have a function here go there.
 
 #![expect(unsafe_code, reason = "a function of the C library is replaced")]
 
-use crate::lookout::{self, When};
-use crate::next::call_next;
-use crate::refused::{is_fault, refused};
-use crate::{memory, process, session};
+use crate::real_fns::call_next;
+use crate::{memory, process};
 use core::ffi::{c_int, c_long, c_void};
-use core::sync::atomic::AtomicBool;
+use mmiotrace_capture::process::preload::{self, Watched};
 
-/// It takes up to six arguments after the number, and whatever lies in the place of those that it does
+/// It takes up to six arguments after the number, and what lies in the registers of those that it does
 /// not have is passed on.
 ///
 /// # Safety
@@ -30,7 +28,7 @@ unsafe extern "C" fn syscall(
 ) -> c_long {
     let arguments = [first, second, third, fourth, fifth, sixth];
     // The library and the engine make calls of this kind too, and mean the kernel.
-    if !session::is_active() {
+    if !preload::is_active() {
         // SAFETY: the caller's promise.
         return unsafe { ask_kernel(number, arguments) };
     }
@@ -39,7 +37,7 @@ unsafe extern "C" fn syscall(
     match number {
         // SAFETY: as above.
         libc::SYS_mmap => unsafe {
-            memory::map(address, len, protection, flags, fifth as c_int, sixth) as c_long
+            memory::mmap(address, len, protection, flags, fifth as c_int, sixth) as c_long
         },
         // SAFETY: as above.
         libc::SYS_munmap => unsafe { memory::munmap(address, len) }.into(),
@@ -55,7 +53,7 @@ unsafe extern "C" fn syscall(
         // SAFETY: as above.
         libc::SYS_fork => unsafe { libc::fork() }.into(),
         _ => {
-            look_before(number);
+            prepare(number);
             // SAFETY: as above.
             unsafe { ask_kernel(number, arguments) }
         }
@@ -63,27 +61,25 @@ unsafe extern "C" fn syscall(
 }
 
 /// What is to be done before a call of this number.
-fn look_before(number: c_long) {
+fn prepare(number: c_long) {
     match number {
-        libc::SYS_exit_group => lookout::look_when(When::Now),
-        libc::SYS_io_uring_setup => {
-            let _ = session::with_session(lookout::tell_of_uring);
-        }
+        libc::SYS_exit_group => preload::scan_before_exit(),
+        libc::SYS_io_uring_setup => preload::report_uring(),
         _ => {}
     }
 }
 
-/// A call of the program's; tells where it was refused.
+/// A call of the program's; a refusal is reported.
 ///
 /// # Safety
 /// As the C library's function.
 unsafe fn ask_kernel(number: c_long, arguments: [c_long; 6]) -> c_long {
-    static TOLD: AtomicBool = AtomicBool::new(false);
+    static WATCHED: Watched = Watched::new("syscall");
     let arguments = arguments.map(|argument| argument as usize);
     // SAFETY: the caller's promise.
     let done = unsafe { kernel(number, arguments) };
-    if done == -1 && is_fault() {
-        refused("syscall", &TOLD, &arguments);
+    if done == -1 {
+        WATCHED.failed(&arguments);
     }
     done
 }

@@ -3,13 +3,13 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
-use crate::next::call_next;
-use crate::session;
+use crate::real_fns::call_next;
 use core::ffi::{c_int, c_void};
 use libc::{FILE, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
+use mmiotrace_capture::process::preload;
 
 fn is_traced(buffer: *const c_void, len: size_t) -> bool {
-    len > 0 && session::with(|tracer| tracer.traces(buffer.cast(), len)) == Some(true)
+    preload::traces(buffer.cast(), len)
 }
 
 /// Copies to the device, byte by byte as the kernel does.
@@ -79,7 +79,7 @@ macro_rules! transfers {
             $($more: $type,)*
         ) -> ssize_t {
             let call = |buffer: $pointer| {
-                crate::next::call_next!(
+                crate::real_fns::call_next!(
                     $next as fn(c_int, $pointer, size_t $(, $type)*) -> ssize_t,
                     descriptor, buffer, len $(, $more)*)
             };
@@ -163,7 +163,7 @@ unsafe extern "C" fn writev(descriptor: c_int, pieces: *const iovec, count: c_in
 /// `count` pieces lie there.
 unsafe fn first_traced(pieces: *const iovec, count: c_int) -> Option<(c_int, iovec)> {
     let len = usize::try_from(count).ok()?;
-    if pieces.is_null() || !session::is_active() {
+    if pieces.is_null() || !preload::is_active() {
         return None;
     }
     // SAFETY: the caller's promise.
@@ -195,7 +195,7 @@ macro_rules! streams {
             stream: *mut FILE,
         ) -> size_t {
             let call = |buffer: $pointer| {
-                let items = crate::next::call_next!(
+                let items = crate::real_fns::call_next!(
                     $next as fn($pointer, $(streams!(@ $room),)? size_t, size_t, *mut FILE) -> size_t,
                     buffer, $($room,)? size, count, stream);
                 ssize_t::try_from(items.saturating_mul(size)).unwrap_or(ssize_t::MAX)

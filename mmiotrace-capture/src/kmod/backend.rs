@@ -4,7 +4,7 @@ use super::device::{Device, Memory};
 use super::module::refuse_other_tracer;
 use super::{Error, Options, Order, abi};
 use crate::machine::{PciIds, PciInventory, Root};
-use crate::merge::Merge;
+use crate::reorder::Reorder;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Marker, Summary, Timestamp};
 use mmiotrace_kmod::{Channel, EntryBuf};
 
@@ -18,7 +18,7 @@ pub struct Kmod {
     options: Options,
     running: Option<Running>,
     stopped: bool,
-    merge: Merge,
+    reorder: Reorder,
     header: Option<String>,
     /// All of a stopped capture was given.
     ended: bool,
@@ -42,7 +42,7 @@ impl Kmod {
             options,
             running: None,
             stopped: false,
-            merge: Merge::default(),
+            reorder: Reorder::default(),
             header: None,
             ended: false,
             written: 0,
@@ -69,7 +69,7 @@ impl Kmod {
     pub fn written(&mut self, bytes: u64) {
         let channel = self.running.as_ref().map(|running| &running.memory);
         if let Some(Ok(channel)) = channel.map(|memory| Channel::open(memory.words())) {
-            self.merge.written(&channel, bytes);
+            self.reorder.written(&channel, bytes);
         }
     }
 
@@ -185,7 +185,7 @@ impl CaptureBackend for Kmod {
             Ok(channel) => {
                 channel.set_recorder(u64::from(std::process::id()), 0);
                 if self.options.keep || self.options.resume {
-                    self.merge.keep(&channel);
+                    self.reorder.keep(&channel);
                 }
                 channel.written().map_or(0, |written| written.bytes)
             }
@@ -208,7 +208,7 @@ impl CaptureBackend for Kmod {
     }
 
     fn drain(&mut self, sink: &mut dyn EventSink) -> Result<Drained, Error> {
-        let before = self.merge.given().records;
+        let before = self.reorder.totals().records;
         if let Some(header) = self.header.take() {
             begin(&header, sink);
         }
@@ -222,7 +222,7 @@ impl CaptureBackend for Kmod {
             .map_err(|error| Error::Channel(error.to_string()))?;
         // Before the rings are looked at: what is written later belongs to the next call.
         let last = self.stopped;
-        let empty = self.merge.drain(&channel, &mut running.buf, sink);
+        let empty = self.reorder.drain(&channel, &mut running.buf, sink);
         let state = match (empty, last) {
             (true, true) => DrainState::Ended,
             (true, false) => DrainState::Idle,
@@ -232,7 +232,7 @@ impl CaptureBackend for Kmod {
             self.ended = true;
         }
         Ok(Drained {
-            records: self.merge.given().records - before,
+            records: self.reorder.totals().records - before,
             state,
         })
     }
@@ -253,7 +253,7 @@ impl CaptureBackend for Kmod {
             self.stopped = true;
         }
         let state = running.device.state()?;
-        let given = self.merge.given();
+        let given = self.reorder.totals();
         let mut summary = Summary::default();
         summary.events = state.events.saturating_sub(state.lost);
         summary.lost = state.lost;

@@ -10,9 +10,16 @@ use super::Error;
 use core::mem;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use libc::{c_int, c_void, sigaction, siginfo_t, sigset_t, ucontext_t};
+use std::sync::OnceLock;
 
 /// The signals by which the CPU tells of an instruction: those that the engine's handler takes.
 pub(crate) const TAKEN: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
+
+/// A signal handler as `SA_SIGINFO` wants it.
+pub(super) type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
+
+/// The engine's handler, once it was installed.
+static OURS: OnceLock<Handler> = OnceLock::new();
 
 /// Words of a `sigaction`: handler, mask (16 words), flags and restorer.
 const WORDS: usize = mem::size_of::<sigaction>().div_ceil(8);
@@ -75,16 +82,17 @@ pub(crate) fn of_program(signal: c_int) -> Option<sigaction> {
     }
 }
 
-/// Sets what the program wants for a signal that the engine takes, and gives what it wanted, both as
-/// `struct sigaction` of the C library; for a library that stands before it. `false` where the
-/// signal is not taken, or where the action is the engine's own: then the C library is to be asked.
+/// Sets what the program wants for a signal that the engine takes, and returns what it wanted, both
+/// as `struct sigaction` of the C library; for a library that replaces `sigaction`. `false` if the
+/// signal is not taken, or if the action is the engine's own: then the C library is to be asked.
 ///
 /// # Safety
 /// `new` is null or points to a `sigaction`; so does `old`, to one that may be written.
-#[doc(hidden)]
 #[must_use]
 pub unsafe fn swap_program_action(signal: i32, new: *const c_void, old: *mut c_void) -> bool {
-    let ours = super::handler::on_signal as *const () as usize;
+    let Some(ours) = OURS.get().map(|ours| *ours as usize) else {
+        return false;
+    };
     // SAFETY: the caller's promise.
     let new = unsafe { new.cast::<sigaction>().as_ref() };
     if new.is_some_and(|new| new.sa_sigaction == ours) {
@@ -159,9 +167,8 @@ const fn word(set: &sigset_t) -> u64 {
 }
 
 /// Takes the signals: `handler` gets them from now on, what was there before is kept.
-pub(super) fn install(
-    handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void),
-) -> Result<(), Error> {
+pub(super) fn install(handler: Handler) -> Result<(), Error> {
+    let handler = *OURS.get_or_init(|| handler);
     for signal in TAKEN {
         let ours = ours(handler);
         // SAFETY: both actions are whole, and the handler is fit for these signals.
@@ -179,15 +186,18 @@ pub(super) fn install(
 
 /// Takes the signals again where the program has put its own handlers in the engine's place.
 /// Whether it had.
-pub(super) fn reinstall(handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) -> bool {
-    let ours = handler as *const () as usize;
+pub(super) fn reinstall() -> bool {
+    let Some(handler) = OURS.get().copied() else {
+        return false;
+    };
+    let ours = handler as usize;
     let displaced = TAKEN
         .iter()
         .any(|signal| kernel_action(*signal, None).is_some_and(|now| now.handler != ours));
     displaced && install(handler).is_ok()
 }
 
-fn ours(handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void)) -> sigaction {
+fn ours(handler: Handler) -> sigaction {
     // SAFETY: all bits zero is an action.
     let mut action: sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = handler as *const () as usize;

@@ -1,11 +1,12 @@
 //! The backend: recorder and program in one process.
 
-use super::home::{Home, pid};
+use super::capture::Capture;
+use super::handler_state::pid;
 use super::memory::ChannelMemory;
-use super::tracer::{check_marker, move_in};
+use super::tracer::{check_marker, install};
 use super::{Error, Options, Tracer, thread};
 use crate::machine::{PciIds, PciInventory, Root};
-use crate::merge::Merge;
+use crate::reorder::Reorder;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
 use mmiotrace_kmod::EntryBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,19 +36,19 @@ struct Running {
 #[derive(Debug)]
 struct Reader {
     memory: Arc<ChannelMemory>,
-    merge: Mutex<(Merge, Box<EntryBuf>)>,
+    reorder: Mutex<(Reorder, Box<EntryBuf>)>,
 }
 
 impl Reader {
-    fn lock(&self) -> MutexGuard<'_, (Merge, Box<EntryBuf>)> {
-        self.merge.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, (Reorder, Box<EntryBuf>)> {
+        self.reorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes room in the rings, unless somebody is doing so.
     fn pump(&self) {
-        if let (Ok(mut merge), Ok(channel)) = (self.merge.try_lock(), self.memory.channel()) {
-            let (merge, buf) = &mut *merge;
-            merge.fetch(&channel, buf);
+        if let (Ok(mut reorder), Ok(channel)) = (self.reorder.try_lock(), self.memory.channel()) {
+            let (reorder, buf) = &mut *reorder;
+            reorder.fetch(&channel, buf);
         }
     }
 }
@@ -94,11 +95,11 @@ impl CaptureBackend for Process {
         let memory = Arc::new(memory);
         let reader = Arc::new(Reader {
             memory: Arc::clone(&memory),
-            merge: Mutex::default(),
+            reorder: Mutex::default(),
         });
         let pump = Arc::clone(&reader);
-        let home = Home::new(memory, Some(Box::new(move || pump.pump())))?;
-        let tracer = move_in(home)?;
+        let capture = Capture::new(memory, Some(Box::new(move || pump.pump())))?;
+        let tracer = install(capture)?;
         if self.options.header {
             let root = Root::system();
             self.header = Some(PciInventory::read(&root).header_lines(&PciIds::read(&root)));
@@ -125,10 +126,10 @@ impl CaptureBackend for Process {
         };
         let channel = running.reader.memory.channel()?;
         let mut reader = running.reader.lock();
-        let (merge, buf) = &mut *reader;
-        let before = merge.given().records;
-        let empty = merge.drain(&channel, buf, sink);
-        let records = merge.given().records - before;
+        let (reorder, buf) = &mut *reader;
+        let before = reorder.totals().records;
+        let empty = reorder.drain(&channel, buf, sink);
+        let records = reorder.totals().records - before;
         let state = match (empty, self.stopped) {
             (true, true) => DrainState::Ended,
             (true, false) => DrainState::Idle,
@@ -152,9 +153,9 @@ impl CaptureBackend for Process {
         }
         let lost = channel.lost();
         let mut reader = running.reader.lock();
-        let (merge, buf) = &mut *reader;
-        merge.fetch(&channel, buf);
-        let (given, held) = (merge.given(), merge.held());
+        let (reorder, buf) = &mut *reader;
+        reorder.fetch(&channel, buf);
+        let (given, held) = (reorder.totals(), reorder.pending_totals());
         let mut summary = Summary::default();
         summary.events = given.events + held.events;
         summary.lost = lost;

@@ -2,20 +2,16 @@
 
 #![expect(unsafe_code, reason = "the handler finds the capture by a pointer")]
 
-use super::desk::{self, Seat};
-use super::home::Home;
+use super::capture::Capture;
+use super::handler_stack::{self, StackGuard};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use mmiotrace_decode::native;
 use std::sync::Arc;
 
-static CURRENT: AtomicPtr<Home> = AtomicPtr::new(core::ptr::null_mut());
+static CURRENT: AtomicPtr<Capture> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Where the re-encoded code of the home in place runs.
+/// Where the re-encoded code of the current capture runs.
 static SLOTS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-
-/// Regions that were traced when the last captures ended: start and length.
-static LATELY: [[AtomicU64; 2]; 64] = [const { [const { AtomicU64::new(0) }; 2] }; 64];
-static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Where the engine's own code goes on after a fault at `rip`, if it is that. For signal handlers
 /// too.
@@ -25,20 +21,20 @@ pub(super) fn recover(rip: u64) -> Option<u64> {
     native::recover(rip, &(start..end))
 }
 
-/// The home; nobody drops it while the seat is taken. For signal handlers.
+/// The capture; it is not dropped while the guard lives. For signal handlers.
 #[inline]
-pub(super) fn home(_seat: &Seat) -> Option<&Home> {
-    // Sequentially consistent, as the taking of the seat and the two in `clear`: either the seat is taken
-    // before the pointer is exchanged, and is waited for, or this sees the pointer that was put there.
-    let home = CURRENT.load(Ordering::SeqCst);
-    // SAFETY: the pointer comes from `Arc::into_raw`, and whoever takes it out waits until every seat that
-    // was taken before is free.
-    unsafe { home.as_ref() }
+pub(super) fn capture(_guard: &StackGuard) -> Option<&Capture> {
+    // Sequentially consistent, as the taking of the stack and the two in `clear`: either the stack is taken
+    // before the pointer is exchanged, and is waited for, or this sees the new pointer.
+    let current = CURRENT.load(Ordering::SeqCst);
+    // SAFETY: the pointer comes from `Arc::into_raw`, and `clear` waits until every stack that was taken before
+    // is free.
+    unsafe { current.as_ref() }
 }
 
-/// Puts a home in place; `false` where there is one. The caller keeps its own share of it.
-pub(super) fn set(home: &Arc<Home>) -> bool {
-    let new = Arc::into_raw(Arc::clone(home)).cast_mut();
+/// Makes a capture the current one; `false` if there is one. The caller keeps its own share of it.
+pub(super) fn set(capture: &Arc<Capture>) -> bool {
+    let new = Arc::into_raw(Arc::clone(capture)).cast_mut();
     let done = CURRENT.compare_exchange(
         core::ptr::null_mut(),
         new,
@@ -46,7 +42,7 @@ pub(super) fn set(home: &Arc<Home>) -> bool {
         Ordering::SeqCst,
     );
     if done.is_ok() {
-        let slots = home.slots();
+        let slots = capture.handler.slots();
         for (word, end) in SLOTS.iter().zip([slots.start, slots.end]) {
             word.store(end, Ordering::Relaxed);
         }
@@ -58,9 +54,9 @@ pub(super) fn set(home: &Arc<Home>) -> bool {
     done.is_ok()
 }
 
-/// Takes the home out again, and waits until no handler uses it. Not from a handler.
-pub(super) fn clear(home: &Arc<Home>, mut relax: impl FnMut()) {
-    let old = Arc::as_ptr(home).cast_mut();
+/// Takes the capture out again, and waits until no handler uses it. Not from a handler.
+pub(super) fn clear(capture: &Arc<Capture>, mut relax: impl FnMut()) {
+    let old = Arc::as_ptr(capture).cast_mut();
     let taken = CURRENT.compare_exchange(
         old,
         core::ptr::null_mut(),
@@ -70,29 +66,12 @@ pub(super) fn clear(home: &Arc<Home>, mut relax: impl FnMut()) {
     if taken.is_err() {
         return;
     }
-    desk::wait_until_left(&mut relax);
+    handler_stack::wait_until_left(&mut relax);
     // SAFETY: `set` made it by `Arc::into_raw`, this call took it out, and nobody uses it any more.
     drop(unsafe { Arc::from_raw(old) });
 }
 
-/// Whether this home is the one in place.
-pub(super) fn is(home: &Home) -> bool {
-    core::ptr::eq(CURRENT.load(Ordering::Relaxed), home)
-}
-
-/// Remembers a region that is no longer traced: a fault on it may still be on its way.
-pub(super) fn remember(start: u64, len: u64) {
-    let at = NEXT.fetch_add(1, Ordering::Relaxed) % 64;
-    let [to_start, to_len] = &LATELY[usize::try_from(at).unwrap_or(0)];
-    to_len.store(0, Ordering::Relaxed);
-    to_start.store(start, Ordering::Release);
-    to_len.store(len, Ordering::Release);
-}
-
-/// Whether an address was traced until lately.
-pub(super) fn was_traced(address: u64) -> bool {
-    LATELY.iter().any(|[start, len]| {
-        let len = len.load(Ordering::Acquire);
-        address.wrapping_sub(start.load(Ordering::Acquire)) < len
-    })
+/// Whether this capture is the current one.
+pub(super) fn is(capture: &Capture) -> bool {
+    core::ptr::eq(CURRENT.load(Ordering::Relaxed), capture)
 }

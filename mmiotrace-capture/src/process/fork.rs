@@ -5,23 +5,36 @@
     reason = "the C library calls functions of ours around a fork"
 )]
 
-use super::home::{Held, Home};
-use super::{current, desk, thread, worker};
+use super::capture::Capture;
+use super::regions::Lists;
+use super::{current, handler_stack, thread, worker};
 use core::cell::RefCell;
-use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
-/// The home of the capture that runs, found without its handler.
-static HOME: Mutex<Weak<Home>> = Mutex::new(Weak::new());
+/// The capture that runs, found without its handler.
+static CAPTURE: Mutex<Weak<Capture>> = Mutex::new(Weak::new());
+
+type ListsGuard<'a> = MutexGuard<'a, Lists>;
+
+self_cell::self_cell!(
+    /// A capture whose lists no other thread changes while this lives: the child of a fork finds
+    /// them whole.
+    struct HeldLists {
+        owner: Arc<Capture>,
+        #[not_covariant]
+        dependent: ListsGuard,
+    }
+);
 
 thread_local! {
     /// What this thread holds while it forks.
-    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+    static HELD: RefCell<Option<HeldLists>> = const { RefCell::new(None) };
 }
 
 /// Has the child of every fork from now on traced too.
-pub(super) fn follow(home: &Arc<Home>) {
+pub(super) fn follow(capture: &Arc<Capture>) {
     static ONCE: Once = Once::new();
-    *HOME.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(home);
+    *CAPTURE.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(capture);
     ONCE.call_once(|| {
         // SAFETY: functions that stay as long as the process.
         unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
@@ -29,11 +42,11 @@ pub(super) fn follow(home: &Arc<Home>) {
 }
 
 extern "C" fn before() {
-    let home = HOME
+    let capture = CAPTURE
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .upgrade();
-    let held = home.as_ref().map(Home::hold);
+    let held = capture.map(|capture| HeldLists::new(capture, |capture| capture.regions.lock()));
     HELD.with_borrow_mut(|place| *place = held);
 }
 
@@ -43,18 +56,18 @@ extern "C" fn in_parent() {
 
 extern "C" fn in_child() {
     thread::forget();
-    desk::reset_after_fork();
-    let Some(home) = HELD.take().map(Held::release) else {
+    handler_stack::reset_after_fork();
+    let Some(capture) = HELD.take().map(HeldLists::into_owner) else {
         return;
     };
-    if !current::is(&home) {
+    if !current::is(&capture) {
         return;
     }
     // SAFETY: the C library calls this in the child, which has this one thread; a fork is made by
     // the program, not by the engine's handler.
-    unsafe { home.after_fork() };
-    if home.len() > 0 {
-        // Where there is no worker, pages that go blind stay so; nothing else depends on it.
-        let _ = worker::start(Arc::downgrade(&home));
+    unsafe { capture.after_fork() };
+    if !capture.regions.is_empty() {
+        // Without a worker, pages that go blind stay so; nothing else depends on it.
+        let _ = worker::start(Arc::downgrade(&capture));
     }
 }

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "the kernel's structures are looked at")]
 
 use super::code::Code;
-use super::desk::Floating;
+use super::handler_stack::Floating;
 use core::arch::asm;
 use libc::{greg_t, ucontext_t};
 use mmiotrace_decode::{Gpr, Registers};

@@ -3,12 +3,12 @@
 #![expect(unsafe_code, reason = "a signal handler gets pointers from the kernel")]
 
 use super::action::Delivery;
+use super::capture::Capture;
 use super::code::Code;
-use super::desk::{self, Seat, Told};
 use super::frame::SignalFrame;
-use super::home::Home;
+use super::handler_stack::{self, SignalInfo, StackGuard};
 use super::space::UserSpace;
-use super::{current, life, maps, thread};
+use super::{current, maps, recently_traced, thread};
 use core::mem;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use mmiotrace_core::VirtAddr;
@@ -32,12 +32,12 @@ enum Outcome {
     /// The signal as it came.
     AsItCame,
     /// Another.
-    Signal(Told),
+    Signal(SignalInfo),
 }
 
 /// Handles the signals of [`super::action::TAKEN`].
 pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the handler is installed with SA_SIGINFO, after the desks are furnished: the kernel gives both.
+    // SAFETY: the handler is installed with SA_SIGINFO, after the stacks are mapped: the kernel gives both.
     let (signal, delivery) = unsafe { handle(signal, info, context.cast()) };
     // Nothing of the engine is in use any more: the program's handler may not come back. It finds nearly
     // all of the room that it would have without us: its stack may be as small as two signals need.
@@ -49,7 +49,7 @@ pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context:
 /// room, and beyond the first look on another where it has not.
 ///
 /// # Safety
-/// In a handler; `info` and `context` are the kernel's, and the desks are furnished.
+/// In a handler; `info` and `context` are the kernel's, and the stacks are mapped.
 #[inline(never)]
 unsafe fn handle(
     signal: c_int,
@@ -57,43 +57,43 @@ unsafe fn handle(
     context: *mut ucontext_t,
 ) -> (c_int, Delivery) {
     // SAFETY: the caller's promise.
-    let (told, mut frame) = unsafe {
-        let told = Told {
+    let (came, mut frame) = unsafe {
+        let came = SignalInfo {
             signal,
             code: (*info).si_code,
             address: (*info).si_addr() as u64,
         };
-        (told, SignalFrame::new(context))
+        (came, SignalFrame::new(context))
     };
     let thread = thread::id();
     // A fault in the engine's own code comes on the stack that the engine runs on.
     if let Some(landing) = current::recover(frame.rip()) {
-        desk::note(thread, told, frame.floating());
+        handler_stack::note(thread, came, frame.floating());
         frame.set_rip(landing);
         return (signal, Delivery::Return);
     }
     // SAFETY: the thread's own word, which interrupted code may be about to read.
     let error = unsafe { *libc::__errno_location() };
-    let seat = Seat::take(thread, std::thread::yield_now);
+    let guard = StackGuard::take(thread, std::thread::yield_now);
     let mut delivery = (signal, Delivery::Return);
     let roomy = frame.has_room();
     let mut work = || {
         if !roomy {
             frame.disarm_stack();
         }
-        let outcome = match current::home(&seat) {
-            Some(home) => on_fault(home, thread, &told, &mut frame, &seat),
-            None => without_capture(&told, &frame),
+        let outcome = match current::capture(&guard) {
+            Some(capture) => on_fault(capture, thread, &came, &mut frame, &guard),
+            None => without_capture(&came, &frame),
         };
-        delivery = deliver(outcome, &told, &mut frame, info);
+        delivery = deliver(outcome, &came, &mut frame, info);
     };
     if roomy {
         work();
     } else {
         // SAFETY: the caller's promise. A panic ends the process, as in every function of the C ABI.
-        unsafe { seat.call(work) };
+        unsafe { guard.call(work) };
     }
-    drop(seat);
+    drop(guard);
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = error };
     delivery
@@ -102,7 +102,7 @@ unsafe fn handle(
 /// How the program gets its signal, if it is to have one; `info` then says what it is to see.
 fn deliver(
     outcome: Outcome,
-    came: &Told,
+    came: &SignalInfo,
     frame: &mut SignalFrame,
     info: *mut siginfo_t,
 ) -> (c_int, Delivery) {
@@ -110,10 +110,10 @@ fn deliver(
         Outcome::Return => return (came.signal, Delivery::Return),
         // A fault of the CPU's comes again where it is met again; what others have sent does not.
         Outcome::AsItCame => (came.signal, came.code > 0),
-        Outcome::Signal(told) => {
+        Outcome::Signal(came) => {
             // SAFETY: the kernel's structure on the signal stack, which is the handler's to change.
-            unsafe { info.write(info_of(&told)) };
-            (told.signal, false)
+            unsafe { info.write(info_of(&came)) };
+            (came.signal, false)
         }
     };
     frame.rearm_stack();
@@ -134,28 +134,28 @@ struct FaultInfo {
     rest: [u64; 13],
 }
 
-fn info_of(told: &Told) -> siginfo_t {
+fn info_of(came: &SignalInfo) -> siginfo_t {
     const {
         assert!(mem::size_of::<FaultInfo>() == mem::size_of::<siginfo_t>());
     }
     let info = FaultInfo {
-        signal: told.signal,
+        signal: came.signal,
         error: 0,
-        code: told.code,
+        code: came.code,
         padding: 0,
-        address: told.address,
+        address: came.address,
         rest: [0; 13],
     };
     // SAFETY: same size, plain data, and the fields stand where the kernel puts them.
     unsafe { mem::transmute(info) }
 }
 
-fn without_capture(told: &Told, frame: &SignalFrame) -> Outcome {
-    let late = told.signal == libc::SIGSEGV
-        && told.code == ACCESS_ERROR
-        && current::was_traced(told.address)
-        && life::allows(&Fault {
-            address: VirtAddr(told.address),
+fn without_capture(came: &SignalInfo, frame: &SignalFrame) -> Outcome {
+    let late = came.signal == libc::SIGSEGV
+        && came.code == ACCESS_ERROR
+        && recently_traced::contains(came.address)
+        && maps::allows(&Fault {
+            address: VirtAddr(came.address),
             write: frame.error_code() & ERROR_WRITE != 0,
         });
     if late {
@@ -166,49 +166,47 @@ fn without_capture(told: &Told, frame: &SignalFrame) -> Outcome {
 }
 
 fn on_fault(
-    home: &Home,
+    capture: &Capture,
     thread: i32,
-    told: &Told,
+    came: &SignalInfo,
     frame: &mut SignalFrame,
-    seat: &Seat,
+    guard: &StackGuard,
 ) -> Outcome {
-    if told.signal != libc::SIGSEGV || frame.error_code() & ERROR_FETCH != 0 {
+    if came.signal != libc::SIGSEGV || frame.error_code() & ERROR_FETCH != 0 {
         return Outcome::AsItCame;
     }
-    if told.code == NOT_MAPPED && maps::at(told.address).is_none() {
-        // Where a region is traced something is always mapped.
-        home.note_unmapped(told.address);
+    if came.code == NOT_MAPPED && capture.handler.unmapped.check(came.address) {
+        capture.handler.wakeup.wake();
         return Outcome::AsItCame;
     }
     // The kernel says "not mapped" also where it emulates an instruction itself (`sgdt`, `sldt`, `str` on
     // a CPU with UMIP; arch/x86/kernel/umip.c) and could not write its result.
-    if told.code != ACCESS_ERROR && told.code != NOT_MAPPED {
+    if came.code != ACCESS_ERROR && came.code != NOT_MAPPED {
         return Outcome::AsItCame;
     }
     let fault = Fault {
-        address: VirtAddr(told.address),
+        address: VirtAddr(came.address),
         write: frame.error_code() & ERROR_WRITE != 0,
     };
     let code = Code::read(frame.rip());
     frame.set_code(code);
-    // SAFETY: the seat keeps the home alive.
-    let space = unsafe { UserSpace::in_handler(home, thread, code) };
-    match home.engine().on_page_fault(&space, frame, fault) {
+    let space = UserSpace::in_handler(&capture.handler, thread, code);
+    match capture.handler.engine().on_page_fault(&space, frame, fault) {
         Claim::Handled => Outcome::Return,
         Claim::Raise(raise) => {
-            if let Some(floating) = seat.floating() {
+            if let Some(floating) = guard.floating() {
                 frame.set_floating(&floating);
             }
-            Outcome::Signal(raised(home, raise, seat, frame))
+            Outcome::Signal(raised(capture, raise, guard, frame))
         }
         _ => Outcome::AsItCame,
     }
 }
 
 /// The signal that the program natively gets.
-fn raised(home: &Home, raise: Raise, seat: &Seat, frame: &SignalFrame) -> Told {
-    let said = seat.told();
-    let at = |address: VirtAddr| Told {
+fn raised(capture: &Capture, raise: Raise, guard: &StackGuard, frame: &SignalFrame) -> SignalInfo {
+    let said = guard.signal_info();
+    let at = |address: VirtAddr| SignalInfo {
         signal: said.map_or(libc::SIGBUS, |said| said.signal),
         code: said.map_or(BUS_ADDRESS, |said| said.code),
         address: address.0,
@@ -216,15 +214,15 @@ fn raised(home: &Home, raise: Raise, seat: &Seat, frame: &SignalFrame) -> Told {
     match (raise, said) {
         (Raise::Memory(address) | Raise::Device(address), _) => at(address),
         (Raise::Exception(Exception::Native), Some(said)) => {
-            let slot = home.is_slot(said.address);
+            let slot = capture.handler.is_slot(said.address);
             let address = if slot {
                 frame.rip()
             } else {
-                home.original(said.address)
+                capture.regions.original(said.address)
             };
-            Told { address, ..said }
+            SignalInfo { address, ..said }
         }
-        _ => Told {
+        _ => SignalInfo {
             signal: libc::SIGFPE,
             code: DIVIDED_BY_ZERO,
             address: frame.rip(),

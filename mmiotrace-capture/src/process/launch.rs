@@ -1,14 +1,13 @@
 //! The backend for programs as they are: recorder here, capture in a child process.
 
-use super::home::pid;
-use super::life;
+use super::handler_state::pid;
 use super::memory::ChannelMemory;
 use super::program::Program;
 use super::registry::Listed;
 use super::tracer::check_marker;
-use super::{Error, Options, space, thread};
+use super::{Error, Options, clock, recorder, thread};
 use crate::machine::{PciIds, PciInventory, Root};
-use crate::merge::Merge;
+use crate::reorder::Reorder;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
 use mmiotrace_kmod::{Channel, EntryBuf};
 use std::ffi::{OsStr, OsString};
@@ -40,7 +39,7 @@ pub struct Launch {
 #[derive(Debug)]
 struct Running {
     memory: ChannelMemory,
-    merge: Merge,
+    reorder: Reorder,
     buf: Box<EntryBuf>,
     child: Child,
     status: Option<ExitStatus>,
@@ -154,10 +153,10 @@ impl CaptureBackend for Launch {
             return Err(Error::Busy);
         }
         let memory = ChannelMemory::create(self.options.geometry(), self.options.channel())?;
-        let recorder = u64::from(pid().unsigned_abs());
+        let own_pid = u64::from(pid().unsigned_abs());
         let channel = memory.channel()?;
-        channel.set_recorder(recorder, life::start_of(recorder));
-        channel.beat(space::now());
+        channel.set_recorder(own_pid, recorder::start_of(own_pid));
+        channel.beat(clock::now());
         let mut command = self.command(&memory)?;
         if self.options.header {
             let root = Root::system();
@@ -171,7 +170,7 @@ impl CaptureBackend for Launch {
         self.stopped = false;
         self.running = Some(Running {
             memory,
-            merge: Merge::default(),
+            reorder: Reorder::default(),
             buf: Box::default(),
             child,
             status: None,
@@ -194,16 +193,18 @@ impl CaptureBackend for Launch {
         // Before the rings are looked at: what it wrote before it ended is then seen.
         let ended = running.has_ended() || self.stopped;
         let channel = running.memory.channel()?;
-        channel.beat(space::now());
-        let before = running.merge.given().records;
-        let mut empty = running.merge.drain(&channel, &mut running.buf, sink);
-        let nothing = running.merge.given().records == before;
-        if nothing && (ended || running.merge.is_waiting() || !empty) {
+        channel.beat(clock::now());
+        let before = running.reorder.totals().records;
+        let mut empty = running.reorder.drain(&channel, &mut running.buf, sink);
+        let nothing = running.reorder.totals().records == before;
+        if nothing && (ended || running.reorder.is_waiting() || !empty) {
             // Somebody may have been killed in the middle of a record.
-            running.merge.bury(&channel, life::owner_is_alive);
-            empty = running.merge.drain(&channel, &mut running.buf, sink);
+            running
+                .reorder
+                .release_dead(&channel, thread::owner_is_alive);
+            empty = running.reorder.drain(&channel, &mut running.buf, sink);
         }
-        let records = running.merge.given().records - before;
+        let records = running.reorder.totals().records - before;
         let state = match (ended && records == 0, empty) {
             (true, _) => DrainState::Ended,
             (false, true) => DrainState::Idle,
@@ -227,7 +228,7 @@ impl CaptureBackend for Launch {
         let channel = running.memory.channel()?;
         channel.close();
         self.stopped = true;
-        let (given, held) = (running.merge.given(), running.merge.held());
+        let (given, held) = (running.reorder.totals(), running.reorder.pending_totals());
         let mut summary = Summary::default();
         summary.events = given.events + held.events;
         summary.lost = given.lost.max(channel.lost());
@@ -246,7 +247,7 @@ fn channel_path(memory: &ChannelMemory) -> String {
 pub(super) fn write_marker(channel: &Channel<'_>, text: &[u8]) -> Result<(), Error> {
     let owner = u64::from(pid().unsigned_abs()) << 32 | u64::from(thread::id().unsigned_abs());
     for _ in 0..1000 {
-        if channel.mark(owner, space::now(), thread::id(), text) {
+        if channel.mark(owner, clock::now(), thread::id(), text) {
             return Ok(());
         }
         std::thread::sleep(core::time::Duration::from_millis(1));

@@ -5,6 +5,8 @@
     reason = "a signal handler reads a file with bare system calls"
 )]
 
+use mmiotrace_kmod::Fault;
+
 /// One line of `/proc/self/maps` (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mapped {
@@ -161,6 +163,17 @@ pub(crate) fn at(address: u64) -> Option<Mapped> {
         found.is_none() && mapped.start <= address
     });
     found
+}
+
+/// Whether an access that faulted would be answered now. For signal handlers too.
+pub(crate) fn allows(fault: &Fault) -> bool {
+    at(fault.address.0).is_some_and(|mapped| {
+        if fault.write {
+            mapped.writable
+        } else {
+            mapped.readable
+        }
+    })
 }
 
 /// Whether all of a range is mapped with one set of permissions, and what its first mapping is.

@@ -63,32 +63,37 @@ mod area;
 mod arena;
 mod backend;
 mod barrier;
+mod capture;
+mod clock;
 mod code;
 mod cost;
 mod current;
-mod desk;
 mod error;
 mod fork;
 mod frame;
-#[doc(hidden)]
-pub mod handler;
-mod home;
+mod handler;
+mod handler_stack;
+mod handler_state;
 mod launch;
-mod life;
 mod mapped_file;
 mod mapped_names;
 mod maps;
 mod memory;
 mod model;
 mod options;
+pub mod preload;
 mod program;
+mod recently_traced;
+mod recorder;
+mod regions;
 mod registry;
 mod shared;
 mod space;
 mod stack;
 mod thread;
 mod tracer;
-mod untraced;
+mod unmapped;
+mod wakeup;
 mod worker;
 
 pub use crate::library::{LIBRARY, library_places};
@@ -103,12 +108,6 @@ pub use registry::{RunningCapture, running_captures};
 pub use shared::{SharedMapping, map_shared};
 pub use tracer::{TracedRegion, Tracer};
 
-#[doc(hidden)]
-pub use action::swap_program_action;
 pub use mapped_file::{MappedFile, matches};
 #[doc(hidden)]
-pub use program::obstacle;
-#[doc(hidden)]
 pub use shared::doc_example_device;
-#[doc(hidden)]
-pub use untraced::Stray;

@@ -31,8 +31,8 @@ const MODELS: usize = 256;
 static TABLE: [OnceLock<&'static dyn Model>; MODELS] = [const { OnceLock::new() }; MODELS];
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-/// Puts a model in place; gives the alias that leads to it. There is room for 256 in a process.
-pub(super) fn place(model: &'static dyn Model) -> Option<u64> {
+/// Puts a model in the table; returns the alias that leads to it. There is room for 256 in a process.
+pub(super) fn install(model: &'static dyn Model) -> Option<u64> {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     TABLE.get(number)?.set(model).ok()?;
     Some(BASE + number as u64 * STRIDE)

@@ -67,7 +67,7 @@ impl Program {
 /// be, or where nothing can be told. Allocates nothing for paths below 384 bytes: for a child between
 /// `fork` and `exec` too.
 #[must_use]
-pub fn obstacle(path: &Path) -> Option<&'static str> {
+pub(super) fn obstacle(path: &Path) -> Option<&'static str> {
     if let Some(why) = file_obstacle(path).ok().flatten() {
         return Some(why);
     }

@@ -2,7 +2,7 @@
 
 use super::launch::write_marker;
 use super::memory::ChannelMemory;
-use super::{Error, life, thread, tracer};
+use super::{Error, recorder, thread, tracer};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ impl Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        // Whoever reads the list sees that the process is gone.
+        // A reader of the list sees that the process is gone.
         let _ = std::fs::remove_file(&self.file);
     }
 }
@@ -95,7 +95,7 @@ impl RunningCapture {
         tracer::check_marker(text)?;
         let memory = ChannelMemory::open(&self.channel)?;
         let channel = memory.channel()?;
-        if channel.is_closed() || !life::recorder_is_alive(&channel) {
+        if channel.is_closed() || !recorder::is_alive(&channel) {
             return Err(Error::NotRunning);
         }
         write_marker(&channel, text)

@@ -1,4 +1,4 @@
-//! A process, as the engine sees it.
+//! This process as the engine's platform.
 
 #![expect(
     unsafe_code,
@@ -7,96 +7,50 @@
 
 use super::code::{Code, piece};
 use super::frame::SignalFrame;
-use super::home::Home;
-use super::{barrier, life, model, thread};
+use super::handler_state::{ELEMENTS, HandlerState, Lane};
+use super::{barrier, clock, maps, model, thread};
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
     AliasBus, Bus, BusFault, Context, DecodedAccess, DecodedInstruction, Hint, Locked, LockedOp,
-    Native, Place, Progress, Reason, Stop, Way, native,
+    Place, Progress, Reason, Stop, Way, native,
 };
-use mmiotrace_kmod::{DeviceBus, Fault, Frame, PAGE, Platform, Region};
+use mmiotrace_kmod::{DeviceBus, Execution, Fault, Frame, PAGE, Platform, Region, RemoteFence};
 use rustix::mm::{MprotectFlags, mprotect};
 
-/// How many elements of a repeated string instruction are done in one fault.
-pub(super) const ELEMENTS: u32 = 4096;
-
 /// This process, for one call of the engine.
-#[derive(Debug)]
-pub(super) struct UserSpace {
-    // INVARIANT: alive as long as this value.
-    home: *const Home,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UserSpace<'a> {
+    state: &'a HandlerState,
     in_handler: bool,
     /// The thread that this is made and used in.
     thread: i32,
-    /// What stands at the instruction that faulted.
+    /// The bytes of the instruction that faulted.
     code: Code,
 }
 
-impl UserSpace {
-    /// As a signal handler of `thread` sees it, with the code of the instruction that faulted.
-    ///
-    /// # Safety
-    /// `home` stays alive as long as the value.
-    pub(super) const unsafe fn in_handler(home: &Home, thread: i32, code: Code) -> Self {
-        // INVARIANT: the caller's promise.
+impl<'a> UserSpace<'a> {
+    /// In a signal handler of `thread`, with the code of the instruction that faulted.
+    #[inline]
+    pub(super) const fn in_handler(state: &'a HandlerState, thread: i32, code: Code) -> Self {
         Self {
-            home,
+            state,
             in_handler: true,
             thread,
             code,
         }
     }
 
-    /// As everybody else sees it: while the engine waits for others, the rings are emptied if the
-    /// recorder is in this process.
-    ///
-    /// # Safety
-    /// `home` stays alive as long as the value.
-    pub(super) unsafe fn outside(home: &Home) -> Self {
-        // INVARIANT: the caller's promise.
+    /// Outside of handlers: while the engine waits for others, the rings are emptied if the recorder
+    /// is in this process.
+    pub(super) fn outside(state: &'a HandlerState) -> Self {
         Self {
-            home,
+            state,
             in_handler: false,
             thread: thread::id(),
             code: Code::NONE,
         }
     }
-
-    const fn home(&self) -> &Home {
-        // SAFETY: by the invariant.
-        unsafe { &*self.home }
-    }
-}
-
-/// Sleeps. Not by the C library, whose `nanosleep` a cancelled thread never comes back from.
-fn sleep(duration: Duration) {
-    let time = libc::timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(duration.subsec_nanos()),
-    };
-    // SAFETY: the time is ours; what is left of it is not asked for.
-    unsafe {
-        libc::syscall(
-            libc::SYS_nanosleep,
-            &raw const time,
-            core::ptr::null_mut::<libc::timespec>(),
-        );
-    }
-}
-
-/// The time on the clock of all captures in processes: since boot, as ftrace's by default.
-#[inline]
-pub(super) fn now() -> Timestamp {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the time is ours to be written.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-    Timestamp::from_nanos(seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos))
 }
 
 const fn fault(address: u64) -> BusFault {
@@ -105,31 +59,29 @@ const fn fault(address: u64) -> BusFault {
     }
 }
 
-impl Platform for UserSpace {
+impl Platform for UserSpace<'_> {
     type Frame = SignalFrame;
-    type Lane = Option<Native>;
+    type Lane = Lane;
 
     const CONTEXT: Context = Context::Process;
 
     #[inline]
-    fn orders_all(&self) -> bool {
-        self.home().orders_all()
+    fn remote_fence(&self) -> Option<&dyn RemoteFence> {
+        self.state.orders_all().then_some(self)
     }
 
-    fn order_all(&self) {
-        if self.home().orders_all() {
-            barrier::order_all();
-        }
+    fn execution(&self) -> Option<&dyn Execution<SignalFrame, Lane>> {
+        Some(self)
     }
 
     #[inline]
     fn owner(&self) -> u64 {
-        let space = u64::from(self.home().space().unsigned_abs());
+        let space = u64::from(self.state.pid().unsigned_abs());
         space << 32 | u64::from(self.thread.unsigned_abs())
     }
 
     fn is_alive(&self, owner: u64) -> bool {
-        life::owner_is_alive(owner)
+        thread::owner_is_alive(owner)
     }
 
     #[inline]
@@ -144,7 +96,7 @@ impl Platform for UserSpace {
 
     #[inline]
     fn now(&self) -> Timestamp {
-        now()
+        clock::now()
     }
 
     fn code(&self, pc: VirtAddr, into: &mut [u8; 15]) -> usize {
@@ -263,26 +215,6 @@ impl Platform for UserSpace {
         }
     }
 
-    fn execute(
-        &self,
-        lane: &mut Option<Native>,
-        instruction: &DecodedInstruction,
-        frame: &mut SignalFrame,
-        bus: &mut DeviceBus<'_, '_, Self>,
-    ) -> Result<Progress, Stop> {
-        let native = lane.as_mut().ok_or(Reason::NotEncodable)?;
-        let mut registers = frame.registers();
-        if instruction.way(Context::Process) == Way::Alias {
-            bus.begin_turn();
-        }
-        let mut bus = OnAlias(bus);
-        let extended = frame.extended();
-        let result = native.execute(instruction, &mut registers, extended, &mut bus, ELEMENTS);
-        bus.0.end_turn();
-        frame.set_registers(&registers);
-        result
-    }
-
     fn set_armed(&self, region: &Region, page: VirtAddr, len: u64, armed: bool) -> bool {
         let protect = |start: u64, len: u64| {
             let protection = if armed { 0 } else { region.tag };
@@ -294,14 +226,14 @@ impl Platform for UserSpace {
             unsafe { mprotect(start as *mut libc::c_void, len, flags) }.is_ok()
         };
         if self.in_handler && !armed {
-            self.home().bell().ring();
+            self.state.wakeup.wake();
         }
         // Pages larger than 4 KiB cannot be opened in part.
         protect(page.0, len) || (!armed && protect(region.start.0, region.len))
     }
 
     fn allows(&self, fault: &Fault) -> bool {
-        life::allows(fault)
+        maps::allows(fault)
     }
 
     fn relax(&self, waited: u32) {
@@ -313,29 +245,57 @@ impl Platform for UserSpace {
             },
             // Who is waited for may have a lower priority and no other CPU: only sleeping lets it
             // run.
-            _ => sleep(Duration::from_micros(50)),
+            _ => clock::sleep(Duration::from_micros(50)),
         }
         if !self.in_handler {
-            self.home().pump();
+            self.state.pump();
         }
     }
 
     fn wait_for_room(&self, waited: u32) -> bool {
-        if waited % 128 == 127 && !self.home().recorder_is_alive() {
+        if waited % 128 == 127 && !self.state.recorder_is_alive() {
             return false;
         }
         if !self.in_handler {
-            self.home().pump();
+            self.state.pump();
         }
-        sleep(Duration::from_micros(if waited < 64 { 50 } else { 1000 }));
+        clock::sleep(Duration::from_micros(if waited < 64 { 50 } else { 1000 }));
         true
     }
 }
 
-/// The engine's bus, with the alias as memory of this process.
-struct OnAlias<'a, 'e, 'm>(&'a mut DeviceBus<'e, 'm, UserSpace>);
+impl Execution<SignalFrame, Lane> for UserSpace<'_> {
+    fn execute(
+        &self,
+        lane: &mut Lane,
+        instruction: &DecodedInstruction,
+        frame: &mut SignalFrame,
+        bus: &mut dyn DeviceBus,
+    ) -> Result<Progress, Stop> {
+        let native = lane.as_mut().ok_or(Reason::NotEncodable)?;
+        let mut registers = frame.registers();
+        if instruction.way(Context::Process) == Way::Alias {
+            bus.begin_ordered();
+        }
+        let mut bus = OnAlias(bus);
+        let extended = frame.extended();
+        let result = native.execute(instruction, &mut registers, extended, &mut bus, ELEMENTS);
+        bus.0.end_ordered();
+        frame.set_registers(&registers);
+        result
+    }
+}
 
-impl Bus for OnAlias<'_, '_, '_> {
+impl RemoteFence for UserSpace<'_> {
+    fn order_all(&self) {
+        barrier::order_all();
+    }
+}
+
+/// The engine's bus, with the alias as memory of this process.
+struct OnAlias<'a>(&'a mut dyn DeviceBus);
+
+impl Bus for OnAlias<'_> {
     fn locate(&self, address: VirtAddr, len: usize) -> Place {
         self.0.locate(address, len)
     }
@@ -373,7 +333,7 @@ impl Bus for OnAlias<'_, '_, '_> {
 // SAFETY: an alias is a mapping of this process that stays until nobody is inside the engine, and
 // the bus exists only inside. Nobody has a reference to it: its address is given to nobody, and the
 // contract of `attach` excludes references to the region. Faults are recovered by the handler.
-unsafe impl AliasBus for OnAlias<'_, '_, '_> {
+unsafe impl AliasBus for OnAlias<'_> {
     fn alias(&self, address: VirtAddr, len: usize) -> Option<*mut u8> {
         let alias = self.0.alias_of(address, len)?;
         // An instruction cannot run on a model.

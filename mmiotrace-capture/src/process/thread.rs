@@ -83,23 +83,31 @@ pub(crate) fn is_alive(thread: i32) -> bool {
     sent == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }
 
-/// How often the masks are looked at, 5 ms apart, before a blocked signal is believed.
-const LOOKS: u32 = 20;
+/// Whether the thread that an owner's number names exists. For signal handlers too.
+pub(crate) fn owner_is_alive(owner: u64) -> bool {
+    let id = u32::try_from(owner & 0xffff_ffff)
+        .ok()
+        .and_then(|id| i32::try_from(id).ok());
+    id.is_none_or(is_alive)
+}
+
+/// How often the masks are read, 5 ms apart, before a blocked signal counts.
+const MASK_READS: u32 = 20;
 
 /// Fails where a thread of this process blocks SIGSEGV.
 pub(super) fn check_masks() -> Result<(), Error> {
     // The C library blocks all signals in a thread that is just being made: that passes.
-    for _ in 1..LOOKS {
-        if look_at_masks().is_ok() {
+    for _ in 1..MASK_READS {
+        if read_masks().is_ok() {
             return Ok(());
         }
         std::thread::sleep(core::time::Duration::from_millis(5));
     }
-    look_at_masks()
+    read_masks()
 }
 
 /// As [`check_masks`], without waiting.
-pub(super) fn look_at_masks() -> Result<(), Error> {
+pub(super) fn read_masks() -> Result<(), Error> {
     let system = |what| move |source| Error::System { what, source };
     let mut blocked: Vec<i32> = Vec::new();
     let tasks = std::fs::read_dir("/proc/self/task").map_err(system("list threads"))?;

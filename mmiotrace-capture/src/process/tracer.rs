@@ -2,10 +2,11 @@
 
 #![expect(unsafe_code, reason = "the contract of `attach` is the caller's")]
 
-use super::home::Home;
+use super::capture::Capture;
 use super::memory::ChannelMemory;
+use super::regions::UntracedMapping;
 use super::{
-    Area, Error, Model, Stray, action, current, desk, fork, handler, model, thread, worker,
+    Area, Error, Model, action, current, fork, handler, handler_stack, model, thread, worker,
 };
 use mmiotrace_core::{MapId, Marker, PhysAddr, Timestamp};
 use mmiotrace_kmod::{Region, RegionId};
@@ -16,14 +17,14 @@ use std::sync::Arc;
 /// usable on any thread.
 #[derive(Clone, Debug)]
 pub struct Tracer {
-    home: Arc<Home>,
+    capture: Arc<Capture>,
 }
 
 /// A range that is traced, until this is dropped or [detached](Self::detach).
 #[derive(Debug)]
 #[must_use = "the range is traced as long as this lives"]
 pub struct TracedRegion {
-    home: Arc<Home>,
+    capture: Arc<Capture>,
     id: RegionId,
 }
 
@@ -44,25 +45,25 @@ pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts a capture's home in place: from here on its handler gets the signals.
-pub(super) fn move_in(home: Arc<Home>) -> Result<Tracer, Error> {
+/// Makes a capture the current one of this process: from here on its handler gets the signals.
+pub(super) fn install(capture: Arc<Capture>) -> Result<Tracer, Error> {
     thread::check_masks()?;
-    desk::furnish()?;
-    if !current::set(&home) {
+    handler_stack::map_stacks()?;
+    if !current::set(&capture) {
         return Err(Error::Busy);
     }
     let started = action::install(handler::on_signal).and_then(|()| {
-        worker::start(Arc::downgrade(&home)).map_err(|source| Error::System {
+        worker::start(Arc::downgrade(&capture)).map_err(|source| Error::System {
             what: "start a thread",
             source,
         })
     });
     if let Err(error) = started {
-        current::clear(&home, std::thread::yield_now);
+        current::clear(&capture, std::thread::yield_now);
         return Err(error);
     }
-    fork::follow(&home);
-    Ok(Tracer { home })
+    fork::follow(&capture);
+    Ok(Tracer { capture })
 }
 
 impl Tracer {
@@ -74,7 +75,7 @@ impl Tracer {
     /// SIGSEGV.
     pub fn join(path: &Path) -> Result<Self, Error> {
         let memory = Arc::new(ChannelMemory::open(path)?);
-        move_in(Home::new(memory, None)?)
+        install(Capture::new(memory, None)?)
     }
 
     /// Begins to trace an area. Every access to it from then on is an event.
@@ -92,9 +93,9 @@ impl Tracer {
     ///   left that is not an alternate signal stack.
     pub unsafe fn attach(&self, area: &Area<'_>) -> Result<TracedRegion, Error> {
         // SAFETY: the caller's promise.
-        let id = unsafe { self.home.attach(area)? };
+        let id = unsafe { self.capture.regions.attach(&self.capture.handler, area)? };
         Ok(TracedRegion {
-            home: Arc::clone(&self.home),
+            capture: Arc::clone(&self.capture),
             id,
         })
     }
@@ -113,9 +114,12 @@ impl Tracer {
     ) -> Result<(*mut u8, TracedRegion), Error> {
         let start = model::reserve(len)?;
         let area = Area::new(start, len).with_phys(phys);
-        let id = self.home.attach_model(&area, model)?;
+        let id = self
+            .capture
+            .regions
+            .attach_model(&self.capture.handler, &area, model)?;
         let region = TracedRegion {
-            home: Arc::clone(&self.home),
+            capture: Arc::clone(&self.capture),
             id,
         };
         Ok((start, region))
@@ -127,14 +131,16 @@ impl Tracer {
     /// Where the text holds a line feed, or begins with the reserved word.
     pub fn marker(&self, text: &[u8]) -> Result<(), Error> {
         check_marker(text)?;
-        self.home.marker(text);
+        self.capture.marker(text);
         Ok(())
     }
 
     /// Says in the trace that an area is not traced, because [`attach`](Self::attach) has refused it:
     /// a mapping, and a blind interval that does not end. Such a trace is not complete.
     pub fn note_untraced(&self, area: &Area<'_>, why: &Error) {
-        self.home.note_untraced(area, why);
+        self.capture
+            .regions
+            .note_untraced(&self.capture.handler, area, why);
     }
 
     /// As [`attach`](Self::attach), for an area that was found after it was mapped, until
@@ -146,55 +152,58 @@ impl Tracer {
     ///
     /// # Safety
     /// As [`attach`](Self::attach), but that threads may block SIGSEGV.
-    #[doc(hidden)]
-    pub unsafe fn attach_late(&self, area: &Area<'_>) -> Result<(), Error> {
+    pub(super) unsafe fn attach_late(&self, area: &Area<'_>) -> Result<(), Error> {
         // SAFETY: the caller's promise.
-        unsafe { self.home.attach_late(area) }
+        unsafe {
+            self.capture
+                .regions
+                .attach_late(&self.capture.handler, area)
+        }
     }
 
     /// Says in the trace that an area was found too late to be traced at all. `false` where it could not
     /// be said.
-    #[doc(hidden)]
-    pub fn note_late(&self, area: &Area<'_>) -> bool {
-        self.home.note_late(area)
+    pub(super) fn note_late(&self, area: &Area<'_>) -> bool {
+        self.capture.regions.note_late(&self.capture.handler, area)
     }
 
     /// Says in the trace that what could not be traced in a range is no longer mapped.
-    #[doc(hidden)]
-    pub fn forget_untraced(&self, from: *const u8, to: *const u8) {
-        self.home.forget_untraced(from as u64, to as u64);
+    pub(super) fn forget_untraced(&self, from: *const u8, to: *const u8) {
+        self.capture
+            .regions
+            .forget_untraced(&self.capture.handler, from as u64, to as u64);
     }
 
     /// Shows every part of a mapping that `is_wanted` and that is neither traced nor told of. Allocates
     /// nothing. Not `patient`: shows nothing while somebody changes what is traced.
-    #[doc(hidden)]
-    pub fn each_stray(
+    pub(super) fn each_untraced_mapping(
         &self,
         patient: bool,
-        is_wanted: impl FnMut(&Stray<'_>) -> bool,
-        show: impl FnMut(&Stray<'_>),
+        is_wanted: impl FnMut(&UntracedMapping<'_>) -> bool,
+        show: impl FnMut(&UntracedMapping<'_>),
     ) {
-        self.home.each_stray(patient, is_wanted, show);
+        self.capture
+            .regions
+            .each_untraced_mapping(&self.capture.handler, patient, is_wanted, show);
     }
 
     /// Has `look` called once in a while, on a thread of the capture's own: often in the beginning, then
     /// once a second, and never so often that it takes more than a thousandth of a CPU. Once.
-    #[doc(hidden)]
-    pub fn look_with(&self, look: fn()) {
-        self.home.look_with(look);
+    pub(super) fn scan_with(&self, look: fn()) {
+        self.capture.scan_with(look);
     }
 
     /// Ends the tracing of every region that shares a page with these `len` bytes, and gives the
     /// areas that were traced. For who is about to unmap or change them.
     pub fn detach_in(&self, start: *const u8, len: usize) -> Vec<Area<'static>> {
-        let found = self.home.regions_in(start as u64, len as u64);
+        let found = self.capture.regions.regions_in(start as u64, len as u64);
         let extent = |region: &Region| {
             let len = usize::try_from(region.len).unwrap_or(usize::MAX);
             Area::new(region.start.0 as *mut u8, len).with_phys(region.phys)
         };
         found
             .iter()
-            .filter(|(id, _)| self.home.detach(*id))
+            .filter(|(id, _)| self.capture.regions.detach(&self.capture.handler, *id))
             .map(|(_, region)| extent(region))
             .collect()
     }
@@ -202,7 +211,9 @@ impl Tracer {
     /// Whether any of `len` bytes from `start` are traced. Takes no lock: for signal handlers too.
     #[must_use]
     pub fn traces(&self, start: *const u8, len: usize) -> bool {
-        self.home.traces(start as u64, len as u64)
+        self.capture
+            .regions
+            .traces(&self.capture.handler, start as u64, len as u64)
     }
 
     /// Makes this thread fit for traced accesses: unblocks SIGSEGV, and gives the thread an alternate
@@ -222,20 +233,20 @@ impl Tracer {
     /// are blind intervals.
     #[must_use]
     pub fn can_execute(&self) -> bool {
-        self.home.can_execute()
+        self.capture.handler.can_execute()
     }
 
     /// Ends the capture in this process; what it has recorded stays with the recorder. Waits for all
     /// accesses that are under way.
     pub fn leave(&self) {
-        self.home.detach_all();
-        let home = &self.home;
-        current::clear(home, || {
-            home.pump();
+        self.capture.regions.detach_all(&self.capture.handler);
+        let capture = &self.capture;
+        current::clear(capture, || {
+            capture.handler.pump();
             std::thread::yield_now();
         });
         // The worker sees that there is nothing left for it.
-        home.bell().ring();
+        capture.handler.wakeup.wake();
     }
 }
 
@@ -254,12 +265,12 @@ impl TracedRegion {
     /// The number of its mapping in the trace; `None` where it is no longer traced.
     #[must_use]
     pub fn map_id(&self) -> Option<MapId> {
-        self.home.map_id(self.id)
+        self.capture.regions.map_id(self.id)
     }
 }
 
 impl Drop for TracedRegion {
     fn drop(&mut self) {
-        let _ = self.home.detach(self.id);
+        let _ = self.capture.regions.detach(&self.capture.handler, self.id);
     }
 }

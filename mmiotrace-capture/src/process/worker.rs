@@ -1,14 +1,10 @@
-//! What is done beside the program: blind pages are armed again, handlers that were pushed aside
-//! are put back, regions that are gone are forgotten.
+//! The thread of a capture: it arms blind pages again, puts back handlers that the program has
+//! replaced, and forgets regions that vanished.
 
-#![expect(
-    unsafe_code,
-    reason = "a word that a signal handler wakes the worker by"
-)]
+#![expect(unsafe_code, reason = "signal masks, and the time of a thread")]
 
-use super::home::Home;
-use super::{action, handler};
-use core::sync::atomic::{AtomicU32, Ordering};
+use super::action;
+use super::capture::Capture;
 use core::time::Duration;
 use std::sync::Weak;
 use std::time::Instant;
@@ -18,45 +14,8 @@ const LONG: Duration = Duration::from_secs(1);
 /// How long a page stays open, about.
 const SHORT: Duration = Duration::from_millis(10);
 
-/// Wakes the worker; for signal handlers too.
-#[derive(Debug, Default)]
-pub(super) struct Bell(AtomicU32);
-
-impl Bell {
-    pub(super) fn ring(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: a word that lives as long as `self`.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.0.as_ptr(),
-                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-                1,
-            );
-        }
-    }
-
-    /// Waits until it rings after `seen`, or for this long.
-    fn wait(&self, seen: u32, duration: Duration) {
-        let time = libc::timespec {
-            tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(duration.subsec_nanos()),
-        };
-        // SAFETY: as above, and a time of ours.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.0.as_ptr(),
-                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                seen,
-                &raw const time,
-            );
-        }
-    }
-}
-
-/// Starts the worker; it ends when the home is gone.
-pub(super) fn start(home: Weak<Home>) -> std::io::Result<()> {
+/// Starts the worker; it ends when the capture is gone.
+pub(super) fn start(capture: Weak<Capture>) -> std::io::Result<()> {
     // Signals of the program are the program's: the worker takes none.
     // SAFETY: sets of ours; the mask is put back at once.
     let before = unsafe {
@@ -72,24 +31,24 @@ pub(super) fn start(home: Weak<Home>) -> std::io::Result<()> {
         .stack_size(64 * 1024)
         .spawn(move || {
             drop(begin);
-            work(&home);
+            work(&capture);
         });
     // SAFETY: as above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, core::ptr::null_mut()) };
     started?;
     // From here on it has its name, by which the next capture knows that this thread's blocked signals
-    // are nobody's mistake. It sends nothing: the channel ends.
+    // are no mistake. It sends nothing: the channel ends.
     let _: Result<(), _> = begun.recv();
     Ok(())
 }
 
-/// When the next look is due.
-struct Looks {
+/// When the next scan is due.
+struct ScanSchedule {
     pause: Duration,
     next: Instant,
 }
 
-impl Looks {
+impl ScanSchedule {
     fn new() -> Self {
         Self {
             pause: SHORT / 2,
@@ -97,23 +56,23 @@ impl Looks {
         }
     }
 
-    /// Looks, if it is time to; gives how long it is until then.
-    fn look(&mut self, look: fn()) -> Duration {
+    /// Scans, if it is time to; returns how long it is until the next one.
+    fn run(&mut self, scan: fn()) -> Duration {
         let now = Instant::now();
         if now >= self.next {
             let before = cpu_time();
-            look();
+            scan();
             let cost = cpu_time().saturating_sub(before);
-            // A program may have so many mappings that a look takes milliseconds.
+            // A program may have so many mappings that a scan takes milliseconds.
             self.pause = (self.pause * 2).min(LONG);
-            self.next = now + self.pause.max(cost * LOOKS_SHARE);
+            self.next = now + self.pause.max(cost * MAX_CPU_SHARE);
         }
         self.next.saturating_duration_since(now)
     }
 }
 
-/// A look is taken after so many times the CPU time of the last one, at the earliest.
-const LOOKS_SHARE: u32 = 2000;
+/// A scan takes at most one part in this many of a CPU.
+const MAX_CPU_SHARE: u32 = 2000;
 
 /// The CPU time that this thread has taken.
 fn cpu_time() -> Duration {
@@ -127,37 +86,40 @@ fn cpu_time() -> Duration {
     Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
 }
 
-fn work(home: &Weak<Home>) {
+fn work(capture: &Weak<Capture>) {
     let mut seen = 0;
     let mut wait = SHORT;
-    let mut looks = Looks::new();
+    let mut schedule = ScanSchedule::new();
     loop {
-        let Some(home) = home.upgrade() else { return };
-        if !super::current::is(&home) {
+        let Some(capture) = capture.upgrade() else {
+            return;
+        };
+        let handler = &capture.handler;
+        if !super::current::is(&capture) {
             return;
         }
-        let now = home.bell().0.load(Ordering::Relaxed);
+        let now = handler.wakeup.count();
         if now == seen {
-            // Nobody drops the home while this waits: at most a second more.
-            home.bell().wait(now, wait);
+            // The capture is not dropped while this waits: at most a second more.
+            handler.wakeup.wait(now, wait);
         }
-        seen = home.bell().0.load(Ordering::Relaxed);
-        if !super::current::is(&home) {
-            // The capture has ended meanwhile: the handlers are somebody else's now.
+        seen = handler.wakeup.count();
+        if !super::current::is(&capture) {
+            // The capture has ended meanwhile: the handlers may be another's now.
             return;
         }
-        wait = if home.rearm() > 0 { SHORT } else { LONG };
-        if home.has_unmapped() {
-            let _ = home.forget_unmapped();
+        wait = if capture.rearm() > 0 { SHORT } else { LONG };
+        if handler.unmapped.take() {
+            capture.regions.forget_unmapped(handler);
         }
-        let _ = action::reinstall(handler::on_signal);
-        if let Some(look) = home.look() {
-            wait = wait.min(looks.look(look));
+        let _ = action::reinstall();
+        if let Some(scan) = capture.scan() {
+            wait = wait.min(schedule.run(scan));
         }
-        // Nobody takes records any more: the program goes on as if it had never been traced.
-        if home.channel().is_closed() || !home.recorder_is_alive() {
-            home.channel().close();
-            home.detach_all();
+        // No records are taken any more: the program goes on as if it had never been traced.
+        if handler.channel().is_closed() || !handler.recorder_is_alive() {
+            handler.channel().close();
+            capture.regions.detach_all(handler);
             return;
         }
     }

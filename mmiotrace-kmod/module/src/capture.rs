@@ -66,7 +66,7 @@ fn prepare(state: &mut State, start: &Start) -> Result<(Live, SharedMemory), Err
         ..Config::default()
     };
     let live = Live {
-        engine: Engine::new(channel, &config, || ()),
+        engine: Engine::new::<Kernel>(channel, &config, || ()),
         cpus,
         step_flags: Kernel::step_flags(cpus),
         blind_seen: AtomicU64::new(0),

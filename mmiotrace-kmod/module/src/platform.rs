@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{BusFault, Context, Hint, Locked, LockedOp};
-use mmiotrace_kmod::{Fault, PAGE, Platform, Region};
+use mmiotrace_kmod::{Fault, PAGE, Platform, Region, Stepping};
 
 /// The kernel, as who runs now sees it: a CPU in fault context with interrupts off, or the one task that
 /// changes what is traced, which may sleep and move from CPU to CPU, and so has a context of its own.
@@ -183,14 +183,22 @@ impl Platform for Kernel {
         }
     }
 
-    /// All of the kernel sees the same memory.
-    const COPIES: bool = true;
+    fn stepping(&self) -> Option<&dyn Stepping<PtRegs>> {
+        Some(self)
+    }
+}
+
+impl Stepping<PtRegs> for Kernel {
+    /// The code that faults sees the same memory.
+    fn copies(&self) -> bool {
+        true
+    }
 
     fn vector(&self, number: u8) -> Option<[u8; 64]> {
         shim::vector(number)
     }
 
-    fn begin_step(&self, frame: &mut PtRegs) -> bool {
+    fn begin(&self, frame: &mut PtRegs) -> bool {
         let begun = self.with_flags(|places| {
             let free = places.iter().find(|place| place.load(Ordering::Relaxed) == 0);
             free.is_some_and(|place| {
@@ -201,7 +209,7 @@ impl Platform for Kernel {
         begun == Some(true)
     }
 
-    fn end_step(&self, frame: &mut PtRegs) {
+    fn end(&self, frame: &mut PtRegs) {
         let last = self.with_flags(|places| {
             let mut used = places.iter().rev().map(|place| place.swap(0, Ordering::Relaxed));
             used.find(|flags| *flags != 0)

@@ -17,7 +17,7 @@ use mmiotrace_kmod::Engine;
 /// The engine of a running capture.
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub(crate) engine: Engine<'static, Kernel>,
+    pub(crate) engine: Engine<'static, ()>,
     pub(crate) cpus: u32,
     /// What the flags of the CPUs were before their steps.
     pub(crate) step_flags: StepFlags,

@@ -69,7 +69,7 @@ impl<'m> Context<'m> {
 
 /// Somebody is inside the engine, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Inside<'m> {
+pub(crate) struct ContextGuard<'m> {
     context: Context<'m>,
     id: ContextId,
     owner: u64,
@@ -78,7 +78,7 @@ pub(crate) struct Inside<'m> {
     has_floor: bool,
 }
 
-impl<'m> Inside<'m> {
+impl<'m> ContextGuard<'m> {
     /// Comes in as `owner` (not 0), who is one CPU or one thread. `None` where all contexts are
     /// taken: wait and ask again.
     ///
@@ -87,7 +87,7 @@ impl<'m> Inside<'m> {
     #[inline]
     pub(crate) fn enter(channel: &Channel<'m>, owner: u64) -> Option<Self> {
         let count = channel.geometry().contexts;
-        let start = Self::home(channel, owner).0;
+        let start = Self::preferred(channel, owner).0;
         (0..count).find_map(|step| {
             let id = ContextId(wrap(start + step, count));
             Self::claim(channel, channel.context(id)?, id, owner, false)
@@ -100,14 +100,14 @@ impl<'m> Inside<'m> {
     /// this needs none of its own.
     #[inline(always)]
     pub(crate) fn enter_first(channel: &Channel<'m>, owner: u64, ordered: bool) -> Option<Self> {
-        let id = Self::home(channel, owner);
+        let id = Self::preferred(channel, owner);
         Self::claim(channel, channel.context(id)?, id, owner, ordered)
     }
 
     /// As [`enter`](Self::enter), into the owner's own context, by plain stores: where owners are CPUs
     /// ([`Platform::CPUS`](crate::Platform::CPUS)). `None` where somebody else is in it.
     #[inline(always)]
-    pub(crate) fn enter_home(
+    pub(crate) fn enter_own(
         channel: &Channel<'m>,
         context: Context<'m>,
         id: ContextId,
@@ -176,7 +176,7 @@ impl<'m> Inside<'m> {
 
     /// The context that an owner is given if it is free.
     #[inline]
-    pub(crate) fn home(channel: &Channel<'m>, owner: u64) -> ContextId {
+    pub(crate) fn preferred(channel: &Channel<'m>, owner: u64) -> ContextId {
         let count = channel.geometry().contexts.max(1);
         match u32::try_from(owner) {
             Ok(owner) => ContextId(wrap(owner, count)),
@@ -188,14 +188,14 @@ impl<'m> Inside<'m> {
         }
     }
 
-    /// Stays inside beyond this value, until [`Inside::resume`].
+    /// Stays inside beyond this value, until [`ContextGuard::resume`].
     pub(crate) fn suspend(self) -> bool {
         let nested = self.nested;
         core::mem::forget(self);
         nested
     }
 
-    /// Goes on as one who suspended himself on context `id`, with what [`Inside::suspend`] gave.
+    /// Goes on as one who suspended himself on context `id`, with what [`ContextGuard::suspend`] gave.
     pub(crate) fn resume(
         channel: &Channel<'m>,
         id: ContextId,
@@ -235,7 +235,7 @@ impl<'m> Inside<'m> {
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for ContextGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.has_floor {

@@ -2,28 +2,28 @@
 
 use super::Engine;
 use super::plain::{Recorded, WordAccess};
-use super::record::{Place as OrderPlace, Turn};
-use crate::channel::{Body, Entry, Inside, word_of_bytes};
+use super::record::{OrderGuard, OrderPosition};
+use crate::channel::{Body, ContextGuard, Entry, word_of_bytes};
 use crate::number::word;
-use crate::platform::{Platform, Point};
+use crate::platform::{DeviceBus, Platform, Point};
 use crate::region::Region;
 use alloc::vec::Vec;
 use mmiotrace_core::{Access, AccessKind, Code, PhysAddr, Timestamp, Value, VirtAddr, Width};
 use mmiotrace_decode::{Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, Place};
 
 /// Device memory through the alias, recorded; all other memory as it is.
-pub struct DeviceBus<'e, 'm, P: Platform> {
-    engine: &'e Engine<'m, P>,
+pub(super) struct RecordingBus<'e, 'm, P: Platform> {
+    engine: &'e Engine<'m, P::Lane>,
     pub(super) platform: &'e P,
-    pub(super) inside: &'e Inside<'m>,
+    pub(super) inside: &'e ContextGuard<'m>,
     pc: VirtAddr,
     code: Code,
     /// The region last looked up; most instructions touch one.
     pub(super) region: Region,
     /// Whether nothing is recorded any more: the capture has ended, the device is still used.
     silent: bool,
-    /// The turn of an instruction that runs on the alias itself.
-    turn: Option<Turn>,
+    /// Held while an instruction runs on the alias itself.
+    guard: Option<OrderGuard>,
     /// What it was seen to do, while the order lock is held.
     observed: &'e mut Vec<Entry<'static>>,
 }
@@ -32,20 +32,20 @@ pub struct DeviceBus<'e, 'm, P: Platform> {
 /// of 64 bytes. Those of the XSAVE family can be more; they are written at once.
 pub(super) const OBSERVED: usize = 64;
 
-impl<P: Platform> core::fmt::Debug for DeviceBus<'_, '_, P> {
+impl<P: Platform> core::fmt::Debug for RecordingBus<'_, '_, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("DeviceBus")
+        f.debug_struct("RecordingBus")
             .field("pc", &self.pc)
             .field("region", &self.region)
             .finish_non_exhaustive()
     }
 }
 
-impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
+impl<'e, 'm, P: Platform> RecordingBus<'e, 'm, P> {
     pub(super) fn new(
-        engine: &'e Engine<'m, P>,
+        engine: &'e Engine<'m, P::Lane>,
         platform: &'e P,
-        inside: &'e Inside<'m>,
+        inside: &'e ContextGuard<'m>,
         pc: VirtAddr,
         code: Code,
         region: Region,
@@ -59,65 +59,8 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
             code,
             region,
             silent: engine.channel.is_closed(),
-            turn: None,
+            guard: None,
             observed,
-        }
-    }
-
-    /// The alias of `len` bytes from `address`; `None` where not all of them lie in one region.
-    #[must_use]
-    pub fn alias_of(&self, address: VirtAddr, len: usize) -> Option<u64> {
-        let fits = |region: &Region| region.contains(address, word(len));
-        let region = Some(self.region)
-            .filter(fits)
-            .or_else(|| self.engine.regions.lookup(address).filter(fits))?;
-        Some(region.alias.wrapping_add(region.offset(address)))
-    }
-
-    /// Begins the turn of an instruction that will run on the alias itself: between this and
-    /// [`end_turn`](Self::end_turn) no other access comes to a device.
-    pub fn begin_turn(&mut self) {
-        if !self.silent && self.turn.is_none() {
-            self.turn = Some(self.engine.begin_turn(self.platform, self.inside));
-            self.platform.point(Point::Device);
-        }
-    }
-
-    /// Tells of an access that the instruction has made in its turn, in the order in which it made
-    /// them.
-    pub fn observe(&mut self, access: &DecodedAccess) {
-        let len = access.width.as_usize();
-        let Some(mut turn) = self.turn.take() else {
-            return;
-        };
-        if let Ok(region) = self.region_of(access.address, len) {
-            let place = self.engine.place(&mut turn);
-            let time = self.platform.now();
-            let made = Made {
-                address: access.address,
-                width: access.width,
-                kind: access.kind,
-                value: access.value,
-            };
-            let entry = self.entry(&region, place, &made, time);
-            if self.observed.len() < OBSERVED {
-                // Never more than its capacity: nothing is allocated here.
-                self.observed.push(entry);
-            } else {
-                self.engine.write(self.platform, self.inside, &entry);
-            }
-        }
-        self.turn = Some(turn);
-    }
-
-    /// Ends the turn, and writes what was observed in it.
-    pub fn end_turn(&mut self) {
-        if let Some(turn) = self.turn.take() {
-            self.platform.point(Point::Device);
-            self.engine.end_turn(self.platform, self.inside, turn);
-        }
-        for entry in self.observed.drain(..) {
-            self.engine.write(self.platform, self.inside, &entry);
         }
     }
 
@@ -146,36 +89,35 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
     /// # Errors
     /// Those of `run`, with the address that the instruction knows; and where `address` is not
     /// traced.
-    pub fn access<R>(
+    fn access<R>(
         &mut self,
         address: VirtAddr,
         len: usize,
         run: impl FnOnce(&P, u64) -> Result<R, BusFault>,
-        told: impl FnOnce(&R) -> [Option<(AccessKind, Option<Value>)>; 2],
+        accesses: impl FnOnce(&R) -> [Option<(AccessKind, Option<Value>)>; 2],
     ) -> Result<R, BusFault> {
         let region = self.region_of(address, len)?;
         let alias = region.alias.wrapping_add(region.offset(address));
-        let at_home = |fault: BusFault| BusFault {
+        let original_address = |fault: BusFault| BusFault {
             address: VirtAddr(fault.address.0.wrapping_sub(alias).wrapping_add(address.0)),
         };
         if self.silent {
-            return run(self.platform, alias).map_err(at_home);
+            return run(self.platform, alias).map_err(original_address);
         }
         let (engine, platform, inside) = (self.engine, self.platform, self.inside);
-        let mut turn = engine.begin_turn(platform, inside);
+        let mut guard = engine.begin_ordered(platform, inside);
         platform.point(Point::Device);
-        let result = run(platform, alias).map_err(at_home);
+        let result = run(platform, alias).map_err(original_address);
         platform.point(Point::Device);
-        let places = match &result {
-            Ok(result) => {
-                told(result).map(|access| access.map(|access| (engine.place(&mut turn), access)))
-            }
+        let positions = match &result {
+            Ok(result) => accesses(result)
+                .map(|access| access.map(|access| (engine.order_position(&mut guard), access))),
             Err(_) => [None, None],
         };
         let time = platform.now();
-        engine.end_turn(platform, inside, turn);
+        engine.end_ordered(platform, inside, guard);
         let width = u8::try_from(len).ok().and_then(Width::from_bytes);
-        for (place, (kind, value)) in places.into_iter().flatten() {
+        for (position, (kind, value)) in positions.into_iter().flatten() {
             let Some(width) = width else { break };
             let made = Made {
                 address,
@@ -183,7 +125,7 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
                 kind,
                 value,
             };
-            let entry = self.entry(&region, place, &made, time);
+            let entry = self.entry(&region, position, &made, time);
             engine.write(platform, inside, &entry);
         }
         result
@@ -213,21 +155,23 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
             silent: self.silent,
             ring: None,
         };
-        let turn = self.engine.begin_word(platform, self.inside, way);
+        let guard = self.engine.begin_word(platform, self.inside, way);
         let result = run(platform, access.alias());
         let engine = self.engine;
-        engine.end_word(platform, self.inside, &access, way, turn, result)?;
+        engine.end_word(platform, self.inside, &access, way, guard, result)?;
         Ok(())
     }
 
     fn entry(
         &self,
         region: &Region,
-        place: OrderPlace,
+        position: OrderPosition,
         made: &Made,
         time: Timestamp,
     ) -> Entry<'static> {
-        let stamp = self.engine.stamp(self.platform, place.seq, self.pc, time);
+        let stamp = self
+            .engine
+            .stamp(self.platform, position.seq, self.pc, time);
         let offset = region.offset(made.address);
         let body = Body::Access {
             access: Access {
@@ -242,7 +186,7 @@ impl<'e, 'm, P: Platform> DeviceBus<'e, 'm, P> {
             } else {
                 self.code
             },
-            order: place.order,
+            order: position.order,
         };
         Entry { stamp, body }
     }
@@ -286,7 +230,7 @@ fn value(number: u128, width: u8) -> Option<Value> {
     Value::from_le_bytes(number.to_le_bytes().get(..usize::from(width))?)
 }
 
-impl<P: Platform> Bus for DeviceBus<'_, '_, P> {
+impl<P: Platform> Bus for RecordingBus<'_, '_, P> {
     fn locate(&self, address: VirtAddr, len: usize) -> Place {
         let len = word(len);
         if self.region.contains(address, len) {
@@ -369,5 +313,57 @@ impl<P: Platform> Bus for DeviceBus<'_, '_, P> {
 
     fn prepare_write(&mut self, address: VirtAddr, len: usize) -> Result<(), BusFault> {
         self.platform.prepare_write(address, len)
+    }
+}
+
+impl<P: Platform> DeviceBus for RecordingBus<'_, '_, P> {
+    fn alias_of(&self, address: VirtAddr, len: usize) -> Option<u64> {
+        let fits = |region: &Region| region.contains(address, word(len));
+        let region = Some(self.region)
+            .filter(fits)
+            .or_else(|| self.engine.regions.lookup(address).filter(fits))?;
+        Some(region.alias.wrapping_add(region.offset(address)))
+    }
+
+    fn begin_ordered(&mut self) {
+        if !self.silent && self.guard.is_none() {
+            self.guard = Some(self.engine.begin_ordered(self.platform, self.inside));
+            self.platform.point(Point::Device);
+        }
+    }
+
+    fn observe(&mut self, access: &DecodedAccess) {
+        let len = access.width.as_usize();
+        let Some(mut guard) = self.guard.take() else {
+            return;
+        };
+        if let Ok(region) = self.region_of(access.address, len) {
+            let position = self.engine.order_position(&mut guard);
+            let time = self.platform.now();
+            let made = Made {
+                address: access.address,
+                width: access.width,
+                kind: access.kind,
+                value: access.value,
+            };
+            let entry = self.entry(&region, position, &made, time);
+            if self.observed.len() < OBSERVED {
+                // Never more than its capacity: nothing is allocated here.
+                self.observed.push(entry);
+            } else {
+                self.engine.write(self.platform, self.inside, &entry);
+            }
+        }
+        self.guard = Some(guard);
+    }
+
+    fn end_ordered(&mut self) {
+        if let Some(guard) = self.guard.take() {
+            self.platform.point(Point::Device);
+            self.engine.end_ordered(self.platform, self.inside, guard);
+        }
+        for entry in self.observed.drain(..) {
+            self.engine.write(self.platform, self.inside, &entry);
+        }
     }
 }

@@ -1,43 +1,18 @@
 //! A page fault, from the look at its address to the return.
 
 use super::copy::Copy;
-use super::desk::Desk;
+use super::move_cache::MoveCache;
 use super::reason::{self, DEVICE, EXCEPTION, MEMORY, NO_CODE, NO_INSTRUCTION, NO_STEP, UNNAMED};
-use super::step::Stepping;
-use super::{DeviceBus, Engine, Raise, Work};
+use super::step::PendingStep;
+use super::{Engine, RecordingBus, Work};
 use crate::blind::Opening;
-use crate::channel::{Body, Inside};
+use crate::channel::{Body, ContextGuard};
 use crate::lane::Lane;
-use crate::platform::{Frame, Platform, Point};
+use crate::platform::{Claim, DeviceBus as _, Fault, Frame, Platform, Point, Raise};
 use crate::region::{PAGE, Region};
 use crate::sync::Ordering;
 use mmiotrace_core::{Blind, BlindEdge, BlindReason, Code, PhysAddr, Timestamp, VirtAddr};
-use mmiotrace_decode::{BusFault, DecodedInstruction, Progress, Stop, Way};
-
-/// A page fault, as the CPU reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The address that could not be accessed. Not always the address of the operand: it may
-    /// begin on the page before.
-    pub address: VirtAddr,
-    /// Whether the access was a write, or a read that a write would follow (bit 1 of the error
-    /// code; Intel SDM volume 3, section 5.7).
-    pub write: bool,
-}
-
-/// What the engine did with a fault or a trap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-#[non_exhaustive]
-pub enum Claim {
-    /// It is dealt with: return to the frame.
-    Handled,
-    /// It is not the engine's: do what is done without one. The frame is as it was.
-    NotOurs,
-    /// The instruction natively ends in something else: give its code that, at the frame's
-    /// instruction pointer.
-    Raise(Raise),
-}
+use mmiotrace_decode::{BusFault, DecodedInstruction, Progress, Reason, Stop, Way};
 
 /// How an instruction that is now understood went on.
 enum Course<'e, L> {
@@ -55,42 +30,47 @@ struct Why {
     code: Code,
 }
 
-impl<P: Platform> Engine<'_, P> {
+impl<L: Send> Engine<'_, L> {
     /// Deals with a page fault. In fault context, on any CPU or thread, also nested.
-    pub fn on_page_fault(&self, platform: &P, frame: &mut P::Frame, fault: Fault) -> Claim {
+    pub fn on_page_fault<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        frame: &mut P::Frame,
+        fault: Fault,
+    ) -> Claim {
         platform.point(Point::Faulted);
         let owner = platform.owner();
         // In two branches: what comes in is not moved before the access is made.
         if P::CPUS {
-            if let Some(desk) = self.desks.of(owner) {
-                let home = Inside::enter_home(&self.channel, desk.context, desk.id, owner);
-                if let Some(inside) = home {
-                    return self.on_fault_at(platform, inside, desk, frame, &fault);
+            if let Some(cache) = self.move_caches.of(owner) {
+                let own = ContextGuard::enter_own(&self.channel, cache.context, cache.id, owner);
+                if let Some(inside) = own {
+                    return self.on_fault_at(platform, inside, cache, frame, &fault);
                 }
             }
         } else if let Some(inside) =
-            Inside::enter_first(&self.channel, owner, platform.orders_all())
+            ContextGuard::enter_first(&self.channel, owner, platform.remote_fence().is_some())
         {
-            if let Some(desk) = self.desks.at(inside.id()) {
-                return self.on_fault_at(platform, inside, desk, frame, &fault);
+            if let Some(cache) = self.move_caches.at(inside.id()) {
+                return self.on_fault_at(platform, inside, cache, frame, &fault);
             }
             return self.on_other_fault(platform, inside, frame, &fault);
         }
         self.on_other_fault(platform, self.enter(platform), frame, &fault)
     }
 
-    /// The fault of one who is inside, at the desk of his context.
+    /// A fault, inside the engine, with the move cache of its context.
     #[inline(always)]
-    fn on_fault_at(
+    fn on_fault_at<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: Inside<'_>,
-        desk: &Desk<'_>,
+        inside: ContextGuard<'_>,
+        cache: &MoveCache<'_>,
         frame: &mut P::Frame,
         fault: &Fault,
     ) -> Claim {
         if !inside.is_nested() {
-            if let Some(done) = self.revisit(platform, &inside, desk, frame) {
+            if let Some(done) = self.try_cached(platform, &inside, cache, frame) {
                 let Err(broken) = done else {
                     return Claim::Handled;
                 };
@@ -103,16 +83,16 @@ impl<P: Platform> Engine<'_, P> {
     /// The alias did not answer a plain move.
     #[cold]
     #[inline(never)]
-    fn no_answer(
+    fn no_answer<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         frame: &P::Frame,
         fault: &Fault,
         broken: BusFault,
     ) -> Claim {
         let region = self.regions.lookup(fault.address);
-        match (region, self.course_of_raise(Raise::Device(broken.address))) {
+        match (region, course_of_raise::<P>(Raise::Device(broken.address))) {
             (Some(region), Course::Open(reason)) => {
                 let why = Why {
                     pc: VirtAddr(frame.rip()),
@@ -129,10 +109,10 @@ impl<P: Platform> Engine<'_, P> {
 
     /// A fault of which nothing is remembered.
     #[inline(never)]
-    fn on_other_fault(
+    fn on_other_fault<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: Inside<'_>,
+        inside: ContextGuard<'_>,
         frame: &mut P::Frame,
         fault: &Fault,
     ) -> Claim {
@@ -163,7 +143,7 @@ impl<P: Platform> Engine<'_, P> {
     /// A fault outside all regions. It may have been taken before its region was removed.
     #[cold]
     #[inline(never)]
-    fn on_foreign_fault(&self, platform: &P, fault: &Fault) -> Claim {
+    fn on_foreign_fault<P: Platform<Lane = L>>(&self, platform: &P, fault: &Fault) -> Claim {
         if self.regions.held_lately(fault.address) && platform.allows(fault) {
             return Claim::Handled;
         }
@@ -171,15 +151,15 @@ impl<P: Platform> Engine<'_, P> {
         Claim::NotOurs
     }
 
-    fn carry_out(
+    fn carry_out<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         frame: &mut P::Frame,
         region: &Region,
         pc: VirtAddr,
         bytes: &[u8],
-    ) -> Course<'_, P::Lane> {
+    ) -> Course<'_, L> {
         if bytes.is_empty() {
             self.faults.fetch_add(1, Ordering::Relaxed);
             return Course::Open(NO_CODE);
@@ -194,14 +174,14 @@ impl<P: Platform> Engine<'_, P> {
             None => {}
             Some(Ok(())) => {
                 if !inside.is_nested() {
-                    self.remember(platform, inside, pc, region, instruction);
+                    self.cache_move(platform, inside, pc, region, instruction);
                 }
                 return Course::Claim(Claim::Handled);
             }
             // The alias did not answer.
-            Some(Err(fault)) => return self.course_of_raise(Raise::Device(fault.address)),
+            Some(Err(fault)) => return course_of_raise::<P>(Raise::Device(fault.address)),
         }
-        let mut bus = DeviceBus::new(
+        let mut bus = RecordingBus::new(
             self,
             platform,
             inside,
@@ -225,19 +205,22 @@ impl<P: Platform> Engine<'_, P> {
         clippy::result_large_err,
         reason = "large, and there is nowhere to put it in a fault"
     )]
-    fn carry_out_any(
+    fn carry_out_any<P: Platform<Lane = L>>(
         &self,
-        bus: &mut DeviceBus<'_, '_, P>,
-        lane: &mut P::Lane,
+        bus: &mut RecordingBus<'_, '_, P>,
+        lane: &mut L,
         copy: &Copy,
         frame: &mut P::Frame,
         instruction: &DecodedInstruction,
-    ) -> Result<Course<'_, P::Lane>, Stepping> {
+    ) -> Result<Course<'_, L>, PendingStep> {
         let stop = match instruction.way(P::CONTEXT) {
             Way::Emulate => self.emulate(frame, instruction, bus),
             Way::Bounce | Way::Alias => {
-                let result = bus.platform.execute(lane, instruction, frame, bus);
-                bus.end_turn();
+                let result = match bus.platform.execution() {
+                    Some(execution) => execution.execute(lane, instruction, frame, bus),
+                    None => Err(Stop::Cannot(Reason::NoVectorState)),
+                };
+                bus.end_ordered();
                 result
             }
             Way::Step => {
@@ -260,11 +243,11 @@ impl<P: Platform> Engine<'_, P> {
         Ok(self.course(bus, stop))
     }
 
-    fn emulate(
+    fn emulate<P: Platform<Lane = L>>(
         &self,
         frame: &mut P::Frame,
         instruction: &DecodedInstruction,
-        bus: &mut DeviceBus<'_, '_, P>,
+        bus: &mut RecordingBus<'_, '_, P>,
     ) -> Result<Progress, Stop> {
         let mut registers = frame.registers();
         let result = instruction.emulate(&mut registers, bus, self.string_elements);
@@ -273,11 +256,11 @@ impl<P: Platform> Engine<'_, P> {
         result
     }
 
-    fn course(
+    fn course<P: Platform<Lane = L>>(
         &self,
-        bus: &DeviceBus<'_, '_, P>,
+        bus: &RecordingBus<'_, '_, P>,
         result: Result<Progress, Stop>,
-    ) -> Course<'_, P::Lane> {
+    ) -> Course<'_, L> {
         let raise = match result {
             Ok(_) => return Course::Claim(Claim::Handled),
             Err(Stop::Cannot(reason)) => return Course::Open(reason::of(reason)),
@@ -287,29 +270,16 @@ impl<P: Platform> Engine<'_, P> {
             // A stop of a kind that this engine does not know.
             Err(_) => return Course::Open(UNNAMED),
         };
-        self.course_of_raise(raise)
-    }
-
-    /// The instruction natively ends in something else.
-    #[expect(clippy::unused_self, reason = "the platform is the engine's")]
-    fn course_of_raise(&self, raise: Raise) -> Course<'_, P::Lane> {
-        if P::RAISES {
-            return Course::Claim(Claim::Raise(raise));
-        }
-        Course::Open(match raise {
-            Raise::Exception(_) => EXCEPTION,
-            Raise::Memory(_) => MEMORY,
-            Raise::Device(_) => DEVICE,
-        })
+        course_of_raise::<P>(raise)
     }
 
     /// Opens a page because an instruction cannot be carried out exactly, and says so first.
     #[cold]
     #[inline(never)]
-    fn open(
+    fn open<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         region: &Region,
         page: VirtAddr,
         why: &Why,
@@ -361,4 +331,16 @@ impl<P: Platform> Engine<'_, P> {
             Claim::NotOurs
         }
     }
+}
+
+/// The instruction natively ends in something else.
+fn course_of_raise<'e, P: Platform>(raise: Raise) -> Course<'e, P::Lane> {
+    if P::RAISES {
+        return Course::Claim(Claim::Raise(raise));
+    }
+    Course::Open(match raise {
+        Raise::Exception(_) => EXCEPTION,
+        Raise::Memory(_) => MEMORY,
+        Raise::Device(_) => DEVICE,
+    })
 }

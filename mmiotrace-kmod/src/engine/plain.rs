@@ -1,8 +1,8 @@
 //! The short way through a fault: a move between one register and one place in one region.
 
 use super::Engine;
-use super::record::Turn;
-use crate::channel::{Inside, Plain, Ring};
+use super::record::OrderGuard;
+use crate::channel::{ContextGuard, Plain, Ring};
 use crate::platform::{Frame, Platform, Point};
 use crate::region::Region;
 use mmiotrace_core::{AccessKind, PhysAddr, VirtAddr};
@@ -26,15 +26,15 @@ pub(super) struct Recorded<'r, 'm> {
     pub(super) ring: Option<&'r Ring<'m>>,
 }
 
-impl<P: Platform> Engine<'_, P> {
+impl<L: Send> Engine<'_, L> {
     /// Carries out a plain move whose access lies in `region`; `None` where it is not one, and nothing
     /// was done then.
     ///
     /// It does what the emulation does, without gathering all registers first.
-    pub(super) fn carry_out_plain(
+    pub(super) fn carry_out_plain<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         frame: &mut P::Frame,
         region: &Region,
         instruction: &DecodedInstruction,
@@ -59,10 +59,10 @@ impl<P: Platform> Engine<'_, P> {
         clippy::too_many_arguments,
         reason = "what was found out once is not found out again"
     )]
-    pub(super) fn move_plain(
+    pub(super) fn move_plain<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         frame: &mut P::Frame,
         plain: &PlainMove,
         (region, address): (&Region, VirtAddr),
@@ -84,14 +84,14 @@ impl<P: Platform> Engine<'_, P> {
             },
             pc: VirtAddr(frame.rip()),
         };
-        let turn = self.begin_word(platform, inside, way);
+        let guard = self.begin_word(platform, inside, way);
         let result = match stored {
             Some(value) => platform
                 .write_word(access.alias(), width, value)
                 .map(|()| value),
             None => platform.read_word(access.alias(), width),
         };
-        let value = self.end_word(platform, inside, &access, way, turn, result)?;
+        let value = self.end_word(platform, inside, &access, way, guard, result)?;
         if let Some((gpr, whole)) = plain.loaded(|gpr| frame.gpr(gpr), value) {
             frame.set_gpr(gpr, whole);
         }
@@ -99,21 +99,21 @@ impl<P: Platform> Engine<'_, P> {
         Ok(())
     }
 
-    /// Begins the turn of an access, unless it is silent.
+    /// Takes the order for an access, unless it is silent.
     #[inline(always)]
-    pub(super) fn begin_word(
+    pub(super) fn begin_word<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         way: Recorded<'_, '_>,
-    ) -> Option<Turn> {
-        let turn = if way.silent {
+    ) -> Option<OrderGuard> {
+        let guard = if way.silent {
             None
         } else {
-            Some(self.begin_turn(platform, inside))
+            Some(self.begin_ordered(platform, inside))
         };
         platform.point(Point::Device);
-        turn
+        guard
     }
 
     /// Ends it, and records the access with the value that it gave.
@@ -121,37 +121,37 @@ impl<P: Platform> Engine<'_, P> {
     /// # Errors
     /// Those of the access, with the address that the instruction knows.
     #[inline(always)]
-    pub(super) fn end_word(
+    pub(super) fn end_word<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         access: &WordAccess<'_>,
         way: Recorded<'_, '_>,
-        turn: Option<Turn>,
+        guard: Option<OrderGuard>,
         result: Result<u64, BusFault>,
     ) -> Result<u64, BusFault> {
         platform.point(Point::Device);
-        let Some(mut turn) = turn else {
-            return result.map_err(|fault| access.at_home(fault));
+        let Some(mut guard) = guard else {
+            return result.map_err(|fault| access.original_address(fault));
         };
         let value = match result {
             Ok(value) => value,
             Err(fault) => {
-                self.end_turn(platform, inside, turn);
-                return Err(access.at_home(fault));
+                self.end_ordered(platform, inside, guard);
+                return Err(access.original_address(fault));
             }
         };
-        let place = self.place(&mut turn);
+        let position = self.order_position(&mut guard);
         let time = platform.now();
-        self.end_turn(platform, inside, turn);
+        self.end_ordered(platform, inside, guard);
         let plain = Plain {
-            stamp: self.stamp(platform, place.seq, access.pc, time),
+            stamp: self.stamp(platform, position.seq, access.pc, time),
             kind: access.kind,
             width: access.width,
             map_id: access.region.map_id,
             phys: access.phys(),
             value,
-            order: place.order,
+            order: position.order,
         };
         platform.point(Point::Numbered);
         let pushed = way
@@ -180,7 +180,7 @@ impl WordAccess<'_> {
 
     /// A fault at an address of the alias, as the instruction knows the address.
     #[cold]
-    fn at_home(&self, fault: BusFault) -> BusFault {
+    fn original_address(&self, fault: BusFault) -> BusFault {
         let beyond = fault.address.0.wrapping_sub(self.alias());
         BusFault {
             address: VirtAddr(self.address.0.wrapping_add(beyond)),

@@ -2,68 +2,72 @@
 
 use super::Engine;
 use crate::channel::{
-    Body, ContextId, DeviceOrder, Entry, Inside, OnFull, Order, Plain, Stamp, TryLock,
+    Body, ContextGuard, ContextId, DeviceOrder, Entry, OnFull, Order, Plain, Stamp, TryLock,
 };
 use crate::platform::{Platform, Point};
 use mmiotrace_core::{Timestamp, VirtAddr};
 
-/// Around one access of the device: makes its place in the order.
+/// Held around one access of the device: gives it its position in the order.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct OrderGuard {
     locked: bool,
-    order: TurnOrder,
+    order: GuardKind,
 }
 
 #[derive(Debug)]
-enum TurnOrder {
+enum GuardKind {
     Total,
     Unordered,
-    /// The number taken before the access; the second access of a turn takes its own.
+    /// The number taken before the access; the second access under a guard takes its own.
     Interval(Option<u64>),
 }
 
-/// The place in the order that an access got.
+/// The position of an access in the order of the device.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct OrderPosition {
     pub(super) seq: u64,
     pub(super) order: Order,
 }
 
-impl<P: Platform> Engine<'_, P> {
+impl<L: Send> Engine<'_, L> {
     /// Begins an access of the device.
     #[inline(always)]
-    pub(super) fn begin_turn(&self, platform: &P, inside: &Inside<'_>) -> Turn {
+    pub(super) fn begin_ordered<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        inside: &ContextGuard<'_>,
+    ) -> OrderGuard {
         if self.channel.options().order == DeviceOrder::Interval {
-            return Turn {
+            return OrderGuard {
                 locked: false,
-                order: TurnOrder::Interval(Some(self.channel.next_sequence())),
+                order: GuardKind::Interval(Some(self.channel.next_sequence())),
             };
         }
         let locked = self.lock(platform, inside);
-        Turn {
+        OrderGuard {
             locked,
             order: if locked {
-                TurnOrder::Total
+                GuardKind::Total
             } else {
-                TurnOrder::Unordered
+                GuardKind::Unordered
             },
         }
     }
 
-    /// The place of an access that was just made. A turn may be asked more than once: a
+    /// The position of an access that was just made. A guard may be asked more than once: a
     /// read-modify-write is two accesses.
     #[inline(always)]
-    pub(super) fn place(&self, turn: &mut Turn) -> Place {
-        match &mut turn.order {
-            TurnOrder::Total => Place {
+    pub(super) fn order_position(&self, guard: &mut OrderGuard) -> OrderPosition {
+        match &mut guard.order {
+            GuardKind::Total => OrderPosition {
                 seq: self.channel.next_sequence(),
                 order: Order::Total,
             },
-            TurnOrder::Unordered => Place {
+            GuardKind::Unordered => OrderPosition {
                 seq: self.channel.next_sequence(),
                 order: Order::Unordered,
             },
-            TurnOrder::Interval(before) => Place {
+            GuardKind::Interval(before) => OrderPosition {
                 seq: before
                     .take()
                     .unwrap_or_else(|| self.channel.next_sequence()),
@@ -74,22 +78,27 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Ends it.
     #[inline(always)]
-    pub(super) fn end_turn(&self, platform: &P, inside: &Inside<'_>, turn: Turn) {
-        if turn.locked {
+    pub(super) fn end_ordered<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        inside: &ContextGuard<'_>,
+        guard: OrderGuard,
+    ) {
+        if guard.locked {
             if P::CPUS {
                 self.channel.unlock_own();
             } else {
                 self.channel.unlock(inside.owner());
             }
         }
-        if let TurnOrder::Interval(Some(seq)) = turn.order {
+        if let GuardKind::Interval(Some(seq)) = guard.order {
             self.void(platform, inside, seq);
         }
     }
 
     /// The access was not made. A number without a record would be a loss.
     #[cold]
-    fn void(&self, platform: &P, inside: &Inside<'_>, seq: u64) {
+    fn void<P: Platform<Lane = L>>(&self, platform: &P, inside: &ContextGuard<'_>, seq: u64) {
         let stamp = self.stamp(platform, seq, VirtAddr(0), platform.now());
         let body = Body::Void;
         self.write(platform, inside, &Entry { stamp, body });
@@ -98,9 +107,9 @@ impl<P: Platform> Engine<'_, P> {
     /// Takes the order lock. `false` where waiting for it would be for ever: this CPU has it
     /// already (an NMI came while it did), or its holder does not come back (stopped by a
     /// debugger, an exception in a single step). The access is then made all the same, and its
-    /// record says that its place is not exact.
+    /// record says that its position is not exact.
     #[inline(always)]
-    fn lock(&self, platform: &P, inside: &Inside<'_>) -> bool {
+    fn lock<P: Platform<Lane = L>>(&self, platform: &P, inside: &ContextGuard<'_>) -> bool {
         platform.point(Point::Lock);
         match self.channel.try_lock(inside.owner()) {
             TryLock::Taken => true,
@@ -111,7 +120,7 @@ impl<P: Platform> Engine<'_, P> {
 
     /// The same, where somebody has it.
     #[inline(never)]
-    fn lock_later(&self, platform: &P, inside: &Inside<'_>) -> bool {
+    fn lock_later<P: Platform<Lane = L>>(&self, platform: &P, inside: &ContextGuard<'_>) -> bool {
         let mut waited: u32 = 0;
         let mut since = None;
         let mut sequence = self.channel.sequence();
@@ -146,7 +155,13 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Who is recording what, with number `seq`.
     #[inline(always)]
-    pub(super) fn stamp(&self, platform: &P, seq: u64, pc: VirtAddr, time: Timestamp) -> Stamp {
+    pub(super) fn stamp<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        seq: u64,
+        pc: VirtAddr,
+        time: Timestamp,
+    ) -> Stamp {
         Stamp {
             seq,
             time,
@@ -161,19 +176,34 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Writes a record, or counts it as lost.
-    pub(super) fn write(&self, platform: &P, inside: &Inside<'_>, entry: &Entry<'_>) {
+    pub(super) fn write<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        inside: &ContextGuard<'_>,
+        entry: &Entry<'_>,
+    ) {
         let ring = inside.ring(&self.channel);
         self.write_by(platform, ring, || self.channel.push(ring, entry));
     }
 
     /// As [`write`](Self::write), of a plain access.
     #[inline(never)]
-    pub(super) fn write_plain(&self, platform: &P, inside: &Inside<'_>, plain: &Plain) {
+    pub(super) fn write_plain<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        inside: &ContextGuard<'_>,
+        plain: &Plain,
+    ) {
         let ring = inside.ring(&self.channel);
         self.write_by(platform, ring, || self.channel.push_plain(ring, plain));
     }
 
-    fn write_by(&self, platform: &P, ring: ContextId, push: impl Fn() -> bool) {
+    fn write_by<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        ring: ContextId,
+        push: impl Fn() -> bool,
+    ) {
         platform.point(Point::Numbered);
         let mut waited: u32 = 0;
         while !push() {
@@ -189,7 +219,13 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Takes a number and writes a record that is no access.
-    pub(super) fn note(&self, platform: &P, inside: &Inside<'_>, pc: VirtAddr, body: Body<'_>) {
+    pub(super) fn note<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        inside: &ContextGuard<'_>,
+        pc: VirtAddr,
+        body: Body<'_>,
+    ) {
         let stamp = self.stamp(platform, self.channel.next_sequence(), pc, platform.now());
         let body = match body {
             Body::Blind(mut blind) => {
@@ -203,7 +239,7 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Writes a marker, at its place in the order. Text beyond
     /// [`MAX_MARKER_BYTES`](crate::MAX_MARKER_BYTES) is cut. Not for fault context.
-    pub fn marker(&self, platform: &P, text: &[u8]) {
+    pub fn marker<P: Platform<Lane = L>>(&self, platform: &P, text: &[u8]) {
         let inside = self.enter(platform);
         self.note(platform, &inside, VirtAddr(0), Body::Marker(text));
     }

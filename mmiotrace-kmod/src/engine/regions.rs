@@ -2,7 +2,7 @@
 
 use super::reason::{ARMED, ARMED_AGAIN, UNMAPPED};
 use super::{Engine, Work};
-use crate::channel::{Body, Inside, quiesce};
+use crate::channel::{Body, ContextGuard, quiesce};
 use crate::platform::{Platform, Point};
 use crate::region::{PAGE, Region, RegionError, RegionId};
 use mmiotrace_core::{Blind, BlindEdge, BlindReason, Code, Mapping, PhysAddr, Timestamp, VirtAddr};
@@ -30,7 +30,7 @@ pub enum AttachError {
     NotArmed,
 }
 
-impl<P: Platform> Engine<'_, P> {
+impl<L: Send> Engine<'_, L> {
     /// Begins to trace a region. `mapping` is what the MAP record says: the caller's numbers,
     /// neither aligned nor rounded to pages. Not for fault context.
     ///
@@ -40,7 +40,7 @@ impl<P: Platform> Engine<'_, P> {
     /// # Errors
     /// Where the region is not whole pages, shares one with another, is one too many, or where
     /// the platform could not arm it. Nothing is traced then.
-    pub fn attach(
+    pub fn attach<P: Platform<Lane = L>>(
         &self,
         platform: &P,
         region: &Region,
@@ -62,7 +62,11 @@ impl<P: Platform> Engine<'_, P> {
     ///
     /// # Errors
     /// As [`attach`](Self::attach); the blind interval goes on then.
-    pub fn attach_late(&self, platform: &P, region: &Region) -> Result<RegionId, AttachError> {
+    pub fn attach_late<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        region: &Region,
+    ) -> Result<RegionId, AttachError> {
         let owner = platform.owner();
         self.lock_table(platform, owner);
         let attached = self.attach_locked(platform, region, None);
@@ -74,7 +78,7 @@ impl<P: Platform> Engine<'_, P> {
         attached
     }
 
-    fn attach_locked(
+    fn attach_locked<P: Platform<Lane = L>>(
         &self,
         platform: &P,
         region: &Region,
@@ -102,7 +106,11 @@ impl<P: Platform> Engine<'_, P> {
     ///
     /// # Errors
     /// Where no such region is traced.
-    pub fn detach(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+    pub fn detach<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        id: RegionId,
+    ) -> Result<Region, RegionError> {
         let owner = platform.owner();
         self.lock_table(platform, owner);
         let detached = self.detach_locked(platform, id);
@@ -110,7 +118,11 @@ impl<P: Platform> Engine<'_, P> {
         detached
     }
 
-    fn detach_locked(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+    fn detach_locked<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        id: RegionId,
+    ) -> Result<Region, RegionError> {
         let region = self.regions.get(id).ok_or(RegionError::NotFound)?;
         platform.point(Point::Region);
         let _ = platform.set_armed(&region, region.start, region.len, false);
@@ -120,7 +132,11 @@ impl<P: Platform> Engine<'_, P> {
         Ok(region)
     }
 
-    fn take_out(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+    fn take_out<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        id: RegionId,
+    ) -> Result<Region, RegionError> {
         let region = self.regions.remove(id)?;
         self.wait_for_all(platform);
         self.blinds.forget(region.start.0, region.len);
@@ -132,7 +148,11 @@ impl<P: Platform> Engine<'_, P> {
     ///
     /// # Errors
     /// Where no such region is traced.
-    pub fn forget(&self, platform: &P, id: RegionId) -> Result<Region, RegionError> {
+    pub fn forget<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        id: RegionId,
+    ) -> Result<Region, RegionError> {
         let owner = platform.owner();
         self.lock_table(platform, owner);
         let region = self.take_out(platform, id);
@@ -144,7 +164,7 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Ends the tracing of all regions; gives each that is no longer in use.
-    pub fn detach_all(&self, platform: &P, mut show: impl FnMut(&Region)) {
+    pub fn detach_all<P: Platform<Lane = L>>(&self, platform: &P, mut show: impl FnMut(&Region)) {
         self.each_region(platform, |id, _| {
             if let Ok(region) = self.detach_locked(platform, id) {
                 show(&region);
@@ -153,7 +173,11 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Every region that is traced. Not for fault context; `show` must not change regions.
-    pub fn each_region(&self, platform: &P, show: impl FnMut(RegionId, Region)) {
+    pub fn each_region<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        show: impl FnMut(RegionId, Region),
+    ) {
         let owner = platform.owner();
         self.lock_table(platform, owner);
         self.regions.each(show);
@@ -168,11 +192,11 @@ impl<P: Platform> Engine<'_, P> {
     /// # Safety
     /// No other thread exists, and this one is not in a fault.
     #[expect(unsafe_code, reason = "the promise cannot be checked here")]
-    pub unsafe fn after_fork(
+    pub unsafe fn after_fork<P: Platform<Lane = L>>(
         &self,
         platform: &P,
         all_lanes: bool,
-        mut lane: impl FnMut(u32) -> P::Lane,
+        mut lane: impl FnMut(u32) -> L,
     ) {
         let owner = platform.owner();
         self.regions.seize();
@@ -205,7 +229,7 @@ impl<P: Platform> Engine<'_, P> {
     /// [`REARM_AFTER_NANOS`](crate::REARM_AFTER_NANOS), and records the end of their blind
     /// intervals. From one thread, again and again, not in fault context. Gives how many pages
     /// wait for their time.
-    pub fn rearm(&self, platform: &P) -> usize {
+    pub fn rearm<P: Platform<Lane = L>>(&self, platform: &P) -> usize {
         let owner = platform.owner();
         self.lock_table(platform, owner);
         let now = platform.now();
@@ -229,20 +253,25 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Says that a mapping exists which cannot be traced: its MAP record, and a blind interval that
     /// begins with it and ends where [`untraced_end`](Self::untraced_end) says. Not for fault context.
-    pub fn untraced(&self, platform: &P, mapping: &Mapping, reason: BlindReason) {
+    pub fn untraced<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        mapping: &Mapping,
+        reason: BlindReason,
+    ) {
         self.note_quietly(platform, Body::Map(*mapping));
         let blind = blind_edge(BlindEdge::Begin, mapping.phys, reason);
         self.note_quietly(platform, Body::Blind(blind));
     }
 
     /// Says that a mapping has ended which could not be traced.
-    pub fn untraced_end(&self, platform: &P, mapping: &Mapping) {
+    pub fn untraced_end<P: Platform<Lane = L>>(&self, platform: &P, mapping: &Mapping) {
         let blind = blind_edge(BlindEdge::End, mapping.phys, UNMAPPED);
         self.note_quietly(platform, Body::Blind(blind));
         self.note_quietly(platform, Body::Unmap(mapping.id));
     }
 
-    fn lock_table(&self, platform: &P, owner: u64) {
+    fn lock_table<P: Platform<Lane = L>>(&self, platform: &P, owner: u64) {
         let mut waited = 0;
         self.regions.lock(owner, |holder| {
             platform.relax(waited);
@@ -254,12 +283,14 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Waits until nobody is inside who came in before.
-    fn wait_for_all(&self, platform: &P) {
+    fn wait_for_all<P: Platform<Lane = L>>(&self, platform: &P) {
         if P::CPUS {
             platform.quiesce();
             return;
         }
-        platform.order_all();
+        if let Some(fence) = platform.remote_fence() {
+            fence.order_all();
+        }
         let mut waited = 0;
         quiesce(&self.channel, platform.owner(), |inside| {
             platform.relax(waited);
@@ -269,11 +300,11 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Records something that is no access, unless the capture has ended.
-    fn note_quietly(&self, platform: &P, body: Body<'_>) {
+    fn note_quietly<P: Platform<Lane = L>>(&self, platform: &P, body: Body<'_>) {
         if self.channel.is_closed() {
             return;
         }
-        let inside: Inside<'_> = self.enter(platform);
+        let inside: ContextGuard<'_> = self.enter(platform);
         self.note(platform, &inside, VirtAddr(0), body);
     }
 }

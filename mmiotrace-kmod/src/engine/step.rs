@@ -4,12 +4,12 @@
 //! lane stays taken, and the order lock stays with it.
 
 use super::copy::Copy;
-use super::record::Turn;
-use super::{Claim, DeviceBus, Engine, Work};
-use crate::channel::{Body, Entry, Inside};
+use super::record::OrderGuard;
+use super::{Engine, RecordingBus, Work};
+use crate::channel::{Body, ContextGuard, Entry};
 use crate::lane::Lane;
 use crate::number::index;
-use crate::platform::{Frame, Platform, Point};
+use crate::platform::{Claim, Frame, Platform, Point};
 use crate::region::Region;
 use crate::sync::{AtomicU32, Ordering};
 use alloc::vec::Vec;
@@ -25,9 +25,9 @@ const DEPTH: usize = 2;
 
 /// A step under way, kept in its lane.
 #[derive(Debug)]
-pub(super) struct Stepping {
+pub(super) struct PendingStep {
     step: Step,
-    turn: Option<Turn>,
+    guard: Option<OrderGuard>,
     region: Region,
     pc: VirtAddr,
     instruction: DecodedInstruction,
@@ -48,7 +48,7 @@ impl<P: Platform> RegisterFile for File<'_, P> {
     }
 
     fn vector(&self, number: u8) -> Option<[u8; 64]> {
-        self.platform.vector(number)
+        self.platform.stepping()?.vector(number)
     }
 }
 
@@ -56,60 +56,60 @@ impl<P: Platform> RegisterFile for File<'_, P> {
 #[derive(Debug)]
 pub(super) struct Steps {
     /// 0, or 2 * (1 + the lane's number) + whether the context was nested.
-    places: [AtomicU32; DEPTH],
+    slots: [AtomicU32; DEPTH],
 }
 
 impl Steps {
     pub(super) fn new() -> Self {
         Self {
-            places: core::array::from_fn(|_| AtomicU32::new(0)),
+            slots: core::array::from_fn(|_| AtomicU32::new(0)),
         }
     }
 
     fn has_room(&self) -> bool {
-        self.places
+        self.slots
             .iter()
-            .any(|place| place.load(Ordering::Relaxed) == 0)
+            .any(|slot| slot.load(Ordering::Relaxed) == 0)
     }
 
     /// Written and taken by one CPU only; an NMI in between leaves it as it was.
     fn push(&self, word: u32) {
         let free = self
-            .places
+            .slots
             .iter()
-            .find(|place| place.load(Ordering::Relaxed) == 0);
-        if let Some(place) = free {
-            place.store(word, Ordering::Relaxed);
+            .find(|slot| slot.load(Ordering::Relaxed) == 0);
+        if let Some(slot) = free {
+            slot.store(word, Ordering::Relaxed);
         }
     }
 
     fn pop(&self) -> Option<u32> {
-        self.places
+        self.slots
             .iter()
             .rev()
-            .map(|place| place.swap(0, Ordering::Relaxed))
+            .map(|slot| slot.swap(0, Ordering::Relaxed))
             .find(|word| *word != 0)
     }
 }
 
-impl<P: Platform> Engine<'_, P> {
+impl<L: Send> Engine<'_, L> {
     /// Prepares the frame for a step.
     ///
     /// # Errors
     /// Why it cannot be stepped; `None` where the platform does not.
-    pub(super) fn begin_step(
+    pub(super) fn begin_step<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         frame: &mut P::Frame,
         region: &Region,
         instruction: &DecodedInstruction,
         copy: &Copy,
-    ) -> Result<Stepping, Option<Reason>> {
+    ) -> Result<PendingStep, Option<Reason>> {
         // The debug trap finds its way back by the owner's number alone.
-        let at_home = Inside::home(&self.channel, inside.owner()) == inside.id();
+        let is_preferred = ContextGuard::preferred(&self.channel, inside.owner()) == inside.id();
         let steps = self.steps.get(index(u64::from(inside.id().0)));
-        let steps = steps.filter(|_| at_home).ok_or(None)?;
+        let steps = steps.filter(|_| is_preferred).ok_or(None)?;
         let before = frame.registers();
         let mut moved = before;
         let mut accesses = [None; MOST];
@@ -131,16 +131,17 @@ impl<P: Platform> Engine<'_, P> {
             return Err(None);
         }
         let first = accesses.iter().flatten().next().copied();
-        let on_copy = first.filter(|_| P::COPIES && instruction.runs_on_copy());
+        let stepper = platform.stepping().ok_or(None)?;
+        let on_copy = first.filter(|_| stepper.copies() && instruction.runs_on_copy());
         let delta = match on_copy {
             Some(first) => copy.address(first.address.0).wrapping_sub(first.address.0),
             None => region.alias.wrapping_sub(region.start.0),
         };
         let step = instruction.step(&mut moved, delta).map_err(Some)?;
         let pc = VirtAddr(before.rip);
-        let mut stepping = Stepping {
+        let mut stepping = PendingStep {
             step,
-            turn: None,
+            guard: None,
             region: *region,
             pc,
             instruction: *instruction,
@@ -150,29 +151,29 @@ impl<P: Platform> Engine<'_, P> {
         if on_copy.is_some() {
             self.fill_copy(platform, inside, &mut stepping, copy)?;
         }
-        if !platform.begin_step(frame) {
+        if !stepper.begin(frame) {
             return Err(None);
         }
         frame.set_registers(&moved);
         if on_copy.is_none() && !self.channel.is_closed() {
-            stepping.turn = Some(self.begin_turn(platform, inside));
+            stepping.guard = Some(self.begin_ordered(platform, inside));
         }
         platform.point(Point::Device);
         Ok(stepping)
     }
 
     /// Reads the operand into the copy, if the instruction reads it.
-    fn fill_copy(
+    fn fill_copy<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
-        stepping: &mut Stepping,
+        inside: &ContextGuard<'_>,
+        stepping: &mut PendingStep,
         copy: &Copy,
     ) -> Result<(), Option<Reason>> {
         let region = stepping.region;
         let (code, pc) = (stepping.instruction.code(), stepping.pc);
         let mut observed = Vec::new();
-        let mut bus = DeviceBus::new(self, platform, inside, pc, code, region, &mut observed);
+        let mut bus = RecordingBus::new(self, platform, inside, pc, code, region, &mut observed);
         for access in stepping.accesses.into_iter().flatten() {
             if access.kind == AccessKind::Write {
                 stepping.write_back = Some(access);
@@ -191,14 +192,20 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Writes the copy to the device.
-    fn write_copy(&self, platform: &P, inside: &Inside<'_>, stepping: &Stepping, copy: &Copy) {
+    fn write_copy<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        inside: &ContextGuard<'_>,
+        stepping: &PendingStep,
+        copy: &Copy,
+    ) {
         let Some(access) = stepping.write_back else {
             return;
         };
         let region = stepping.region;
         let (code, pc) = (stepping.instruction.code(), stepping.pc);
         let mut observed = Vec::new();
-        let mut bus = DeviceBus::new(self, platform, inside, pc, code, region, &mut observed);
+        let mut bus = RecordingBus::new(self, platform, inside, pc, code, region, &mut observed);
         let mut bytes = [0; 64];
         if let Some(bytes) = bytes.get_mut(..access.width.as_usize()) {
             copy.get(access.address.0, bytes);
@@ -208,7 +215,7 @@ impl<P: Platform> Engine<'_, P> {
     }
 
     /// Leaves everything as it is until the debug trap.
-    pub(super) fn park(&self, inside: Inside<'_>, lane: Lane<'_, Work<P::Lane>>) {
+    pub(super) fn park(&self, inside: ContextGuard<'_>, lane: Lane<'_, Work<L>>) {
         if let Some(steps) = self.steps.get(index(u64::from(inside.id().0))) {
             let nested = u32::from(inside.suspend());
             steps.push((lane.park() + 1) * 2 + nested);
@@ -217,7 +224,11 @@ impl<P: Platform> Engine<'_, P> {
 
     /// Deals with a debug trap (#DB): ends the step of this CPU, if one is under way. In fault
     /// context.
-    pub fn on_debug_trap(&self, platform: &P, frame: &mut P::Frame) -> Claim {
+    pub fn on_debug_trap<P: Platform<Lane = L>>(
+        &self,
+        platform: &P,
+        frame: &mut P::Frame,
+    ) -> Claim {
         let owner = platform.owner();
         let Some((inside, mut lane)) = self.resume(owner) else {
             return Claim::NotOurs;
@@ -231,40 +242,42 @@ impl<P: Platform> Engine<'_, P> {
         Claim::Handled
     }
 
-    fn resume(&self, owner: u64) -> Option<(Inside<'_>, Lane<'_, Work<P::Lane>>)> {
-        let id = Inside::home(&self.channel, owner);
+    fn resume(&self, owner: u64) -> Option<(ContextGuard<'_>, Lane<'_, Work<L>>)> {
+        let id = ContextGuard::preferred(&self.channel, owner);
         let word = self.steps.get(index(u64::from(id.0)))?.pop()?;
-        let inside = Inside::resume(&self.channel, id, owner, word & 1 == 1)?;
+        let inside = ContextGuard::resume(&self.channel, id, owner, word & 1 == 1)?;
         let lane = resume_lane(&self.lanes, (word >> 1).wrapping_sub(1))?;
         Some((inside, lane))
     }
 
-    fn end_step(
+    fn end_step<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         frame: &mut P::Frame,
-        stepping: Stepping,
+        stepping: PendingStep,
     ) {
         let mut registers = frame.registers();
         stepping.step.finish(&mut registers);
         frame.set_registers(&registers);
-        platform.end_step(frame);
+        if let Some(stepper) = platform.stepping() {
+            stepper.end(frame);
+        }
         let instruction = &stepping.instruction;
         let file = File {
             registers,
             platform,
         };
-        let Some(mut turn) = stepping.turn else {
+        let Some(mut guard) = stepping.guard else {
             return;
         };
         let time = platform.now();
-        let places = stepping
+        let positions = stepping
             .accesses
-            .map(|access| access.map(|access| (self.place(&mut turn), access)));
-        self.end_turn(platform, inside, turn);
-        for (place, access) in places.into_iter().flatten() {
-            let stamp = self.stamp(platform, place.seq, stepping.pc, time);
+            .map(|access| access.map(|access| (self.order_position(&mut guard), access)));
+        self.end_ordered(platform, inside, guard);
+        for (position, access) in positions.into_iter().flatten() {
+            let stamp = self.stamp(platform, position.seq, stepping.pc, time);
             let offset = stepping.region.offset(access.address);
             let value = match access.kind {
                 AccessKind::Read => access.value.or_else(|| instruction.value_loaded(&file)),
@@ -283,7 +296,7 @@ impl<P: Platform> Engine<'_, P> {
                 } else {
                     instruction.code()
                 },
-                order: place.order,
+                order: position.order,
             };
             self.write(platform, inside, &Entry { stamp, body });
         }

@@ -3,7 +3,7 @@
 use super::Program;
 use super::schedule::Baton;
 use super::world::{ALIAS, Bug, Machine};
-use crate::{Fault, Frame, PAGE, Platform, Point, Region};
+use crate::{Fault, Frame, PAGE, Platform, Point, Region, Stepping};
 use core::cell::{Cell, RefCell};
 use mmiotrace_core::{AccessKind, Timestamp, VirtAddr};
 use mmiotrace_decode::{BusFault, Context, Hint, Locked, LockedOp, Registers};
@@ -259,13 +259,8 @@ impl Platform for SimCpu {
         }
     }
 
-    fn begin_step(&self, frame: &mut SimFrame) -> bool {
-        frame.stepping = true;
-        true
-    }
-
-    fn end_step(&self, frame: &mut SimFrame) {
-        frame.stepping = false;
+    fn stepping(&self) -> Option<&dyn Stepping<SimFrame>> {
+        Some(self)
     }
 
     fn point(&self, point: Point) {
@@ -281,5 +276,16 @@ impl Platform for SimCpu {
                 self.in_nmi.set(false);
             }
         }
+    }
+}
+
+impl Stepping<SimFrame> for SimCpu {
+    fn begin(&self, frame: &mut SimFrame) -> bool {
+        frame.stepping = true;
+        true
+    }
+
+    fn end(&self, frame: &mut SimFrame) {
+        frame.stepping = false;
     }
 }

@@ -135,7 +135,7 @@ impl State {
 
 pub(super) struct Machine {
     pub(super) state: Mutex<State>,
-    pub(super) engine: Engine<'static, SimCpu>,
+    pub(super) engine: Engine<'static, ()>,
     memory: &'static [AtomicU64],
 }
 
@@ -217,14 +217,14 @@ impl World {
                 unreadable: BTreeSet::new(),
                 next_code: 0x40_0000,
             }),
-            engine: Engine::new(channel, &config, || ()),
+            engine: Engine::new::<SimCpu>(channel, &config, || ()),
             memory,
         }))
     }
 
     /// The engine.
     #[must_use]
-    pub fn engine(&self) -> &Engine<'static, SimCpu> {
+    pub fn engine(&self) -> &Engine<'static, ()> {
         &self.0.engine
     }
 

@@ -1,7 +1,8 @@
-//! Desks: what a signal handler needs for itself while it runs. A stack, because the interrupted
-//! thread's own signal stack may have as little as 8 KiB; and a note of what the kernel said when
-//! the engine's own machine code faulted (the device behind an alias is gone, the program's other
-//! operand is not there, a bounced division has no result).
+//! Stacks of our own for signal handlers, and what the kernel reported while a handler ran.
+//!
+//! The interrupted thread's own signal stack may have as little as 8 KiB. A handler is interrupted
+//! itself if the engine's machine code faults: the device is gone, the program's other operand is
+//! missing, a bounced division has no result.
 
 #![expect(unsafe_code, reason = "stacks are mapped, and switched to")]
 
@@ -14,33 +15,33 @@ use libc::c_void;
 const STACK: usize = 128 * 1024;
 const GUARD: usize = 4096;
 /// How many handlers can run at a time; more wait.
-const DESKS: usize = 128;
+const COUNT: usize = 128;
 
-/// What the kernel said of a fault.
+/// What the kernel reported with a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct SignalInfo {
     pub(super) signal: i32,
     pub(super) code: i32,
     pub(super) address: u64,
 }
 
-/// One desk.
+/// The state of one stack.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(super) struct Desk {
-    /// Whose handler runs here; 0 where free.
+pub(super) struct HandlerStack {
+    /// The thread whose handler uses it; 0 if it is free.
     thread: AtomicI32,
-    /// How often somebody left; changed by who sits there.
+    /// How often it was given back; changed by the thread that has it.
     passes: AtomicU32,
     signal: AtomicI32,
     code: AtomicI32,
     address: AtomicU64,
-    /// See [`Floating`]; noted where `mxcsr` has the bit [`NOTED`].
+    /// See [`Floating`]; valid if `mxcsr` has the bit [`NOTED`].
     x87: AtomicU64,
     mxcsr: AtomicU64,
 }
 
-/// Says that a desk's `mxcsr` was noted. The register has 32 bits.
+/// Set in a stack's `mxcsr` once it is valid. The register has 32 bits.
 const NOTED: u64 = 1 << 32;
 
 /// What a floating-point exception leaves in the registers although the instruction was not carried out:
@@ -52,8 +53,8 @@ pub(super) struct Floating {
     pub(super) mxcsr: u32,
 }
 
-static DESKS_OF_ALL: [Desk; DESKS] = [const {
-    Desk {
+static HANDLERS: [HandlerStack; COUNT] = [const {
+    HandlerStack {
         thread: AtomicI32::new(0),
         passes: AtomicU32::new(0),
         signal: AtomicI32::new(0),
@@ -62,17 +63,17 @@ static DESKS_OF_ALL: [Desk; DESKS] = [const {
         x87: AtomicU64::new(0),
         mxcsr: AtomicU64::new(0),
     }
-}; DESKS];
+}; COUNT];
 
-/// The stacks of all desks, one after the other, each with a guard below it.
-static STACKS: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
+/// The memory of all stacks, one after the other, each with a guard below it.
+static MEMORY: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Maps the stacks, once for the process.
-pub(super) fn furnish() -> Result<(), Error> {
-    if !STACKS.load(Ordering::Acquire).is_null() {
+pub(super) fn map_stacks() -> Result<(), Error> {
+    if !MEMORY.load(Ordering::Acquire).is_null() {
         return Ok(());
     }
-    let len = DESKS * (STACK + GUARD);
+    let len = COUNT * (STACK + GUARD);
     // SAFETY: a new mapping at an address of the kernel's choice; memory is taken when it is used.
     let start = unsafe {
         libc::mmap(
@@ -87,10 +88,10 @@ pub(super) fn furnish() -> Result<(), Error> {
     if start == libc::MAP_FAILED {
         return Err(Error::last("map stacks"));
     }
-    for desk in 0..DESKS {
+    for stack in 0..COUNT {
         // SAFETY: inside the mapping just made.
         let done = unsafe {
-            let stack = start.add(desk * (STACK + GUARD) + GUARD);
+            let stack = start.add(stack * (STACK + GUARD) + GUARD);
             libc::mprotect(stack, STACK, libc::PROT_READ | libc::PROT_WRITE)
         };
         if done != 0 {
@@ -100,7 +101,7 @@ pub(super) fn furnish() -> Result<(), Error> {
             return Err(error);
         }
     }
-    let first = STACKS.compare_exchange(
+    let first = MEMORY.compare_exchange(
         core::ptr::null_mut(),
         start.cast(),
         Ordering::AcqRel,
@@ -113,81 +114,82 @@ pub(super) fn furnish() -> Result<(), Error> {
     Ok(())
 }
 
-/// All desks, from the one that a thread is given if it is free.
-fn numbered(thread: i32) -> impl Iterator<Item = (usize, &'static Desk)> {
+/// All stacks, from the one that a thread is given if it is free.
+fn numbered(thread: i32) -> impl Iterator<Item = (usize, &'static HandlerStack)> {
     let start = usize::try_from(thread).unwrap_or(0);
-    (0..DESKS).map(move |step| {
-        let number = start.wrapping_add(step) % DESKS;
-        (number, &DESKS_OF_ALL[number])
+    (0..COUNT).map(move |step| {
+        let number = start.wrapping_add(step) % COUNT;
+        (number, &HANDLERS[number])
     })
 }
 
-/// Waits with `relax` until everybody who sits at a desk now has left it.
+/// Waits with `relax` until every stack that is in use now was given back.
 pub(super) fn wait_until_left(mut relax: impl FnMut()) {
-    for desk in &DESKS_OF_ALL {
-        // Sequentially consistent: see `current::home`. Who is seen to sit here has seen how often others left.
-        if desk.thread.load(Ordering::SeqCst) == 0 {
+    for stack in &HANDLERS {
+        // Sequentially consistent: see `current::capture`. A thread that is seen here has seen `passes`.
+        if stack.thread.load(Ordering::SeqCst) == 0 {
             continue;
         }
-        let passes = desk.passes.load(Ordering::Acquire);
-        while desk.thread.load(Ordering::SeqCst) != 0
-            && desk.passes.load(Ordering::Acquire) == passes
+        let passes = stack.passes.load(Ordering::Acquire);
+        while stack.thread.load(Ordering::SeqCst) != 0
+            && stack.passes.load(Ordering::Acquire) == passes
         {
             relax();
         }
     }
 }
 
-/// A desk that a handler of this thread sits at, until this is dropped.
+/// A stack that belongs to this thread's handler until this is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct StackGuard {
     number: usize,
-    desk: &'static Desk,
+    stack: &'static HandlerStack,
 }
 
-impl Seat {
-    /// Takes a free desk, waiting for one with `relax`. For signal handlers.
+impl StackGuard {
+    /// Takes a free stack, waiting for one with `relax`. For signal handlers.
     #[inline]
     pub(super) fn take(thread: i32, mut relax: impl FnMut()) -> Self {
         loop {
-            for (number, desk) in numbered(thread) {
-                // Sequentially consistent: see `current::home`.
+            for (number, stack) in numbered(thread) {
+                // Sequentially consistent: see `current::capture`.
                 let taken =
-                    desk.thread
+                    stack
+                        .thread
                         .compare_exchange(0, thread, Ordering::SeqCst, Ordering::Relaxed);
                 if taken.is_ok() {
-                    desk.signal.store(0, Ordering::Relaxed);
-                    desk.mxcsr.store(0, Ordering::Relaxed);
-                    return Self { number, desk };
+                    stack.signal.store(0, Ordering::Relaxed);
+                    stack.mxcsr.store(0, Ordering::Relaxed);
+                    return Self { number, stack };
                 }
             }
             relax();
         }
     }
 
-    /// What the kernel said of the last fault of the engine's own code at this desk.
-    pub(super) fn told(&self) -> Option<Told> {
-        let signal = self.desk.signal.load(Ordering::Relaxed);
-        (signal != 0).then(|| Told {
+    /// What the kernel reported with the last fault of the engine's own code in this handler.
+    pub(super) fn signal_info(&self) -> Option<SignalInfo> {
+        let signal = self.stack.signal.load(Ordering::Relaxed);
+        (signal != 0).then(|| SignalInfo {
             signal,
-            code: self.desk.code.load(Ordering::Relaxed),
-            address: self.desk.address.load(Ordering::Relaxed),
+            code: self.stack.code.load(Ordering::Relaxed),
+            address: self.stack.address.load(Ordering::Relaxed),
         })
     }
 
     /// What a floating-point exception of the engine's own code left in the registers.
     pub(super) fn floating(&self) -> Option<Floating> {
-        let mxcsr = self.desk.mxcsr.load(Ordering::Relaxed);
+        let mxcsr = self.stack.mxcsr.load(Ordering::Relaxed);
         (mxcsr & NOTED != 0).then(|| Floating {
-            x87: self.desk.x87.load(Ordering::Relaxed),
+            x87: self.stack.x87.load(Ordering::Relaxed),
             mxcsr: u32::try_from(mxcsr & !NOTED).unwrap_or(0),
         })
     }
 
-    /// Calls `work` on the desk's stack.
+    /// Calls `work` on this stack.
     ///
     /// # Safety
-    /// The desks are [furnished](furnish), and `work` does not unwind.
+    /// The stacks [are mapped](map_stacks), and `work` does not unwind.
     pub(super) unsafe fn call<F: FnOnce()>(&self, work: F) {
         extern "C" fn start<F: FnOnce()>(work: *mut c_void) {
             // SAFETY: `call` passes its own variable, once.
@@ -197,11 +199,11 @@ impl Seat {
         }
         let mut work = Some(work);
         let end = (self.number + 1) * (STACK + GUARD);
-        // SAFETY: the stack is mapped, belongs to whoever has the seat, and its end is aligned to
+        // SAFETY: the stack is mapped, belongs to the holder of the guard, and its end is aligned to
         // 16 bytes as a call wants it. `r12` keeps the old stack pointer: the callee gives it back
         // unchanged. Everything else that a call may change is declared.
         unsafe {
-            let top = STACKS.load(Ordering::Relaxed).add(end);
+            let top = MEMORY.load(Ordering::Relaxed).add(end);
             asm!(
                 "xchg rsp, r12",
                 "call {start}",
@@ -215,37 +217,37 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for StackGuard {
     #[inline]
     fn drop(&mut self) {
-        let passes = self.desk.passes.load(Ordering::Relaxed);
+        let passes = self.stack.passes.load(Ordering::Relaxed);
         // Release, as the other: all that was done here is done.
-        self.desk
+        self.stack
             .passes
             .store(passes.wrapping_add(1), Ordering::Release);
-        self.desk.thread.store(0, Ordering::Release);
+        self.stack.thread.store(0, Ordering::Release);
     }
 }
 
-/// Notes what the kernel said of a fault of the engine's own code in this thread.
-pub(super) fn note(thread: i32, told: Told, floating: Option<Floating>) {
-    // The desk is this thread's own: everything here is written and read by it alone.
-    let mut desks = numbered(thread).map(|(_, desk)| desk);
-    if let Some(desk) = desks.find(|desk| desk.thread.load(Ordering::Relaxed) == thread) {
-        desk.code.store(told.code, Ordering::Relaxed);
-        desk.address.store(told.address, Ordering::Relaxed);
-        desk.signal.store(told.signal, Ordering::Relaxed);
+/// Notes what the kernel reported with a fault of the engine's own code in this thread.
+pub(super) fn note(thread: i32, signal: SignalInfo, floating: Option<Floating>) {
+    // The stack is this thread's own: everything here is written and read by it alone.
+    let mut stacks = numbered(thread).map(|(_, stack)| stack);
+    if let Some(stack) = stacks.find(|stack| stack.thread.load(Ordering::Relaxed) == thread) {
+        stack.code.store(signal.code, Ordering::Relaxed);
+        stack.address.store(signal.address, Ordering::Relaxed);
+        stack.signal.store(signal.signal, Ordering::Relaxed);
         if let Some(floating) = floating {
-            desk.x87.store(floating.x87, Ordering::Relaxed);
+            stack.x87.store(floating.x87, Ordering::Relaxed);
             let mxcsr = u64::from(floating.mxcsr) | NOTED;
-            desk.mxcsr.store(mxcsr, Ordering::Relaxed);
+            stack.mxcsr.store(mxcsr, Ordering::Relaxed);
         }
     }
 }
 
 /// In the child of a fork, whose one thread is in no handler of the engine.
 pub(super) fn reset_after_fork() {
-    for desk in &DESKS_OF_ALL {
-        desk.thread.store(0, Ordering::Relaxed);
+    for stack in &HANDLERS {
+        stack.thread.store(0, Ordering::Relaxed);
     }
 }

@@ -8,7 +8,7 @@
 
 use super::Engine;
 use super::plain::Recorded;
-use crate::channel::{Channel, Context, ContextId, Inside, Ring};
+use crate::channel::{Channel, Context, ContextGuard, ContextId, Ring};
 use crate::number::{index, low_word, word};
 use crate::platform::{Frame, Platform};
 use crate::region::Region;
@@ -19,11 +19,11 @@ use mmiotrace_core::VirtAddr;
 use mmiotrace_decode::{BusFault, DecodedInstruction, PlainMove};
 
 /// How many places in the code a context remembers: a power of two.
-const SITES: usize = 32;
+const ENTRIES: usize = 32;
 
 /// A plain move, and the region that it went to.
 #[derive(Clone, Copy, Debug)]
-struct Site {
+struct CachedMove {
     pc: u64,
     /// The instruction's bytes, as [`Platform::code_words`] gives them, and which bits of them count.
     code: [u64; 2],
@@ -35,30 +35,30 @@ struct Site {
     plain: PlainMove,
 }
 
-/// The desk of one context, with what it needs of the channel found beforehand.
-pub(super) struct Desk<'m> {
+/// The cache of one context, with what it needs of the channel found beforehand.
+pub(super) struct MoveCache<'m> {
     pub(super) context: Context<'m>,
     pub(super) id: ContextId,
     pub(super) ring: Ring<'m>,
-    /// How many moves were remembered; written by who may reach the sites.
+    /// How many moves were remembered; written by who may reach the moves.
     count: AtomicU64,
     // INVARIANT: reached only by the owner of the context, while he is inside and not nested: who
     // interrupts him is nested.
-    sites: UnsafeCell<[Option<Site>; SITES]>,
+    moves: UnsafeCell<[Option<CachedMove>; ENTRIES]>,
 }
 
-// SAFETY: by the invariant one CPU or thread at a time reaches the sites, which are plain data; the next
+// SAFETY: by the invariant one CPU or thread at a time reaches the moves, which are plain data; the next
 // owner of a context sees what the last one did before he gave it back.
-unsafe impl Sync for Desk<'_> {}
+unsafe impl Sync for MoveCache<'_> {}
 
-/// The desks of all contexts.
-pub(super) struct Desks<'m> {
-    places: Box<[Desk<'m>]>,
+/// The caches of all contexts.
+pub(super) struct MoveCaches<'m> {
+    caches: Box<[MoveCache<'m>]>,
 }
 
-impl<'m> Desks<'m> {
+impl<'m> MoveCaches<'m> {
     /// For all contexts of a channel; none where CPUs have no rings of their own and one for who interrupts
-    /// them (see `Inside::ring`).
+    /// them (see `ContextGuard::ring`).
     pub(super) fn new<P: Platform>(channel: &Channel<'m>) -> Self {
         let geometry = channel.geometry();
         let count = if P::CPUS && geometry.rings <= geometry.contexts {
@@ -66,51 +66,51 @@ impl<'m> Desks<'m> {
         } else {
             geometry.contexts
         };
-        let desks = (0..count).map(ContextId).filter_map(|id| {
-            Some(Desk {
+        let caches = (0..count).map(ContextId).filter_map(|id| {
+            Some(MoveCache {
                 context: channel.context(id)?,
                 id,
                 ring: channel.ring_of(id)?,
                 count: AtomicU64::new(0),
-                sites: UnsafeCell::new([const { None }; SITES]),
+                moves: UnsafeCell::new([const { None }; ENTRIES]),
             })
         });
         // A channel has all its contexts and rings.
         Self {
-            places: desks.collect(),
+            caches: caches.collect(),
         }
     }
 
     /// How many faults were dealt with by what was remembered.
     pub(super) fn counted(&self) -> u64 {
         let counts = self
-            .places
+            .caches
             .iter()
-            .map(|desk| desk.count.load(Ordering::Relaxed));
+            .map(|cache| cache.count.load(Ordering::Relaxed));
         counts.fold(0, u64::wrapping_add)
     }
 
-    /// The desk of an owner, where contexts are CPUs: his context is the one with his number.
+    /// The cache of an owner, where contexts are CPUs: his context is the one with his number.
     #[inline(always)]
-    pub(super) fn of(&self, owner: u64) -> Option<&Desk<'m>> {
-        self.places.get(index(owner))
+    pub(super) fn of(&self, owner: u64) -> Option<&MoveCache<'m>> {
+        self.caches.get(index(owner))
     }
 
-    /// The desk of a context.
+    /// The cache of a context.
     #[inline(always)]
-    pub(super) fn at(&self, id: ContextId) -> Option<&Desk<'m>> {
-        self.places.get(index(u64::from(id.0)))
+    pub(super) fn at(&self, id: ContextId) -> Option<&MoveCache<'m>> {
+        self.caches.get(index(u64::from(id.0)))
     }
 }
 
-impl Desk<'_> {
+impl MoveCache<'_> {
     /// The place where the move at `pc` is remembered.
     #[inline(always)]
-    fn place(&self, pc: u64) -> *mut Option<Site> {
-        let first = self.sites.get().cast::<Option<Site>>();
+    fn entry(&self, pc: u64) -> *mut Option<CachedMove> {
+        let first = self.moves.get().cast::<Option<CachedMove>>();
         // Code lies close together, in instructions of two bytes or more.
-        let at = index((pc >> 1 ^ pc >> 6) & word(SITES - 1));
-        // SAFETY: below SITES, which is the length of the array.
+        let at = index((pc >> 1 ^ pc >> 6) & word(ENTRIES - 1));
+        // SAFETY: below ENTRIES, which is the length of the array.
         unsafe { first.add(at) }
     }
 
@@ -121,56 +121,56 @@ impl Desk<'_> {
     }
 }
 
-impl<P: Platform> Engine<'_, P> {
+impl<L: Send> Engine<'_, L> {
     /// Carries out a plain move that this context remembers, in the region that it knows; `None` where it
     /// does not, and nothing was done then. For one who is not nested.
     #[inline(always)]
-    pub(super) fn revisit(
+    pub(super) fn try_cached<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
-        desk: &Desk<'_>,
+        inside: &ContextGuard<'_>,
+        cache: &MoveCache<'_>,
         frame: &mut P::Frame,
     ) -> Option<Result<(), BusFault>> {
         let pc = frame.rip();
         // SAFETY: by the invariant: the caller is inside and not nested; nobody writes meanwhile.
-        let site = unsafe { (*desk.place(pc)).as_ref() }?;
+        let cached = unsafe { (*cache.entry(pc)).as_ref() }?;
         let [low, high] = platform.code_words(VirtAddr(pc))?;
-        let [own_low, own_high] = site.code;
-        let [low_mask, high_mask] = site.mask;
-        let is_same = site.pc == pc
+        let [own_low, own_high] = cached.code;
+        let [low_mask, high_mask] = cached.mask;
+        let is_same = cached.pc == pc
             && (low ^ own_low) & low_mask | (high ^ own_high) & high_mask == 0
-            && site.generation == self.regions.generation();
+            && cached.generation == self.regions.generation();
         if !is_same || self.channel.is_closed() {
             return None;
         }
-        let plain = &site.plain;
-        let next = pc.wrapping_add(site.len);
+        let plain = &cached.plain;
+        let next = pc.wrapping_add(cached.len);
         let width = plain.width();
         let address = plain.address(|gpr| frame.gpr(gpr), next);
-        if !site.region.contains(address, u64::from(width)) {
+        if !cached.region.contains(address, u64::from(width)) {
             return None;
         }
-        desk.count();
+        cache.count();
         let way = Recorded {
             silent: false,
-            ring: Some(&desk.ring),
+            ring: Some(&cache.ring),
         };
-        let access = (&site.region, address);
+        let access = (&cached.region, address);
         Some(self.move_plain(platform, inside, frame, plain, access, next, way))
     }
 
     /// Remembers a plain move that was carried out in `region`.
     #[inline(never)]
-    pub(super) fn remember(
+    pub(super) fn cache_move<P: Platform<Lane = L>>(
         &self,
         platform: &P,
-        inside: &Inside<'_>,
+        inside: &ContextGuard<'_>,
         pc: VirtAddr,
         region: &Region,
         instruction: &DecodedInstruction,
     ) {
-        let site = || {
+        let cached = || {
             let plain = instruction.plain_move()?;
             let mut bytes = [0; 16];
             let mut masks = [0; 16];
@@ -182,7 +182,7 @@ impl<P: Platform> Engine<'_, P> {
                 let number = u128::from_le_bytes(bytes);
                 [low_word(number), low_word(number >> 56)]
             };
-            Some(Site {
+            Some(CachedMove {
                 pc: pc.0,
                 code: words(bytes),
                 mask: words(masks),
@@ -192,10 +192,10 @@ impl<P: Platform> Engine<'_, P> {
                 plain,
             })
         };
-        let desk = self.desks.at(inside.id());
-        if let (Some(desk), Some(_), Some(site)) = (desk, platform.code_words(pc), site()) {
+        let cache = self.move_caches.at(inside.id());
+        if let (Some(cache), Some(_), Some(cached)) = (cache, platform.code_words(pc), cached()) {
             // SAFETY: by the invariant: the caller is inside and not nested; nothing is borrowed.
-            unsafe { desk.place(pc.0).write(Some(site)) };
+            unsafe { cache.entry(pc.0).write(Some(cached)) };
         }
     }
 }

@@ -3,11 +3,11 @@
 
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
-use crate::execute::{Strings, execv, execve, execvp};
+use crate::execute::{execv, execve, execvp};
 use crate::syscall::kernel;
-use crate::told::keeping_errno;
 use core::arch::asm;
 use core::ffi::{c_char, c_int};
+use mmiotrace_capture::process::preload::{Strings, keeping_errno};
 
 type Text = *const c_char;
 
@@ -18,13 +18,13 @@ type Text = *const c_char;
 #[repr(C)]
 struct OnStack([Text; 3]);
 
-/// The arguments behind the program's name, up to and with the null pointer that ends them.
-struct Listed {
+/// The arguments after the program's name, up to and with the null pointer that ends them.
+struct Arguments {
     in_registers: [Text; 5],
     on_stack: *const Text,
 }
 
-impl Listed {
+impl Arguments {
     fn new(in_registers: [Text; 5], on_stack: &OnStack) -> Self {
         let mut on_stack = on_stack.0.as_ptr();
         // SAFETY: nothing happens. The compiler must not take the pointer for one of three words only.
@@ -48,7 +48,7 @@ impl Listed {
         }
     }
 
-    /// How many stand before the null pointer.
+    /// How many precede the null pointer.
     ///
     /// # Safety
     /// A null pointer was passed.
@@ -98,15 +98,15 @@ impl Listed {
     /// # Safety
     /// So many arguments were passed.
     unsafe fn copy_to(&self, list: &mut [Text]) {
-        for (at, place) in list.iter_mut().enumerate() {
+        for (at, argument) in list.iter_mut().enumerate() {
             // SAFETY: the caller's promise.
-            *place = unsafe { self.get(at) };
+            *argument = unsafe { self.get(at) };
         }
     }
 }
 
-macro_rules! listed {
-    ($($(#[$about:meta])* $name:ident = |$program:ident, $listed:ident| $go_on:expr;)*) => {$(
+macro_rules! variadic {
+    ($($(#[$about:meta])* $name:ident = |$program:ident, $list:ident| $go_on:expr;)*) => {$(
         $(#[$about])*
         ///
         /// # Safety
@@ -121,31 +121,31 @@ macro_rules! listed {
             fifth: Text,
             on_stack: OnStack,
         ) -> c_int {
-            let $listed = Listed::new([first, second, third, fourth, fifth], &on_stack);
+            let $list = Arguments::new([first, second, third, fourth, fifth], &on_stack);
             $go_on
         }
     )*};
 }
 
-listed! {
+variadic! {
     /// The program at a path.
-    execl = |path, listed| {
+    execl = |path, arguments| {
         // SAFETY: the caller's promise, of both.
-        unsafe { listed.with(|list| execv(path, list)) }
+        unsafe { arguments.with(|list| execv(path, list)) }
     };
 
     /// A program that is looked for.
-    execlp = |name, listed| {
+    execlp = |name, arguments| {
         // SAFETY: as above.
-        unsafe { listed.with(|list| execvp(name, list)) }
+        unsafe { arguments.with(|list| execvp(name, list)) }
     };
 
-    /// The program at a path, with the environment that stands behind the null pointer.
-    execle = |path, listed| {
+    /// The program at a path, with the environment that follows the null pointer.
+    execle = |path, arguments| {
         // SAFETY: as above; and the environment was passed too.
         unsafe {
-            let environment = listed.get(listed.count() + 1);
-            listed.with(|list| execve(path, list, environment.cast()))
+            let environment = arguments.get(arguments.count() + 1);
+            arguments.with(|list| execve(path, list, environment.cast()))
         }
     };
 }

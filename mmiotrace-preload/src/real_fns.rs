@@ -1,18 +1,18 @@
-//! The C library's own functions, which ours stand before.
+//! The C library's own functions, which ours replace.
 
 #![expect(unsafe_code, reason = "functions are looked up by name")]
 
 use core::ffi::{CStr, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// A function of the next library in line.
+/// A function of the next library that has it.
 #[derive(Debug)]
-pub(crate) struct Next {
+pub(crate) struct RealFn {
     name: &'static CStr,
     found: AtomicPtr<c_void>,
 }
 
-impl Next {
+impl RealFn {
     pub(crate) const fn new(name: &'static CStr) -> Self {
         Self {
             name,
@@ -42,7 +42,7 @@ impl Next {
 /// Calls the C library's function `$name` with its type.
 macro_rules! call_next {
     ($name:literal as fn($($type:ty),*) -> $result:ty, $($argument:expr),*) => {{
-        static NEXT: $crate::next::Next = $crate::next::Next::new($name);
+        static NEXT: $crate::real_fns::RealFn = $crate::real_fns::RealFn::new($name);
         type Function = unsafe extern "C" fn($($type),*) -> $result;
         let found = NEXT.get();
         // SAFETY: the C library's function of this name has this type.

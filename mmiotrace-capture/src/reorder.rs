@@ -13,7 +13,7 @@ const AT_ONCE: usize = 1 << 16;
 
 /// A record that waits for its turn.
 #[derive(Debug)]
-enum Held {
+enum Pending {
     Event(Event),
     Blind(Blind),
     Marker(Timestamp, Vec<u8>),
@@ -21,7 +21,7 @@ enum Held {
     Void,
 }
 
-impl Held {
+impl Pending {
     fn of(entry: &Entry<'_>) -> Self {
         match (entry.to_event(), entry.body) {
             (Some(event), _) => Self::Event(event),
@@ -34,7 +34,7 @@ impl Held {
 
 /// What was given to the sink.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Given {
+pub(crate) struct Totals {
     pub(crate) events: u64,
     pub(crate) lost: u64,
     pub(crate) blind_intervals: u64,
@@ -45,30 +45,30 @@ pub(crate) struct Given {
 
 /// Puts records in the order of their numbers, and tells numbers that are late from lost ones.
 #[derive(Debug, Default)]
-pub(crate) struct Merge {
+pub(crate) struct Reorder {
     /// The number that comes next.
     next: u64,
-    waiting: BTreeMap<u64, Held>,
+    waiting: BTreeMap<u64, Pending>,
     /// How many numbers went to what is no event: markers, blind intervals, accesses that were not
     /// made. A trace numbers events only, so theirs are less by this.
     unnumbered: u64,
-    given: Given,
+    totals: Totals,
     time: Timestamp,
     /// By ring, where records stay in the rings until they are written.
-    kept: Option<Vec<Kept>>,
+    kept: Option<Vec<RingCursor>>,
 }
 
 /// What was taken from a ring and stays in it.
 #[derive(Debug)]
-struct Kept {
+struct RingCursor {
     cursor: Cursor,
     /// For each look at the ring that found something: the highest number found, and where it ended.
     looks: VecDeque<(u64, Cursor)>,
 }
 
-impl Merge {
-    pub(crate) const fn given(&self) -> Given {
-        self.given
+impl Reorder {
+    pub(crate) const fn totals(&self) -> Totals {
+        self.totals
     }
 
     /// Leaves records in the rings until they are [`written`](Self::written), and begins behind
@@ -76,7 +76,7 @@ impl Merge {
     pub(crate) fn keep(&mut self, channel: &Channel<'_>) {
         let written = channel.written().unwrap_or_default();
         (self.next, self.unnumbered) = (written.next, written.unnumbered);
-        let kept = |ring| Kept {
+        let kept = |ring| RingCursor {
             cursor: channel.oldest(ring),
             looks: VecDeque::new(),
         };
@@ -107,15 +107,17 @@ impl Merge {
         let _ = self.take(channel, buf);
     }
 
-    /// What is kept and was not given.
-    pub(crate) fn held(&self) -> Given {
-        let mut held = Given::default();
+    /// What is kept and was not totals.
+    pub(crate) fn pending_totals(&self) -> Totals {
+        let mut held = Totals::default();
         for one in self.waiting.values() {
             match one {
-                Held::Event(_) => held.events += 1,
-                Held::Marker(..) => held.markers += 1,
-                Held::Blind(blind) if blind.edge == BlindEdge::Begin => held.blind_intervals += 1,
-                Held::Blind(_) | Held::Void => {}
+                Pending::Event(_) => held.events += 1,
+                Pending::Marker(..) => held.markers += 1,
+                Pending::Blind(blind) if blind.edge == BlindEdge::Begin => {
+                    held.blind_intervals += 1
+                }
+                Pending::Blind(_) | Pending::Void => {}
             }
         }
         held
@@ -132,7 +134,7 @@ impl Merge {
                 highest = highest.max(seq);
                 // What an earlier recorder has written is not given again.
                 if seq >= next {
-                    waiting.insert(seq, Held::of(entry));
+                    waiting.insert(seq, Pending::of(entry));
                 }
             };
             let kept = self.kept.as_mut().and_then(|all| all.get_mut(index(ring)));
@@ -167,22 +169,22 @@ impl Merge {
                     break;
                 }
                 let end = seq.min(horizon);
-                self.lose(end, sink);
+                self.emit_loss(end, sink);
                 continue;
             }
             let held = entry.remove();
             self.next = seq + 1;
-            self.give(held, sink);
+            self.emit(held, sink);
         }
         if self.waiting.is_empty() && self.next < horizon {
-            self.lose(horizon, sink);
+            self.emit_loss(horizon, sink);
         }
         empty
     }
 
     /// Gives up what the dead will never write, so that nothing waits for them: `alive` is asked of
     /// every owner who is inside the engine.
-    pub(crate) fn bury(&mut self, channel: &Channel<'_>, alive: impl FnMut(u64) -> bool) {
+    pub(crate) fn release_dead(&mut self, channel: &Channel<'_>, alive: impl FnMut(u64) -> bool) {
         let _ = channel.release_dead(alive);
         let rings = 0..channel.geometry().rings;
         let heads: Vec<u64> = rings.clone().map(|ring| channel.head(ring)).collect();
@@ -200,7 +202,7 @@ impl Merge {
     }
 
     /// Numbers up to `end` are missing for good.
-    fn lose(&mut self, end: u64, sink: &mut dyn EventSink) {
+    fn emit_loss(&mut self, end: u64, sink: &mut dyn EventSink) {
         let count = end - self.next;
         sink.lost(&Loss {
             time: self.time,
@@ -211,30 +213,30 @@ impl Merge {
             )),
             cpu: None,
         });
-        self.given.lost += count;
-        self.given.records += 1;
+        self.totals.lost += count;
+        self.totals.records += 1;
         self.next = end;
     }
 
-    fn give(&mut self, held: Held, sink: &mut dyn EventSink) {
-        self.given.records += 1;
-        self.unnumbered += u64::from(!matches!(held, Held::Event(_)));
+    fn emit(&mut self, held: Pending, sink: &mut dyn EventSink) {
+        self.totals.records += 1;
+        self.unnumbered += u64::from(!matches!(held, Pending::Event(_)));
         match held {
-            Held::Event(mut event) => {
+            Pending::Event(mut event) => {
                 event.seq = event.seq.map(|seq| seq.wrapping_sub(self.unnumbered));
                 self.time = event.time;
-                self.given.events += 1;
+                self.totals.events += 1;
                 sink.event(&event);
             }
-            Held::Blind(blind) => {
-                self.given.blind_intervals += u64::from(blind.edge == BlindEdge::Begin);
+            Pending::Blind(blind) => {
+                self.totals.blind_intervals += u64::from(blind.edge == BlindEdge::Begin);
                 sink.blind(&blind);
             }
-            Held::Marker(time, text) => {
-                self.given.markers += 1;
+            Pending::Marker(time, text) => {
+                self.totals.markers += 1;
                 sink.marker(&Marker { time, text: &text });
             }
-            Held::Void => self.given.records -= 1,
+            Pending::Void => self.totals.records -= 1,
         }
     }
 }
@@ -261,9 +263,9 @@ mod tests {
         fn line(&mut self, _: &[u8]) {}
     }
 
-    fn drained(merge: &mut Merge, channel: &Channel<'_>) -> Vec<String> {
+    fn drained(reorder: &mut Reorder, channel: &Channel<'_>) -> Vec<String> {
         let mut texts = Texts::default();
-        merge.drain(channel, &mut EntryBuf::default(), &mut texts);
+        reorder.drain(channel, &mut EntryBuf::default(), &mut texts);
         texts.0
     }
 
@@ -282,7 +284,7 @@ mod tests {
         let mark = |owner: u64, text: &str| {
             assert!(channel.mark(owner, Timestamp::ZERO, 1, text.as_bytes()));
         };
-        let mut first = Merge::default();
+        let mut first = Reorder::default();
         first.keep(&channel);
         mark(1, "a");
         mark(2, "b");
@@ -293,11 +295,11 @@ mod tests {
         drop(first);
         mark(2, "d");
         assert_eq!(channel.written().unwrap().bytes, 10);
-        let mut second = Merge::default();
+        let mut second = Reorder::default();
         second.keep(&channel);
         assert_eq!(drained(&mut second, &channel), ["c", "d"]);
         drop(second);
-        let mut third = Merge::default();
+        let mut third = Reorder::default();
         third.keep(&channel);
         assert_eq!(drained(&mut third, &channel), ["c", "d"]);
         third.written(&channel, 20);
@@ -322,14 +324,18 @@ mod tests {
             .map(|_| AtomicU64::new(0))
             .collect();
         let channel = Channel::create(&memory, geometry, Options::default()).unwrap();
-        let mut merge = Merge::default();
-        merge.keep(&channel);
+        let mut reorder = Reorder::default();
+        reorder.keep(&channel);
         let room = (0..1000)
             .take_while(|_| channel.mark(1, Timestamp::ZERO, 1, b"x"))
             .count();
-        assert_eq!(drained(&mut merge, &channel).len(), room + 1, "and a loss");
+        assert_eq!(
+            drained(&mut reorder, &channel).len(),
+            room + 1,
+            "and a loss"
+        );
         assert!(!channel.mark(1, Timestamp::ZERO, 1, b"x"));
-        merge.written(&channel, 1);
+        reorder.written(&channel, 1);
         assert!(channel.mark(1, Timestamp::ZERO, 1, b"x"));
     }
 }

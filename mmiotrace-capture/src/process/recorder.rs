@@ -1,31 +1,23 @@
-//! Who is alive, and what the kernel would allow now.
+//! Whether the process that records is alive.
 
-use super::{maps, space, thread};
+use super::{clock, maps, thread};
 use core::time::Duration;
-use mmiotrace_kmod::{Channel, Fault};
+use mmiotrace_kmod::Channel;
 use std::io::Write;
 
-/// Whether the thread of an owner's number exists. For signal handlers too.
-pub(crate) fn owner_is_alive(owner: u64) -> bool {
-    let id = u32::try_from(owner & 0xffff_ffff)
-        .ok()
-        .and_then(|id| i32::try_from(id).ok());
-    id.is_none_or(thread::is_alive)
-}
-
-/// How old the recorder's last sign of life may be before anybody asks whether it exists.
+/// How old the recorder's last sign of life may be before its process is looked for.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Whether the process that records into a channel exists; true where nobody said who it is. For
-/// signal handlers too.
+/// Whether the process that records into a channel exists; true if the channel does not name one.
+/// For signal handlers too.
 ///
-/// A recorder that has shown itself lately is alive, whatever a process of another namespace sees of
-/// it; one that a slow disk holds up is alive if it exists.
-pub(super) fn recorder_is_alive(channel: &Channel<'_>) -> bool {
+/// A recorder that has shown itself lately is alive, even if another namespace hides it from this
+/// process; one that a slow disk holds up is alive if it exists.
+pub(super) fn is_alive(channel: &Channel<'_>) -> bool {
     let Some((pid, started)) = channel.recorder() else {
         return true;
     };
-    let silent = space::now().since(channel.heartbeat());
+    let silent = clock::now().since(channel.heartbeat());
     silent.is_none_or(|silent| silent < SILENCE) || is_running(pid, started)
 }
 
@@ -58,23 +50,12 @@ fn stat(pid: u64) -> Option<(u8, u64)> {
     Some((state, began))
 }
 
-/// Whether an access that faulted would be answered now. For signal handlers too.
-pub(super) fn allows(fault: &Fault) -> bool {
-    maps::at(fault.address.0).is_some_and(|mapped| {
-        if fault.write {
-            mapped.writable
-        } else {
-            mapped.readable
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_dead_and_their_namesakes_are_told_from_the_living() {
+    fn a_process_is_known_by_its_number_and_its_start() {
         let me = u64::from(std::process::id());
         let began = start_of(me);
         assert!(began > 0 && is_running(me, began));

@@ -1,8 +1,9 @@
-//! What the trace and the terminal are told in words.
+//! What the library reports in words: a marker in the trace, and a line on standard error.
 
-use crate::session;
+#![expect(unsafe_code, reason = "the thread's error number")]
+
+use crate::process::Tracer;
 use core::fmt::{Arguments, Write as _};
-use mmiotrace_capture::process::Tracer;
 use std::io::Write as _;
 
 /// A line of text in memory of its own: nothing is allocated, and what does not fit is cut off.
@@ -14,8 +15,8 @@ struct Line {
 impl core::fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         for byte in text.bytes() {
-            let place = self.bytes.get_mut(self.len).ok_or(core::fmt::Error)?;
-            *place = if byte < b' ' { b'?' } else { byte };
+            let to = self.bytes.get_mut(self.len).ok_or(core::fmt::Error)?;
+            *to = if byte < b' ' { b'?' } else { byte };
             self.len += 1;
         }
         Ok(())
@@ -24,7 +25,7 @@ impl core::fmt::Write for Line {
 
 /// Writes one line as a marker into the trace, and on standard error. `loudly` false: only the marker.
 /// Allocates nothing, so that a child between `fork` and `exec` may call it.
-pub(crate) fn tell(tracer: &Tracer, loudly: bool, text: Arguments<'_>) {
+pub(super) fn report(tracer: &Tracer, loudly: bool, text: Arguments<'_>) {
     let mut line = Line {
         bytes: [0; 1024],
         len: 0,
@@ -40,10 +41,16 @@ pub(crate) fn tell(tracer: &Tracer, loudly: bool, text: Arguments<'_>) {
     }
 }
 
-/// The thread's error number, kept over calls of ours.
-pub(crate) fn keeping_errno<R>(work: impl FnOnce() -> R) -> R {
+/// Calls `work`, and leaves the thread's error number as it was.
+pub fn keeping_errno<R>(work: impl FnOnce() -> R) -> R {
     let error = std::io::Error::last_os_error();
     let result = work();
-    session::restore(&error);
+    restore_errno(&error);
     result
+}
+
+/// Puts the thread's error number back.
+pub(super) fn restore_errno(error: &std::io::Error) {
+    // SAFETY: the thread's own word.
+    unsafe { *libc::__errno_location() = error.raw_os_error().unwrap_or(0) };
 }

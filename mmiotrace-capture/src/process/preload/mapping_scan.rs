@@ -1,24 +1,26 @@
-//! Mappings of devices that nobody has told of: made by an instruction `syscall` of the program's own, or
-//! before this library was there. They are looked for in the list that the kernel has: at the beginning,
-//! once in a while, and at the end.
+//! Mappings of devices that were made without our seeing it: by an instruction `syscall` of the
+//! program's own, or before this library was loaded. They are looked for in the kernel's list of
+//! mappings: at the beginning, once in a while, and at the end.
 
 #![expect(unsafe_code, reason = "what is found is traced")]
 
-use crate::gate::Closed;
-use crate::session::{self, Session};
-use crate::told::tell;
+use super::deferred::{defer, is_deferred, take_deferred};
+use super::mapping_lock::WriteGuard;
+use super::report::report;
+use super::session::{self, Session, attach};
+use crate::machine::Root;
+use crate::process::regions::UntracedMapping;
+use crate::process::{Area, Error, MappedFile, matches};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
-use mmiotrace_capture::machine::Root;
-use mmiotrace_capture::process::{Area, Error, MappedFile, Stray, matches};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// When somebody looks.
+/// Why the mappings are scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(super) enum ScanReason {
     /// The program has begun, or runs.
     Running,
     /// It ends in an orderly way.
@@ -42,19 +44,19 @@ struct Found {
 }
 
 impl Found {
-    fn new(stray: &Stray<'_>) -> Self {
+    fn new(mapping: &UntracedMapping<'_>) -> Self {
         let mut path = [0; 512];
-        let bytes = stray.path.as_bytes();
+        let bytes = mapping.path.as_bytes();
         let path_len = bytes.len().min(path.len());
         path[..path_len].copy_from_slice(&bytes[..path_len]);
         Self {
-            start: stray.start,
-            end: stray.end,
-            offset: stray.offset,
-            inode: stray.inode,
-            begins_mapping: stray.begins_mapping,
-            accessible: stray.accessible,
-            shared: stray.shared,
+            start: mapping.start,
+            end: mapping.end,
+            offset: mapping.offset,
+            inode: mapping.inode,
+            begins_mapping: mapping.begins_mapping,
+            accessible: mapping.accessible,
+            shared: mapping.shared,
             path,
             path_len,
         }
@@ -73,116 +75,129 @@ impl Found {
         Area::new(self.start as *mut u8, len)
     }
 
-    /// Whether what it says of the place in the file holds for its first byte: UIO has a number there.
-    fn has_place(&self) -> bool {
+    /// Whether its offset in the file holds for its first byte: UIO has a number there.
+    fn has_offset(&self) -> bool {
         self.begins_mapping || !self.path().starts_with("/dev/uio")
     }
 }
 
-/// Looks, from the thread of the capture.
-pub(crate) fn look() {
-    look_when(When::Running);
+/// Scans, on the thread of the capture.
+pub(super) fn scan() {
+    scan_for(ScanReason::Running);
 }
 
-/// Looks before the program becomes another one, and its mappings end. Where it is a child that is about
-/// to be another program its mappings are its parent's, who goes on.
-pub(crate) fn look_before_exec() {
+/// Scans before the program becomes another one, and its mappings end. A child that is about to become
+/// another program has the mappings of its parent, which goes on.
+pub fn scan_before_exec() {
     if session::is_in_first_process() {
-        look_when(When::Now);
+        scan_for(ScanReason::Now);
     }
 }
 
-/// Looks; what is found is traced while the program runs, and told in any case.
-pub(crate) fn look_when(when: When) {
+/// Scans before the program ends at once, perhaps in a signal handler.
+pub fn scan_before_exit() {
+    scan_for(ScanReason::Now);
+}
+
+/// Scans; what is found is traced while the program runs, and reported in any case.
+pub(super) fn scan_for(when: ScanReason) {
     let _ = session::with_session(|session| {
         let some = Cell::new(false);
-        each_stray(session, when, |_| some.set(true));
+        each_untraced_mapping(session, when, |_| some.set(true));
         if !some.get() {
             return;
         }
-        let closed = Closed::close();
-        if closed.is_none() && when == When::Running {
-            // Perhaps it is just being told of. The next look will show.
+        let guard = WriteGuard::lock();
+        if guard.is_none() && when == ScanReason::Running {
+            // Perhaps it is being made right now. The next scan will show.
             return;
         }
         while one_round(session, when) {}
-        drop(closed);
+        drop(guard);
     });
 }
 
-/// Sees to some of what there is. Whether there may be more.
-fn one_round(session: &Session, when: When) -> bool {
+/// Handles some of what there is. Whether there may be more.
+fn one_round(session: &Session, when: ScanReason) -> bool {
     let mut found: [Option<Found>; 8] = [None; 8];
     let mut count = 0;
-    each_stray(session, when, |stray| {
-        if let Some(place) = found.get_mut(count) {
-            *place = Some(Found::new(stray));
+    each_untraced_mapping(session, when, |mapping| {
+        if let Some(free) = found.get_mut(count) {
+            *free = Some(Found::new(mapping));
             count += 1;
         }
     });
-    let told = found
+    let handled = found
         .iter()
         .flatten()
-        .map(|found| see_to(session, when, found));
-    // All of them: each takes what it is shown off the list.
-    let done = told.filter(|told| *told).count();
+        .map(|found| handle(session, when, found));
+    // All of them: each takes its mapping off the list.
+    let done = handled.filter(|handled| *handled).count();
     count == found.len() && done > 0
 }
 
 /// Shows what is to be traced and is not.
-fn each_stray(session: &Session, when: When, mut show: impl FnMut(&Stray<'_>)) {
+fn each_untraced_mapping(
+    session: &Session,
+    when: ScanReason,
+    mut show: impl FnMut(&UntracedMapping<'_>),
+) {
     let uring = Cell::new(false);
-    let is_wanted = |stray: &Stray<'_>| {
-        uring.set(uring.get() || stray.path == "anon_inode:[io_uring]");
+    let is_wanted = |mapping: &UntracedMapping<'_>| {
+        uring.set(uring.get() || mapping.path == "anon_inode:[io_uring]");
         let named = || {
             session
                 .patterns
                 .iter()
-                .any(|pattern| matches(pattern, stray.path))
+                .any(|pattern| matches(pattern, mapping.path))
         };
-        MappedFile::is_device(stray.path) || (stray.shared && named())
+        MappedFile::is_device(mapping.path) || (mapping.shared && named())
     };
     session
         .tracer
-        .each_stray(when != When::Now, is_wanted, |stray| {
+        .each_untraced_mapping(when != ScanReason::Now, is_wanted, |mapping| {
             // Inaccessible now, it is of interest when that changes; and at the end it will not.
-            if stray.accessible || (when == When::Running && !session::is_laid_down(stray)) {
-                show(stray);
+            if mapping.accessible || (when == ScanReason::Running && !is_deferred(mapping)) {
+                show(mapping);
             }
         });
     if uring.get() {
-        tell_of_uring(session);
+        report_uring_of(session);
     }
 }
 
-/// Says once that the program uses io_uring.
-pub(crate) fn tell_of_uring(session: &Session) {
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    if !TOLD.swap(true, Ordering::Relaxed) {
+/// Reports once that the program uses io_uring.
+pub fn report_uring() {
+    let _ = session::with_session(report_uring_of);
+}
+
+fn report_uring_of(session: &Session) {
+    static REPORTED: AtomicBool = AtomicBool::new(false);
+    if !REPORTED.swap(true, Ordering::Relaxed) {
         let text = "the program uses io_uring: what it asks to be read into traced memory or written from there \
                     fails with EFAULT, and is not in the trace";
-        tell(&session.tracer, true, format_args!("{text}"));
+        report(&session.tracer, true, format_args!("{text}"));
     }
 }
 
-/// Traces it, or tells why not. `false` where nothing could be done.
-fn see_to(session: &Session, when: When, found: &Found) -> bool {
+/// Traces a mapping, or reports why not. `false` if nothing could be done.
+fn handle(session: &Session, when: ScanReason, found: &Found) -> bool {
     let tracer = &session.tracer;
     let (path, start, end) = (found.path(), found.start, found.end);
-    let late = "nobody told of it when it was mapped, and what was done there before";
+    let late = "mapped without our seeing it; what was done there before";
     if !found.accessible {
-        session::lay_down(found.area());
+        defer(found.area());
         return true;
     }
     if !found.shared {
-        // Which is refused, and told.
-        session::arm_again(tracer, &found.area());
+        // Which is refused, and reported.
+        attach(tracer, &found.area());
         return true;
     }
-    if when != When::Running {
+    if when != ScanReason::Running {
         let noted = tracer.note_late(&found.area());
         if noted {
-            tell(
+            report(
                 tracer,
                 true,
                 format_args!("{path} at {start:#x}..{end:#x}: {late} is not in the trace"),
@@ -191,7 +206,7 @@ fn see_to(session: &Session, when: When, found: &Found) -> bool {
         return noted;
     }
     match trace(session, found) {
-        Ok(()) => tell(
+        Ok(()) => report(
             tracer,
             true,
             format_args!(
@@ -199,7 +214,7 @@ fn see_to(session: &Session, when: When, found: &Found) -> bool {
             ),
         ),
         Err(Error::NotRunning) => return false,
-        Err(error) => tell(
+        Err(error) => report(
             tracer,
             true,
             format_args!(
@@ -211,18 +226,18 @@ fn see_to(session: &Session, when: When, found: &Found) -> bool {
 }
 
 fn trace(session: &Session, found: &Found) -> Result<(), Error> {
-    let _ = session::wake(found.start as *const u8, found.end as *const u8);
+    let _ = take_deferred(found.start as *const u8, found.end as *const u8);
     let mut area = found.area();
     if !MappedFile::is_device(found.path()) {
-        // SAFETY: as everything that the program maps; see `session::attach`.
+        // SAFETY: as everything that the program maps; see [`attach`].
         return unsafe { session.tracer.attach_late(&area) };
     }
     let path = Path::new(found.path());
-    let file = MappedFile::of(&Root::system(), path, found.offset).filter(|_| found.has_place());
+    let file = MappedFile::of(&Root::system(), path, found.offset).filter(|_| found.has_offset());
     if let Some(phys) = file.and_then(|file| file.phys) {
         area = area.with_phys(phys);
     }
-    let descriptor = open_descriptor(found).filter(|_| found.has_place());
+    let descriptor = open_descriptor(found).filter(|_| found.has_offset());
     let opened = descriptor.is_none().then(|| open(found)).flatten();
     let opened = opened.as_ref().map(AsFd::as_fd);
     match descriptor.or(opened) {
@@ -249,7 +264,7 @@ fn open_descriptor(found: &Found) -> Option<BorrowedFd<'static>> {
     });
     let mut same = same.fuse();
     let first = same.next()?;
-    // Files without a name of their own cannot be told apart.
+    // Files without a name of their own cannot be distinguished.
     if found.path().starts_with("anon_inode:") && same.next().is_some() {
         return None;
     }
