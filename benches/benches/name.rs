@@ -58,7 +58,7 @@ fn read(trace: &[u8], mut namer: Option<Namer>) -> (u64, usize) {
                 }
             }
             Record::Header(header) => namer.header(header),
-            Record::Lost(_) => namer.doubt(),
+            Record::Lost(_) => namer.invalidate_values(),
             _ => {}
         }
     }

@@ -202,10 +202,10 @@ pub(crate) fn feed<'n>(namer: &'n mut Namer, record: &Record<'_>) -> Option<Name
     match record {
         Record::Event(event) => return namer.event(event),
         Record::Header(header) => namer.header(header),
-        Record::Lost(_) => namer.doubt(),
+        Record::Lost(_) => namer.invalidate_values(),
         Record::Marker(marker) => {
             if let Ok(Some(Annotation::Blind { .. })) = Annotation::parse(marker.text) {
-                namer.doubt();
+                namer.invalidate_values();
             }
         }
         _ => {}

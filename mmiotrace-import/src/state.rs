@@ -50,7 +50,12 @@ impl State {
     }
 
     /// Gives an access at a physical address to the sink.
-    pub(crate) fn absolute(&mut self, seen: Seen, phys: PhysAddr, sink: &mut dyn EventSink) {
+    pub(crate) fn absolute(
+        &mut self,
+        seen: LoggedAccess,
+        phys: PhysAddr,
+        sink: &mut dyn EventSink,
+    ) {
         let map_id = self.windows.absolute(phys, seen.stamp.time, sink);
         self.give(seen, map_id, phys, sink);
     }
@@ -58,7 +63,7 @@ impl State {
     /// Gives an access at an offset in a named window to the sink.
     pub(crate) fn relative(
         &mut self,
-        seen: Seen,
+        seen: LoggedAccess,
         window: &str,
         offset: u64,
         sink: &mut dyn EventSink,
@@ -67,7 +72,13 @@ impl State {
         self.give(seen, map_id, phys, sink);
     }
 
-    fn give(&mut self, seen: Seen, map_id: MapId, phys: PhysAddr, sink: &mut dyn EventSink) {
+    fn give(
+        &mut self,
+        seen: LoggedAccess,
+        map_id: MapId,
+        phys: PhysAddr,
+        sink: &mut dyn EventSink,
+    ) {
         let value = seen
             .value
             .map(|value| Value::from_printed(value, seen.width));
@@ -127,7 +138,7 @@ impl State {
     }
 
     fn without_value(&mut self, read: OpenRead, sink: &mut dyn EventSink) {
-        let seen = Seen {
+        let seen = LoggedAccess {
             stamp: read.stamp,
             kind: AccessKind::Read,
             width: read.width,
@@ -140,7 +151,7 @@ impl State {
 
 /// An access as a log tells it, without its address.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct LoggedAccess {
     pub(crate) stamp: Stamp,
     pub(crate) kind: AccessKind,
     pub(crate) width: Width,
@@ -148,7 +159,7 @@ pub(crate) struct Seen {
     pub(crate) pc: VirtAddr,
 }
 
-impl Seen {
+impl LoggedAccess {
     /// An access of `bytes` bytes; `None` where that is no width.
     pub(crate) fn new(stamp: Stamp, kind: AccessKind, bytes: u64, value: u64) -> Option<Self> {
         let width = Width::from_bytes(u8::try_from(bytes).ok()?)?;

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
         };
         match &record {
             Record::Header(header) => namer.header(header),
-            Record::Lost(_) => namer.doubt(),
+            Record::Lost(_) => namer.invalidate_values(),
             Record::Event(event) => {
                 if let Some(named) = namer.event(event) {
                     print(&mut out, event.time, named)?;

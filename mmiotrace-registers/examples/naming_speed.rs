@@ -93,7 +93,7 @@ fn read(trace: &[u8], mut namer: Option<&mut Namer>, with_text: bool) -> (u64, u
             }
             (Record::Event(_), None) => events += 1,
             (Record::Header(header), Some(namer)) => namer.header(header),
-            (Record::Lost(_), Some(namer)) => namer.doubt(),
+            (Record::Lost(_), Some(namer)) => namer.invalidate_values(),
             _ => {}
         }
     }

@@ -35,7 +35,7 @@
 //!
 //! # Features
 //!
-//! `svd` (default): CMSIS-SVD files. `symbols` (default): symbols of ELF files and modules.
+//! `symbols` (default): symbols of ELF files and modules.
 //! `pci-ids` (default): names of vendors and devices from the system's `pci.ids`. `serde`:
 //! serialization of what naming yields.
 #![forbid(unsafe_code)]
@@ -52,18 +52,18 @@ mod model_text;
 mod name;
 mod number;
 mod symbols;
-mod value;
 
 pub use coverage::{Coverage, DeviceCoverage};
 pub use device::{BarSpec, Device, DeviceAddress, DeviceId, Devices, InvalidBarSpec, PciNames};
 pub use draft::{Draft, Drafted};
 pub use error::{CompileError, LoadError, LoadErrorKind, Position, Subject, Warning};
+pub use index::value::{FieldValue, Fields, Known};
 pub use index::{CompiledMap, Found, Located, Selection, UnknownVariant};
 pub use load::{Format, HeaderConstant, HeaderValue, Loaded, Loader, header_constants};
 pub use model::RegisterMap;
 pub use name::{
-    Binding, FieldBuf, HotRegister, Inference, Inner, InnerBuf, InvalidRule, Named, NamedBuf,
-    Namer, NamerBuilder, NamingSink, Part, PartBuf, Verbosity, VerbosityRules,
+    Binding, FieldBuf, Hidden, HotRegister, Inference, Inner, InnerBuf, InvalidRule, Named,
+    NamedBuf, Namer, NamerBuilder, NamingSink, Part, PartBuf, Reachability, Verbosity,
+    VerbosityRules,
 };
 pub use symbols::{InvalidSymbols, Symbol, Symbols};
-pub use value::{FieldValue, Fields, Known};

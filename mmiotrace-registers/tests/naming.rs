@@ -435,7 +435,7 @@ fn changed_bits_are_those_since_the_last_value() {
     assert_eq!(rig.read(8, 1).changed, None);
     assert_eq!(rig.write(8, 0xff).changed, None);
     assert_eq!(rig.read(8, 3).changed, Some(2));
-    rig.namer.doubt();
+    rig.namer.invalidate_values();
     assert_eq!(rig.read(0xc, 0).changed, None, "accesses may be missing");
 }
 

@@ -132,7 +132,6 @@ fn broken_rnndb() {
     shake(Format::Rnndb, &alone, 400);
 }
 
-#[cfg(feature = "svd")]
 #[test]
 fn broken_svd() {
     shake(Format::Svd, include_str!("fixtures/svd/small.svd"), 600);

@@ -1,5 +1,4 @@
 //! CMSIS-SVD: every way of deriving, arrays, and documents that mean harm.
-#![cfg(feature = "svd")]
 
 use mmiotrace_registers::{CompiledMap, Format, Known, LoadErrorKind, Loader, model};
 use std::path::Path;
@@ -83,14 +82,17 @@ fn peripherals_are_physical_unless_a_bar_is_given() {
     let physical = Loader::new().text(Format::Svd, SMALL).expect("a map");
     assert!(matches!(
         physical.map.spaces[0].place,
-        model::Place::Physical(0x4000_0000)
+        model::SpaceLocation::Physical(0x4000_0000)
     ));
     let in_bar = Loader::new()
         .bar(2)
         .text(Format::Svd, SMALL)
         .expect("a map");
     assert!(!in_bar.map.spaces.is_empty());
-    assert!(matches!(in_bar.map.spaces[0].place, model::Place::Bar(2)));
+    assert!(matches!(
+        in_bar.map.spaces[0].place,
+        model::SpaceLocation::Bar(2)
+    ));
 }
 
 #[test]
@@ -122,8 +124,53 @@ fn cycles_are_errors() {
     assert!(error.to_string().contains("CTRL"), "{error}");
     let itself = SMALL.replace("derivedFrom=\"TIMER0\"", "derivedFrom=\"TIMER1\"");
     refused(&itself);
-    let missing = SMALL.replace("derivedFrom=\"TIMER0\"", "derivedFrom=\"NOBODY\"");
-    assert!(refused(&missing).to_string().contains("NOBODY"));
+}
+
+/// One wrong name must not cost the rest of a vendor's file.
+#[test]
+fn a_base_that_does_not_exist_is_told() {
+    let missing = SMALL.replace(
+        "<register derivedFrom=\"CTRL\">",
+        "<register derivedFrom=\"NOBODY\">",
+    );
+    assert_ne!(missing, SMALL);
+    let loaded = Loader::new().text(Format::Svd, &missing).expect("a map");
+    let told: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].contains("NOBODY") && told[0].contains("line 36"),
+        "{told:?}"
+    );
+    let map = loaded.map.compile().expect("a sound map");
+    assert_eq!(name_at(&map, "TIMER0", 4).as_deref(), Some("TIMER0.CTRL2"));
+}
+
+fn chain(length: usize) -> String {
+    let mut text = String::from(
+        "<device><name>D</name><peripherals><peripheral><name>P0</name><baseAddress>0</baseAddress>\
+         <registers><register><name>R</name><addressOffset>4</addressOffset></register></registers></peripheral>",
+    );
+    for number in 1..=length {
+        let base = number - 1;
+        let at = number * 0x1000;
+        text += &format!(
+            "<peripheral derivedFrom=\"P{base}\"><name>P{number}</name><baseAddress>{at}</baseAddress></peripheral>"
+        );
+    }
+    text + "</peripherals></device>"
+}
+
+#[test]
+fn long_chains_of_derived_from() {
+    let map = Loader::new()
+        .text(Format::Svd, &chain(65))
+        .expect("a map")
+        .map;
+    let map = map.compile().expect("a sound map");
+    assert_eq!(name_at(&map, "P65", 4).as_deref(), Some("P65.R"));
+    let error = refused(&chain(1100));
+    assert_eq!(error.kind(), LoadErrorKind::TooLarge, "{error}");
+    assert!(error.text().contains("more than"), "{error}");
 }
 
 #[test]

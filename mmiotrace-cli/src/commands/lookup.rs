@@ -9,15 +9,15 @@ use crate::output::Output;
 use answer::Answer;
 use core::ops::ControlFlow;
 use mmiotrace_core::PhysAddr;
-use mmiotrace_registers::model::{Place, SpaceId};
-use mmiotrace_registers::{CompiledMap, DeviceAddress, Namer, Selection};
+use mmiotrace_registers::model::{Space, SpaceId, SpaceLocation};
+use mmiotrace_registers::{CompiledMap, DeviceAddress, Namer, NamerBuilder, Selection};
 use serde::Serialize;
 use std::sync::Arc;
 
 /// Look up a register by name or address, and take a value apart
 ///
 /// PLACE is a name (`CTRL`, `PORT[3].CMD`, `CMD` in any block), an offset (0xd8, BAR2+0x10, SPACE+0x10),
-/// or with --trace or --bars a physical address.
+/// a physical address where a map has such (CMSIS-SVD), or with --trace or --bars one of a device.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -143,7 +143,7 @@ fn at_offset(
         .spaces
         .iter()
         .filter_map(|space| match space.place {
-            Place::Bar(bar) => Some(bar),
+            SpaceLocation::Bar(bar) => Some(bar),
             _ => None,
         })
         .collect();
@@ -156,6 +156,13 @@ fn at_offset(
             let phys = PhysAddr(BASE.saturating_add(offset));
             found.extend(Answer::of_named(&mut namer, phys, value));
         }
+    }
+    let is_physical = |space: &Space| matches!(space.place, SpaceLocation::Physical(_));
+    if space.is_none() && map.map().spaces.iter().any(is_physical) {
+        let mut namer = with_chips(Namer::builder().bundled(false), chips)
+            .map(Arc::clone(map))
+            .build();
+        found.extend(Answer::of_named(&mut namer, PhysAddr(offset), value));
     }
     if let (Some(space), None) = (space, wanted_bar) {
         let spaces = map.map().spaces.iter().enumerate();
@@ -175,18 +182,20 @@ const BASE: u64 = 1 << 62;
 
 fn made_up_device(map: &Arc<CompiledMap>, chips: &[(String, String)], bar: u8) -> Option<Namer> {
     let address = DeviceAddress::parse("00:00.0")?;
-    let mut builder = Namer::builder()
-        .bundled(false)
-        .map_for(Arc::clone(map), address);
-    for (family, variant) in chips {
-        builder = builder.variant(family, variant);
-    }
-    let mut namer = builder.build();
+    let mut namer = with_chips(Namer::builder().bundled(false), chips)
+        .map_for(Arc::clone(map), address)
+        .build();
     let spec = format!("{address}:{bar}={BASE:#x}+{BASE:#x}")
         .parse()
         .ok()?;
     namer.bar(&spec);
     Some(namer)
+}
+
+fn with_chips(builder: NamerBuilder, chips: &[(String, String)]) -> NamerBuilder {
+    chips.iter().fold(builder, |builder, (family, variant)| {
+        builder.variant(family, variant)
+    })
 }
 
 /// `0x10`, `SPACE+0x10`.

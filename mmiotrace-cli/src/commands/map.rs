@@ -8,9 +8,11 @@ use core::ops::ControlFlow;
 use mmiotrace_format::Record;
 use mmiotrace_registers::model::Item;
 use mmiotrace_registers::{
-    BarSpec, CompiledMap, DeviceAddress, Draft, Drafted, LoadErrorKind, Loader, Warning, bundled,
+    BarSpec, CompiledMap, DeviceAddress, Draft, Drafted, Hidden, LoadErrorKind, Loader,
+    Reachability, Warning, bundled,
 };
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Draft a register map from a trace, check maps, show those that come with the command
 #[derive(Debug, clap::Args)]
@@ -187,12 +189,17 @@ fn check(args: &Check) -> Result<Outcome, Stop> {
     for file in &args.files {
         match load(file, args.domain.as_deref()) {
             Ok((map, warnings)) => {
-                output.line(summary(file, &map))?;
-                if !warnings.is_empty() {
+                let map = Arc::new(map);
+                let reach = Reachability::of(&map);
+                output.line(summary(file, &map, &reach))?;
+                if !warnings.is_empty() || !reach.hidden.is_empty() {
                     outcome = Outcome::Found;
                 }
                 for warning in &warnings {
                     odd(file, warning).print();
+                }
+                for hidden in &reach.hidden {
+                    hides(file, hidden).print();
                 }
             }
             Err(Wrong::Map(failure)) => {
@@ -256,25 +263,51 @@ fn odd(file: &Path, warning: &Warning) -> Failure {
     }
 }
 
-fn summary(file: &Path, map: &CompiledMap) -> String {
+fn hides(file: &Path, hidden: &Hidden) -> Failure {
+    let Hidden {
+        name,
+        space,
+        at,
+        instead,
+        ..
+    } = hidden;
+    let instead = match instead.as_str() {
+        "" => "nothing is found there".to_owned(),
+        name => format!("{name} is found there"),
+    };
+    Failure::new(
+        file.display().to_string(),
+        format_args!("odd: no access is named {name} ({space}+{at:#x}): {instead}"),
+    )
+}
+
+/// `1 space`, `2 spaces`.
+fn count_noun(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn summary(file: &Path, map: &CompiledMap, reach: &Reachability) -> String {
     let model = map.map();
-    let (mut registers, mut fields) = (0, 0);
-    for list in &model.lists {
-        for item in &list.items {
-            if let Item::Register(register) = item {
-                registers += 1;
-                fields += model.fields_of_register(register).len();
-            }
-        }
-    }
+    let items = model.lists.iter().flat_map(|list| &list.items);
+    let fields = items.map(|item| match item {
+        Item::Register(register) => model.fields_of_register(register).len() as u64,
+        _ => 0,
+    });
+    let fields = count_noun(fields.sum(), "field");
+    let registers = count_noun(reach.registers, "register");
+    let registers = if reach.reachable == reach.registers {
+        registers
+    } else {
+        format!("{registers} ({} reachable)", reach.reachable)
+    };
     let devices: Vec<_> = model.devices.iter().map(ToString::to_string).collect();
     let devices = match devices.len() {
         0 => "for no device by itself".to_owned(),
         _ => format!("for {}", devices.join(", ")),
     };
-    let spaces = model.spaces.len();
+    let spaces = count_noun(model.spaces.len() as u64, "space");
     format!(
-        "{}: {}: {spaces} spaces, {registers} registers, {fields} fields, {devices}",
+        "{}: {}: {spaces}, {registers}, {fields}, {devices}",
         file.display(),
         model.name
     )

@@ -3,7 +3,7 @@
 use super::Taken;
 use crate::scan::Scan;
 use crate::stamp::Stamp;
-use crate::state::{Seen, State};
+use crate::state::{LoggedAccess, State};
 use mmiotrace_core::{AccessKind, EventSink};
 
 /// `i915_reg_rw: write reg=0x2030, len=4, val=(0x1, 0x0)`: the value's low half stands first.
@@ -25,7 +25,7 @@ pub(super) fn i915(
     scan.literal(",")?;
     let high = scan.number()?;
     state.relative(
-        Seen::new(stamp, kind, width, high << 32 | low)?,
+        LoggedAccess::new(stamp, kind, width, high << 32 | low)?,
         "i915",
         offset,
         sink,
@@ -67,7 +67,7 @@ fn amdgpu(
     let value = scan.number()?;
     let window = format!("amdgpu-{device:04x}");
     state.relative(
-        Seen::new(stamp, kind, 4, value)?,
+        LoggedAccess::new(stamp, kind, 4, value)?,
         &window,
         index.checked_mul(4)?,
         sink,

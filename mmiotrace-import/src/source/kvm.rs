@@ -6,7 +6,7 @@
 use super::Taken;
 use crate::scan::Scan;
 use crate::stamp::Stamp;
-use crate::state::{OpenRead, Seen, State};
+use crate::state::{LoggedAccess, OpenRead, State};
 use mmiotrace_core::{AccessKind, EventSink, PhysAddr, VirtAddr, Width};
 
 pub(super) fn mmio(
@@ -41,7 +41,7 @@ pub(super) fn mmio(
         "write" => AccessKind::Write,
         _ => return None,
     };
-    let mut seen = Seen::new(stamp, kind, width, value)?;
+    let mut seen = LoggedAccess::new(stamp, kind, width, value)?;
     seen.pc = pc;
     if kind == AccessKind::Read {
         // The thread may have moved to another CPU in between, the exit then lies on the old one.

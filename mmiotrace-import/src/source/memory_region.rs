@@ -5,7 +5,7 @@
 use super::Taken;
 use crate::scan::Scan;
 use crate::stamp::Stamp;
-use crate::state::{Seen, State};
+use crate::state::{LoggedAccess, State};
 use mmiotrace_core::{AccessKind, EventSink, PhysAddr};
 
 pub(super) fn read(
@@ -41,6 +41,6 @@ fn access(
     let phys = PhysAddr(scan.number_after("addr ")?);
     let value = scan.number_after("value ")?;
     let width = scan.number_after("size ")?;
-    state.absolute(Seen::new(stamp, kind, width, value)?, phys, sink);
+    state.absolute(LoggedAccess::new(stamp, kind, width, value)?, phys, sink);
     Some(Taken::Access)
 }

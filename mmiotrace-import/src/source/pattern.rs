@@ -3,7 +3,7 @@
 use crate::error::PatternError;
 use crate::scan::Scan;
 use crate::stamp::{Stamp, seconds};
-use crate::state::{Seen, State};
+use crate::state::{LoggedAccess, State};
 use mmiotrace_core::{AccessKind, EventSink, PhysAddr, Timestamp, VirtAddr, Width};
 use regex::{Captures, Regex};
 
@@ -86,7 +86,7 @@ fn give(state: &mut State, groups: &Captures<'_>, sink: &mut dyn EventSink) -> O
     };
     let value = hex("value").map_or(Some(None), |value| value.map(Some))?;
     let pc = VirtAddr(hex("pc").unwrap_or(Some(0))?);
-    let seen = Seen {
+    let seen = LoggedAccess {
         stamp,
         kind,
         width,

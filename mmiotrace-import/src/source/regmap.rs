@@ -4,7 +4,7 @@
 use super::Taken;
 use crate::scan::Scan;
 use crate::stamp::Stamp;
-use crate::state::{Seen, State};
+use crate::state::{LoggedAccess, State};
 use mmiotrace_core::{AccessKind, EventSink};
 
 pub(super) fn read(
@@ -43,6 +43,11 @@ fn access(
     scan.until("val=")?;
     let value = scan.hex()?;
     let width = u64::from(state.default_width.bytes());
-    state.relative(Seen::new(stamp, kind, width, value)?, device, offset, sink);
+    state.relative(
+        LoggedAccess::new(stamp, kind, width, value)?,
+        device,
+        offset,
+        sink,
+    );
     Some(Taken::Access)
 }

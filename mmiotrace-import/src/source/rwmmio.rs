@@ -5,7 +5,7 @@
 use super::Taken;
 use crate::scan::Scan;
 use crate::stamp::Stamp;
-use crate::state::{OpenRead, Seen, State};
+use crate::state::{LoggedAccess, OpenRead, State};
 use mmiotrace_core::{AccessKind, EventSink, PhysAddr, VirtAddr, Width};
 
 pub(super) fn write(
@@ -19,7 +19,7 @@ pub(super) fn write(
     let value = scan.number_after("val=")?;
     let address = scan.number_after("addr=")?;
     state.absolute(
-        Seen::new(stamp, AccessKind::Write, bits / 8, value)?,
+        LoggedAccess::new(stamp, AccessKind::Write, bits / 8, value)?,
         PhysAddr(address),
         sink,
     );
@@ -62,7 +62,7 @@ pub(super) fn post_read(
     let bits = scan.number_after("width=")?;
     let value = scan.number_after("val=")?;
     let phys = PhysAddr(scan.number_after("addr=")?);
-    let seen = Seen::new(stamp, AccessKind::Read, bits / 8, value)?;
+    let seen = LoggedAccess::new(stamp, AccessKind::Read, bits / 8, value)?;
     // The first half may have been logged before the log begins; the second says everything.
     let _ = state.close_read(
         (stamp.cpu, stamp.pid),

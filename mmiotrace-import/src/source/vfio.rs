@@ -3,7 +3,7 @@
 use super::Taken;
 use crate::scan::Scan;
 use crate::stamp::Stamp;
-use crate::state::{Seen, State};
+use crate::state::{LoggedAccess, State};
 use mmiotrace_core::{AccessKind, EventSink, PhysAddr};
 
 /// `  (0000:01:00.0:region0+0x1234, 0xdeadbeef, 4)`. The same name without blanks before the
@@ -24,7 +24,7 @@ pub(super) fn write(
     scan.literal(",")?;
     let width = scan.number()?;
     state.relative(
-        Seen::new(stamp, AccessKind::Write, width, value)?,
+        LoggedAccess::new(stamp, AccessKind::Write, width, value)?,
         window,
         offset,
         sink,
@@ -50,7 +50,7 @@ pub(super) fn read(
     scan.blanks().literal("=")?;
     let value = scan.number()?;
     state.relative(
-        Seen::new(stamp, AccessKind::Read, width, value)?,
+        LoggedAccess::new(stamp, AccessKind::Read, width, value)?,
         window,
         offset,
         sink,

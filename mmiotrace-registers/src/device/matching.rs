@@ -1,7 +1,7 @@
 //! How well a map fits a device.
 
 use super::{Device, PciNames};
-use crate::model::{DeviceMatch, Place, RegisterMap};
+use crate::model::{DeviceMatch, RegisterMap, SpaceLocation};
 
 /// How well a map fits a device; higher is better, `None`: not at all.
 pub(crate) fn rank(map: &RegisterMap, device: &Device, names: &PciNames) -> Option<u32> {
@@ -52,7 +52,7 @@ fn has_room(map: &RegisterMap, device: &Device) -> bool {
     map.spaces
         .iter()
         .all(|space| match (&space.place, space.size) {
-            (Place::Bar(bar), Some(size)) => {
+            (SpaceLocation::Bar(bar), Some(size)) => {
                 let bytes = size.saturating_mul(u64::from(space.cell));
                 device
                     .bars

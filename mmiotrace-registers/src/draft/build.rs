@@ -1,9 +1,9 @@
 //! From what was seen to registers.
 
 use super::drafter::Bar;
-use super::seen::{Seen, Values};
+use super::history::{RegisterHistory, Values};
 use crate::model::{
-    AccessMode, Block, EnumValue, Form, Item, Place, Register, RegisterMap, Space, low_mask,
+    AccessMode, Block, EnumValue, Form, Item, Register, RegisterMap, Space, SpaceLocation, low_mask,
 };
 use core::fmt::Write as _;
 
@@ -59,7 +59,7 @@ pub(super) fn space(map: &mut RegisterMap, number: u8, bar: &Bar) {
         }
     }
     let list = map.add_list(items);
-    let space = Space::new(format!("BAR{number}"), Place::Bar(number), list);
+    let space = Space::new(format!("BAR{number}"), SpaceLocation::Bar(number), list);
     map.add_space(Space {
         size: (bar.len > 0).then_some(bar.len),
         ..space
@@ -67,7 +67,7 @@ pub(super) fn space(map: &mut RegisterMap, number: u8, bar: &Bar) {
 }
 
 /// How many neighbours from the first on are treated alike; 1: it stands alone.
-fn run_len(offsets: &[(&u64, &Seen)]) -> usize {
+fn run_len(offsets: &[(&u64, &RegisterHistory)]) -> usize {
     let Some((first, like)) = offsets.first() else {
         return 0;
     };
@@ -98,7 +98,7 @@ fn page_runs(bar: &Bar) -> Vec<(u64, u64)> {
     runs
 }
 
-fn register(offset: u64, seen: &Seen, run: usize) -> Register {
+fn register(offset: u64, seen: &RegisterHistory, run: usize) -> Register {
     let width = [1, 2, 4, 8]
         .into_iter()
         .find(|width| *width >= seen.width)
@@ -125,7 +125,7 @@ fn register(offset: u64, seen: &Seen, run: usize) -> Register {
 }
 
 /// A choice among few values, where it looks like one.
-fn values(seen: &Seen) -> Form {
+fn values(seen: &RegisterHistory) -> Form {
     let used = if seen.writes > 0 {
         &seen.written
     } else {
@@ -148,7 +148,7 @@ fn values(seen: &Seen) -> Form {
     )
 }
 
-fn description(seen: &Seen, width: u8) -> String {
+fn description(seen: &RegisterHistory, width: u8) -> String {
     let mut text = String::new();
     // Writing to a String does not fail.
     let _ = write!(text, "{} reads, {} writes", seen.reads, seen.writes);

@@ -1,7 +1,7 @@
 //! Following a trace and noting what it touches.
 
 use super::build;
-use super::seen::Seen;
+use super::history::RegisterHistory;
 use crate::device::{BarSpec, DeviceAddress, DeviceId, Devices};
 use crate::model::RegisterMap;
 use mmiotrace_core::{Access, AccessKind, Event, EventKind, Header, Mapping, PhysAddr};
@@ -33,7 +33,7 @@ enum Owner {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bar {
     pub(super) len: u64,
-    pub(super) offsets: BTreeMap<u64, Seen>,
+    pub(super) offsets: BTreeMap<u64, RegisterHistory>,
     /// Pages with accesses beyond those that are looked at closely.
     pub(super) pages: BTreeMap<u64, u64>,
     pub(super) accesses: u64,

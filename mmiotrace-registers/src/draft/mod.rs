@@ -2,6 +2,6 @@
 
 mod build;
 mod drafter;
-mod seen;
+mod history;
 
 pub use drafter::{Draft, Drafted};

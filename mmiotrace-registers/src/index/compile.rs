@@ -7,8 +7,8 @@ mod types;
 use super::compiled::CompiledMap;
 use super::list_index::{ListIndex, block_extent, register_extent};
 use crate::error::{CompileError, LoadErrorKind, Subject, Warning};
+use crate::index::value::Programs;
 use crate::model::{Block, ConditionId, Item, ListId, Register, RegisterMap, TypeId};
-use crate::value::Programs;
 use cells::{Cells, cells_of_lists};
 
 /// How deep blocks may hold blocks, spaces lie in spaces, and types refer to types.

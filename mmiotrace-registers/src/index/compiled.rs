@@ -3,10 +3,10 @@
 use super::list_index::ListIndex;
 use super::selection::{Selection, UnknownVariant};
 use crate::error::Warning;
+use crate::index::value::Programs;
 use crate::model::{
     AccessMode, Item, ListId, MappingHint, Register, RegisterMap, Scale, SpaceId, VarsetId,
 };
-use crate::value::Programs;
 
 /// A map that has been checked, with what look-ups need.
 ///
@@ -44,7 +44,7 @@ pub(crate) struct ResolvedDynamic {
     pub(crate) default: u64,
 }
 
-/// A [`Place`](crate::model::Place) whose registers have been found.
+/// A [`SpaceLocation`](crate::model::SpaceLocation) whose registers have been found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ResolvedPlace {
     Fixed,

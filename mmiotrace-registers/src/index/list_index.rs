@@ -81,14 +81,18 @@ impl ListIndex {
             }
             index.starts.push(start);
             index.pool_at.push(index.pool.len() as u32);
-            for item in &active {
-                index.pool.push(*item);
-                if items
-                    .get(*item as usize)
-                    .is_some_and(|item| ends_the_search(item, by_direction, exact))
-                {
-                    break;
+            let mut sure = None;
+            for number in &active {
+                let Some(item) = items.get(*number as usize) else {
+                    continue;
+                };
+                match sure {
+                    Some(sure) if !differs(item, sure) => continue,
+                    Some(_) => {}
+                    None if ends_the_search(item, by_direction, exact) => sure = Some(item),
+                    None => {}
                 }
+                index.pool.push(*number);
             }
             if index.pool.len() > limit {
                 return Self {
@@ -130,6 +134,16 @@ impl ListIndex {
             self.pool.get(from..to)
         });
         Candidates::Some(range.unwrap_or(&[]).iter())
+    }
+}
+
+/// Whether an item may be meant by an access of its own width, although one before it in the file
+/// has the place too.
+fn differs(item: &Item, sure: &Item) -> bool {
+    match (item, sure) {
+        (Item::Register(one), Item::Register(sure)) => one.width != sure.width,
+        (Item::Block(block), Item::Register(_)) => !block.reserve,
+        (_, Item::Block(_)) => false,
     }
 }
 

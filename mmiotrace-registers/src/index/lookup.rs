@@ -46,7 +46,7 @@ impl CompiledMap {
         selection: &Selection,
     ) -> Option<Located<'_>> {
         let mut name = String::new();
-        let hit = self.hit(space, at, direction, selection, &mut name)?;
+        let hit = self.hit(space, at, (direction, None), selection, &mut name)?;
         let register = hit
             .register
             .and_then(|(list, item)| self.register(list, item));
@@ -70,12 +70,13 @@ impl CompiledMap {
         cells.unwrap_or(1).max(1)
     }
 
-    /// The same without allocating; the name is appended to `name`.
+    /// The same for an access of that many bytes, without allocating; the name is appended to
+    /// `name`. Of registers that lie over each other, one that has just these bytes is meant.
     pub(crate) fn hit(
         &self,
         space: SpaceId,
         at: u64,
-        direction: Option<AccessKind>,
+        (direction, width): (Option<AccessKind>, Option<u8>),
         selection: &Selection,
         name: &mut String,
     ) -> Option<Hit> {
@@ -85,24 +86,36 @@ impl CompiledMap {
         if space.size.is_some_and(|size| cells >= size) {
             return None;
         }
-        let strict = self.map().by_direction && direction.is_some();
+        let directions = match direction.filter(|_| self.map().by_direction) {
+            Some(direction) => &[Some(direction), None][..],
+            None => &[None][..],
+        };
         let mut walk = Walk {
             map: self,
             selection,
             direction: None,
+            width: None,
+            claimed: false,
             cell,
             bytes,
             budget: BUDGET,
             name,
         };
-        if strict {
-            walk.direction = direction;
-            if let Some(hit) = walk.list(space.items, cells, &mut Vec::new()) {
-                return Some(hit);
+        let widths = if width.is_some() {
+            &[width, None][..]
+        } else {
+            &[None]
+        };
+        for direction in directions {
+            for width in widths {
+                (walk.direction, walk.width, walk.claimed) = (*direction, *width, false);
+                let hit = walk.list(space.items, cells, &mut Vec::new());
+                if hit.is_some() {
+                    return hit;
+                }
             }
-            walk.direction = None;
         }
-        walk.list(space.items, cells, &mut Vec::new())
+        None
     }
 }
 
@@ -118,6 +131,11 @@ struct Walk<'m, 'n> {
     selection: &'m Selection,
     /// `Some`: only registers for this direction.
     direction: Option<AccessKind>,
+    /// `Some`: only registers of so many bytes that begin at the place.
+    width: Option<u8>,
+    /// With a width: an array that has the whole place to itself was met, and has no such
+    /// register. What is behind it in the file is not meant.
+    claimed: bool,
     /// Bytes in a cell.
     cell: u64,
     /// The byte within the cell.
@@ -152,6 +170,9 @@ impl Walk<'_, '_> {
                     ..hit
                 });
             }
+            if self.claimed {
+                return None;
+            }
         }
         None
     }
@@ -177,6 +198,12 @@ impl Walk<'_, '_> {
         let distance = cell.checked_sub(register.at)?;
         let (index, off) = split(distance, register.stride, register.count)?;
         if off >= u64::from(register.width) / self.cell {
+            return None;
+        }
+        if self
+            .width
+            .is_some_and(|width| register.width != width || off != 0 || self.bytes != 0)
+        {
             return None;
         }
         self.push_name(
@@ -216,11 +243,17 @@ impl Walk<'_, '_> {
         if block.name.as_deref().is_none_or(str::is_empty) {
             return self.nameless_array(block, off, own, pending);
         }
+        let before = self.name.len();
         self.push_name(block.name.as_deref().unwrap_or_default(), pending, own);
         let named = self.name.len();
         self.name.push('.');
         if let Some(hit) = self.list(block.items, off, &mut Vec::new()) {
             return Some(hit);
+        }
+        if self.width.is_some() {
+            self.claimed = true;
+            self.name.truncate(before);
+            return None;
         }
         self.name.truncate(named);
         // Also at the start: the name alone would be that of a register.

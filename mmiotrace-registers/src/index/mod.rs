@@ -7,6 +7,7 @@ mod list_index;
 mod lookup;
 mod overlap;
 mod selection;
+pub(crate) mod value;
 
 pub use compiled::CompiledMap;
 pub(crate) use compiled::{Bits, ResolvedDynamic, ResolvedPlace};

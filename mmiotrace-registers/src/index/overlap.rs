@@ -108,12 +108,12 @@ fn touches(register: &Register, cells: u64, low: u64, high: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Place, Space};
+    use crate::model::{Space, SpaceLocation};
 
     fn pairs(registers: Vec<Register>) -> Vec<(u32, u32)> {
         let mut map = RegisterMap::new("m");
         let list = map.add_list(registers.into_iter().map(Item::Register).collect());
-        let space = map.add_space(Space::new("s", Place::Bar(0), list));
+        let space = map.add_space(Space::new("s", SpaceLocation::Bar(0), list));
         let mut found = Vec::new();
         overlaps(&map, space, &mut |a, b| found.push((a, b)));
         found

@@ -5,5 +5,7 @@
 
 /// Bytes in one file.
 pub(crate) const MAX_TEXT_BYTES: usize = 256 << 20;
+/// Warnings that are kept.
+pub(crate) const MAX_WARNINGS: usize = 1000;
 /// Registers, fields and values together.
 pub(crate) const MAX_ITEMS: usize = 4 << 20;

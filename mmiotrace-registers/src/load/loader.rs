@@ -144,13 +144,7 @@ impl Loader {
                 rnndb::load("root.xml", &mut files, &self.options)
             }
             Format::CHeader => super::header::load(text, "", self.options.bar.unwrap_or(0)),
-            #[cfg(feature = "svd")]
             Format::Svd => super::svd::load(text, self.options.bar),
-            #[cfg(not(feature = "svd"))]
-            Format::Svd => Err(LoadError::new(
-                LoadErrorKind::Format,
-                "built without the feature `svd`",
-            )),
         }
     }
 

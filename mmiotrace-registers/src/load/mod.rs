@@ -5,7 +5,6 @@ mod header;
 mod limits;
 mod loader;
 mod rnndb;
-#[cfg(feature = "svd")]
 mod svd;
 mod toml;
 

@@ -21,7 +21,7 @@ pub use dynamic::{Dynamic, FieldRef, MappingHint, RegisterRef, Scale};
 pub use effect::{AccessMode, ReadEffect, WriteEffect};
 pub use item::{Block, Item, List, ListId, Register};
 pub use map::{DeviceMatch, RegisterMap};
-pub use space::{Inside, Place, Space, SpaceId};
+pub use space::{Inside, Space, SpaceId, SpaceLocation};
 pub(crate) use value_type::low_mask;
 pub use value_type::{EnumValue, Field, Form, NamedType, TypeId, ValueType};
 pub use window::{Command, Indirect, Window};

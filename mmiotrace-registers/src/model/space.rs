@@ -17,7 +17,7 @@ pub struct Space {
     /// How many cells it has, where known.
     pub size: Option<u64>,
     /// Where it is found.
-    pub place: Place,
+    pub place: SpaceLocation,
     /// What it holds.
     pub items: ListId,
     /// What it is.
@@ -29,7 +29,7 @@ pub struct Space {
 impl Space {
     /// A space of bytes.
     #[must_use]
-    pub fn new(name: impl Into<String>, place: Place, items: ListId) -> Self {
+    pub fn new(name: impl Into<String>, place: SpaceLocation, items: ListId) -> Self {
         Self {
             name: name.into(),
             cell: 1,
@@ -45,7 +45,7 @@ impl Space {
 /// Where a space is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum SpaceLocation {
     /// From the start of a BAR of the device: 0 to 5, or 6 for the expansion ROM.
     Bar(u8),
     /// At a physical address, whatever device that is (a system on a chip).

@@ -87,6 +87,13 @@ pub struct EnumValue {
     pub name: String,
     /// The number; `None` where only the order matters (variants without a number).
     pub value: Option<u64>,
+    /// The bits of the number that do not matter (CMSIS-SVD writes them `x`).
+    pub any: u64,
+    /// It is the name of every number that no other value names.
+    pub default: bool,
+    /// The accesses that it is a name for: some registers mean other things when they are read
+    /// than when they are written.
+    pub direction: AccessMode,
     /// On which chips.
     pub when: ConditionId,
     /// What it means.
@@ -102,6 +109,11 @@ impl EnumValue {
             value: Some(value),
             ..Self::default()
         }
+    }
+
+    /// Whether it is one number, always: what can be found by searching for it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.any == 0 && !self.default && self.direction == AccessMode::ReadWrite
     }
 }
 

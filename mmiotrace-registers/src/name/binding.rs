@@ -1,12 +1,13 @@
 //! Which map is used for what.
 
-use super::core::Core;
+use super::bound_map::BoundMap;
+use super::inference::Inference;
 use super::ranges::{Owner, Range, Ranges};
-use super::unit::Unit;
-use crate::device::{DeviceAddress, DeviceId, rank};
+use crate::device::{DeviceAddress, DeviceId, Devices, PciNames, rank};
 use crate::index::CompiledMap;
-use crate::model::{Place, SpaceId};
+use crate::model::SpaceLocation;
 use mmiotrace_core::Mapping;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A map that the user gave.
@@ -30,9 +31,38 @@ pub struct Binding {
     pub variants: Vec<(String, String)>,
 }
 
-impl Core {
+/// The devices of a trace, the maps there are, and which map is used where.
+#[derive(Debug)]
+pub(super) struct Bindings {
+    pub(super) given: Vec<Given>,
+    pub(super) bundled: Vec<Arc<CompiledMap>>,
+    pub(super) names: PciNames,
+    pub(super) variants: Vec<(String, String)>,
+    pub(super) devices: Devices,
+    pub(super) ranges: Ranges,
+    pub(super) maps: Vec<BoundMap>,
+    pub(super) by_device: HashMap<DeviceId, u32>,
+    /// Names may have changed since this was last cleared.
+    pub(super) changed: bool,
+}
+
+impl Bindings {
+    pub(super) fn get(&self, bound: u32) -> Option<&BoundMap> {
+        self.maps.get(bound as usize)
+    }
+
+    pub(super) fn inference_of(&self, bound: u32) -> Inference {
+        let guessed = self.get(bound).is_some_and(|bound| bound.guessed);
+        Inference::NONE.and_if(guessed, Inference::DEVICE)
+    }
+
+    /// Accesses are missing here: what registers held is doubtful.
+    pub(super) fn invalidate_values(&mut self) {
+        self.maps.iter_mut().for_each(BoundMap::invalidate_values);
+    }
+
     pub(super) fn device_changed(&mut self, id: DeviceId) {
-        self.dirty = true;
+        self.changed = true;
         self.ranges.remove_device(id);
         let Some(device) = self.devices.get(id) else {
             return;
@@ -86,61 +116,59 @@ impl Core {
     }
 
     fn bind_device(&mut self, id: DeviceId, map: Arc<CompiledMap>, guessed: bool) {
-        let known = self.unit_of_device.get(&id).copied();
+        let known = self.by_device.get(&id).copied();
         if known
-            .and_then(|unit| self.units.get(unit as usize))
-            .is_some_and(|unit| Arc::ptr_eq(&unit.map, &map))
+            .and_then(|bound| self.maps.get(bound as usize))
+            .is_some_and(|bound| Arc::ptr_eq(&bound.map, &map))
         {
             return;
         }
-        let unit = self.unit(map, Some(id), guessed);
-        self.dirty = true;
-        match known.and_then(|known| self.units.get_mut(known as usize)) {
-            Some(known) => *known = unit,
+        let bound = self.bind(map, Some(id), guessed);
+        self.changed = true;
+        match known.and_then(|known| self.maps.get_mut(known as usize)) {
+            Some(known) => *known = bound,
             None => {
-                self.units.push(unit);
-                self.unit_of_device.insert(id, self.units.len() as u32 - 1);
+                self.maps.push(bound);
+                self.by_device.insert(id, self.maps.len() as u32 - 1);
             }
         }
     }
 
-    fn unit(&self, map: Arc<CompiledMap>, device: Option<DeviceId>, guessed: bool) -> Unit {
-        let mut unit = Unit::new(map, device, guessed);
+    fn bind(&self, map: Arc<CompiledMap>, device: Option<DeviceId>, guessed: bool) -> BoundMap {
+        let mut bound = BoundMap::new(map, device, guessed);
         if let Some((vendor, id)) = device.and_then(|id| self.devices.get(id)?.ids) {
-            let map = Arc::clone(&unit.map);
-            map.choose_by_pci(&mut unit.selection, vendor, id);
+            let map = Arc::clone(&bound.map);
+            map.choose_by_pci(&mut bound.selection, vendor, id);
         }
         for (family, variant) in &self.variants {
             // A map without that family or variant is not meant.
-            let map = Arc::clone(&unit.map);
-            let _ = map.choose(&mut unit.selection, family, variant);
+            let map = Arc::clone(&bound.map);
+            let _ = map.choose(&mut bound.selection, family, variant);
         }
-        unit
+        bound
     }
 
     pub(super) fn bind_physical(&mut self) {
         for given in self.given.clone() {
-            let spaces = given.map.map().spaces.iter().enumerate();
+            let spaces = given.map.map().spaces.iter();
             let physical: Vec<_> = spaces
-                .filter_map(|(number, space)| match space.place {
-                    Place::Physical(start) => {
-                        Some((SpaceId(number as u32), start, given.map.bytes_of(space)))
-                    }
+                .filter_map(|space| match space.place {
+                    SpaceLocation::Physical(start) => Some((start, given.map.bytes_of(space))),
                     _ => None,
                 })
                 .collect();
             if physical.is_empty() {
                 continue;
             }
-            let unit = self.unit(Arc::clone(&given.map), None, false);
-            self.units.push(unit);
-            let unit = self.units.len() as u32 - 1;
-            for (space, start, len) in physical {
+            let bound = self.bind(Arc::clone(&given.map), None, false);
+            self.maps.push(bound);
+            let bound = self.maps.len() as u32 - 1;
+            for (start, len) in physical {
                 let end = start.saturating_add(len);
-                self.ranges.insert(Range {
+                self.ranges.fill(Range {
                     start,
                     end,
-                    owner: Owner::Physical(unit, space),
+                    owner: Owner::Physical(bound),
                 });
             }
         }
@@ -155,16 +183,16 @@ impl Core {
                 ..
             }) => {
                 self.bind_guess(device, bar);
-                if let Some(unit) = self.unit_of_device.get(&device).copied() {
-                    self.hint(unit, bar, mapping.phys.0 - start, mapping.len);
+                if let Some(bound) = self.by_device.get(&device).copied() {
+                    self.hint(bound, bar, mapping.phys.0 - start, mapping.len);
                 }
             }
             Some(Range {
                 start,
-                owner: Owner::Mapping(unit, bar),
+                owner: Owner::Mapping(bound, bar),
                 ..
             }) => {
-                self.hint(unit, bar, mapping.phys.0 - start, mapping.len);
+                self.hint(bound, bar, mapping.phys.0 - start, mapping.len);
             }
             Some(Range {
                 owner: Owner::Physical(..),
@@ -174,26 +202,26 @@ impl Core {
         }
     }
 
-    fn hint(&mut self, unit: u32, bar: u8, offset: u64, len: u64) {
-        if let Some(unit) = self.units.get_mut(unit as usize) {
-            self.dirty |= unit.hint(bar, offset, len);
+    fn hint(&mut self, bound: u32, bar: u8, offset: u64, len: u64) {
+        if let Some(bound) = self.maps.get_mut(bound as usize) {
+            self.changed |= bound.hint(bar, offset, len);
         }
     }
 
     /// Uses a map that was given without saying for what, for the first device that is mapped and
     /// has no given map.
     fn bind_guess(&mut self, device: DeviceId, bar: u8) {
-        let bound =
-            |map: &Arc<CompiledMap>| self.units.iter().any(|unit| Arc::ptr_eq(&unit.map, map));
-        if let Some(unit) = self
-            .unit_of_device
+        let is_bound =
+            |map: &Arc<CompiledMap>| self.maps.iter().any(|bound| Arc::ptr_eq(&bound.map, map));
+        if let Some(bound) = self
+            .by_device
             .get(&device)
-            .and_then(|unit| self.units.get(*unit as usize))
+            .and_then(|bound| self.maps.get(*bound as usize))
         {
             if self
                 .given
                 .iter()
-                .any(|given| Arc::ptr_eq(&given.map, &unit.map))
+                .any(|given| Arc::ptr_eq(&given.map, &bound.map))
             {
                 return;
             }
@@ -205,8 +233,8 @@ impl Core {
                 && map
                     .spaces
                     .iter()
-                    .any(|space| space.place == Place::Bar(bar))
-                && !bound(&given.map)
+                    .any(|space| space.place == SpaceLocation::Bar(bar))
+                && !is_bound(&given.map)
         };
         if let Some(map) = self
             .given
@@ -223,15 +251,15 @@ impl Core {
         if !self.devices.all().is_empty() || mapping.len == 0 {
             return;
         }
-        let bound = |map: &Arc<CompiledMap>| {
-            self.units
+        let bound_to = |map: &Arc<CompiledMap>| {
+            self.maps
                 .iter()
-                .position(|unit| Arc::ptr_eq(&unit.map, map))
+                .position(|bound| Arc::ptr_eq(&bound.map, map))
         };
         let bar = self.given.iter().find_map(|given| {
             let spaces = given.map.map().spaces.iter();
             let mut bars = spaces.filter_map(|space| match space.place {
-                Place::Bar(bar) => Some((
+                SpaceLocation::Bar(bar) => Some((
                     bar,
                     space
                         .size
@@ -239,20 +267,20 @@ impl Core {
                 )),
                 _ => None,
             });
-            let unit = bound(&given.map);
+            let bound = bound_to(&given.map);
             // The first mapping is taken for any BAR; further ones must have its length.
             let bar = bars.find(|(_, size)| {
-                *size == Some(mapping.len) || (size.is_none() && unit.is_none())
+                *size == Some(mapping.len) || (size.is_none() && bound.is_none())
             })?;
-            Some((Arc::clone(&given.map), unit, bar.0))
+            Some((Arc::clone(&given.map), bound, bar.0))
         });
-        let Some((map, unit, bar)) = bar else { return };
-        let unit = unit.unwrap_or_else(|| {
-            self.units.push(self.unit(map, None, true));
-            self.units.len() - 1
+        let Some((map, bound, bar)) = bar else { return };
+        let bound = bound.unwrap_or_else(|| {
+            self.maps.push(self.bind(map, None, true));
+            self.maps.len() - 1
         });
-        let owner = Owner::Mapping(unit as u32, bar);
-        self.dirty |= self.ranges.insert(Range {
+        let owner = Owner::Mapping(bound as u32, bar);
+        self.changed |= self.ranges.insert(Range {
             start: mapping.phys.0,
             end: mapping.phys_end().0,
             owner,
@@ -261,9 +289,9 @@ impl Core {
 
     /// Chooses anew for every device.
     pub(super) fn rebind(&mut self) {
-        self.dirty = true;
-        self.units.clear();
-        self.unit_of_device.clear();
+        self.changed = true;
+        self.maps.clear();
+        self.by_device.clear();
         self.ranges = Ranges::default();
         self.bind_physical();
         for id in 0..self.devices.all().len() as u32 {
@@ -271,14 +299,14 @@ impl Core {
         }
     }
 
-    pub(super) fn binding(&self, unit: &Unit) -> Binding {
-        let map = unit.map.map();
+    pub(super) fn binding(&self, bound: &BoundMap) -> Binding {
+        let map = bound.map.map();
         let variants = map
             .varsets
             .iter()
             .enumerate()
             .filter_map(|(number, varset)| {
-                let chosen = unit
+                let chosen = bound
                     .selection
                     .chosen(crate::model::VarsetId(number as u32))?;
                 Some((
@@ -288,11 +316,11 @@ impl Core {
             });
         Binding {
             map: map.name.clone(),
-            device: unit
+            device: bound
                 .device
                 .and_then(|id| self.devices.get(id))
                 .map(|device| device.address),
-            guessed: unit.guessed,
+            guessed: bound.guessed,
             variants: variants.collect(),
         }
     }

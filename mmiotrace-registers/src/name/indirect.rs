@@ -1,28 +1,15 @@
 //! Accesses that reach another space through registers.
 
-use super::core::Core;
+use super::bound_map::BoundMap;
 use super::inference::Inference;
-use super::knowledge::{Seen, Use};
+use super::inner_access::InnerState;
+use super::knowledge::{LastValue, Use};
 use super::slot::{SlotId, SlotPart};
-use super::unit::Unit;
+use super::slot_cache::SlotCache;
+use super::state::NamerState;
 use crate::index::{Bits, ResolvedPlace};
-use crate::model::{Command, Indirect, Place, SpaceId, Window, low_mask};
+use crate::model::{Command, Indirect, SpaceId, SpaceLocation, Window, low_mask};
 use mmiotrace_core::AccessKind;
-
-/// An access of a space behind registers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct InnerState {
-    pub(super) space: SpaceId,
-    /// The byte in it; `None`: not known.
-    at: Option<u64>,
-    /// What lies at the place; `None`: the place is not known.
-    pub(super) slot: Option<SlotId>,
-    pub(super) kind: AccessKind,
-    pub(super) value: u64,
-    pub(super) width: u8,
-    pub(super) previous: Option<u64>,
-    pub(super) inference: Inference,
-}
 
 /// An access of an inner space, before anything is looked up.
 struct Reached {
@@ -35,7 +22,7 @@ struct Reached {
     inference: Inference,
 }
 
-impl Unit {
+impl BoundMap {
     /// Whether anything depends on these bytes.
     pub(super) fn depends_on(&self, space: SpaceId, at: u64, len: u8) -> bool {
         let end = at.saturating_add(len.into());
@@ -57,7 +44,7 @@ impl Unit {
             .iter()
             .enumerate()
             .filter_map(|(number, space)| match &space.place {
-                Place::Behind(indirect) => match &**indirect {
+                SpaceLocation::Behind(indirect) => match &**indirect {
                     Indirect::Window(window) => Some((SpaceId(number as u32), window)),
                     Indirect::Command(_) => None,
                 },
@@ -91,7 +78,7 @@ impl Unit {
                 _ => None,
             });
             if known.learn(kind, bits, mask) {
-                changed |= self.follow(number);
+                changed |= self.update_dependents(number);
             }
             if let Some(inner) = command {
                 reached = self.command(inner, kind, bits, mask).or(reached);
@@ -128,9 +115,9 @@ impl Unit {
                 .checked_add(at.checked_sub(data_at)?)
         };
         let (at, inference) = match self.seen(&select) {
-            Seen::Now(select) => (place(select), Inference::NONE),
-            Seen::Stale(select) => (place(select), Inference::STALE),
-            Seen::Never => (None, Inference::UNSEEN),
+            LastValue::Now(select) => (place(select), Inference::NONE),
+            LastValue::Stale(select) => (place(select), Inference::STALE),
+            LastValue::Never => (None, Inference::UNSEEN),
         };
         if steps != 0 {
             self.advance(&select, steps);
@@ -203,9 +190,9 @@ impl Unit {
     }
 }
 
-fn command_of(place: &Place) -> Option<&Command> {
+fn command_of(place: &SpaceLocation) -> Option<&Command> {
     match place {
-        Place::Behind(indirect) => match &**indirect {
+        SpaceLocation::Behind(indirect) => match &**indirect {
             Indirect::Command(command) => Some(command),
             Indirect::Window(_) => None,
         },
@@ -239,39 +226,42 @@ fn aligned(register: u64, width: u8, at: u64, len: u8, value: u64) -> Option<(u6
     Some((value >> shift & whole, mask >> shift & whole))
 }
 
-impl Core {
+impl NamerState {
     /// Follows what an access means for other things, and gives the access that it makes in a
     /// space behind registers.
-    pub(super) fn follow(
+    pub(super) fn update_dependents(
         &mut self,
         id: SlotId,
         kind: AccessKind,
         value: u64,
     ) -> Option<InnerState> {
-        let slot = self.slot(id);
-        let unit_number = slot.place.unit?;
+        let slot = self.cache.slot(id);
+        let bound_number = slot.place.bound?;
         let parts = slot.place.parts.clone();
         let mut inner = None;
         for part in &parts {
-            let unit = self.units.get_mut(unit_number as usize)?;
+            let bound = self.bindings.maps.get_mut(bound_number as usize)?;
             let shifted = value.checked_shr(u32::from(part.first) * 8).unwrap_or(0);
             let (reached, changed) =
-                unit.follow_part(part, kind, shifted & low_mask(u32::from(part.len) * 8));
-            self.dirty |= changed;
+                bound.follow_part(part, kind, shifted & low_mask(u32::from(part.len) * 8));
+            self.bindings.changed |= changed;
             if let Some(reached) = reached {
-                inner = Some(self.reach(unit_number, &reached));
+                inner = Some(self.reach(bound_number, &reached));
             }
         }
         inner
     }
 
-    fn reach(&mut self, unit: u32, reached: &Reached) -> InnerState {
+    fn reach(&mut self, bound: u32, reached: &Reached) -> InnerState {
         let slot = reached
             .at
-            .map(|at| self.inner_slot(unit, reached.space, at, reached.width, reached.kind));
+            .map(|at| self.inner_slot(bound, reached.space, at, reached.width, reached.kind));
         let mut previous = None;
-        if let Some(id) = slot.filter(|id| Self::is_kept(*id)) {
-            previous = self.note(id, reached.kind, Some(reached.value)).0;
+        if let Some(id) = slot.filter(|id| SlotCache::is_kept(*id)) {
+            previous = self
+                .cache
+                .count_access(id, reached.kind, Some(reached.value))
+                .0;
         }
         let (space, kind, value, width) =
             (reached.space, reached.kind, reached.value, reached.width);
@@ -288,11 +278,11 @@ impl Core {
     }
 
     /// The same inner access after the slots were made anew.
-    pub(super) fn renewed(&mut self, outer: SlotId, inner: &InnerState) -> InnerState {
-        let unit = self.slot(outer).place.unit;
-        let place = unit.zip(inner.at);
-        let slot =
-            place.map(|(unit, at)| self.inner_slot(unit, inner.space, at, inner.width, inner.kind));
+    pub(super) fn rebuilt(&mut self, outer: SlotId, inner: &InnerState) -> InnerState {
+        let bound = self.cache.slot(outer).place.bound;
+        let place = bound.zip(inner.at);
+        let slot = place
+            .map(|(bound, at)| self.inner_slot(bound, inner.space, at, inner.width, inner.kind));
         InnerState { slot, ..*inner }
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Use {
 
 /// What is known of some bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum LastValue {
     /// They were never seen whole.
     Never,
     /// They were seen.
@@ -82,25 +82,25 @@ impl Knowledge {
         before != (self.value & mask, mask, false)
     }
 
-    pub(super) const fn seen(&self, bits: &Bits) -> Seen {
+    pub(super) const fn seen(&self, bits: &Bits) -> LastValue {
         let wanted = if bits.low < 64 {
             crate::model::low_mask(bits.len) << bits.low
         } else {
             0
         };
         if self.mask & wanted != wanted {
-            return Seen::Never;
+            return LastValue::Never;
         }
         let value = bits.of(self.value);
         if self.stale {
-            Seen::Stale(value)
+            LastValue::Stale(value)
         } else {
-            Seen::Now(value)
+            LastValue::Now(value)
         }
     }
 
     /// Accesses may be missing from here on.
-    pub(super) const fn doubt(&mut self) {
+    pub(super) const fn invalidate_values(&mut self) {
         self.stale = self.mask != 0;
     }
 

@@ -1,16 +1,16 @@
 //! A named access.
 
-use super::core::Core;
-use super::indirect::InnerState;
+use super::bound_map::BoundMap;
 use super::inference::Inference;
+use super::inner_access::InnerState;
 use super::slot::{Slot, SlotId, SlotPart};
-use super::unit::Unit;
+use super::state::NamerState;
 use super::verbosity::Verbosity;
 use crate::device::{Device, DeviceId};
+use crate::index::value::{Fields, Known, Program};
 use crate::index::{CompiledMap, Selection};
 use crate::model::{Register, low_mask};
 use crate::number::push_hex;
-use crate::value::{Fields, Known, Program};
 use core::fmt::Write as _;
 use mmiotrace_core::{AccessKind, Value};
 
@@ -18,7 +18,7 @@ use mmiotrace_core::{AccessKind, Value};
 /// of it.
 #[derive(Debug)]
 pub struct Named<'n> {
-    pub(super) core: &'n Core,
+    pub(super) state: &'n NamerState,
     pub(super) text: &'n mut String,
     pub(super) id: SlotId,
     pub(super) kind: Option<AccessKind>,
@@ -27,7 +27,7 @@ pub struct Named<'n> {
     /// The value of an access of more than eight bytes.
     pub(super) wide: Option<Box<Value>>,
     pub(super) previous: Option<u64>,
-    /// Whether it makes an access in a space behind registers: the last one of the core.
+    /// Whether it makes an access in a space behind registers: the last one of the namer.
     pub(super) has_inner: bool,
 }
 
@@ -116,11 +116,11 @@ pub struct Inner<'n> {
 
 impl<'n> Named<'n> {
     fn slot(&self) -> &'n Slot {
-        self.core.slot(self.id)
+        self.state.cache.slot(self.id)
     }
 
-    fn unit(&self) -> Option<&'n Unit> {
-        self.core.units.get(self.slot().place.unit? as usize)
+    fn bound(&self) -> Option<&'n BoundMap> {
+        self.state.bindings.get(self.slot().place.bound?)
     }
 
     /// The device.
@@ -132,13 +132,13 @@ impl<'n> Named<'n> {
     /// What is known of the device.
     #[must_use]
     pub fn device_facts(&self) -> Option<&'n Device> {
-        self.core.devices.get(self.device()?)
+        self.state.bindings.devices.get(self.device()?)
     }
 
     /// The map that the device has.
     #[must_use]
     pub fn map(&self) -> Option<&'n CompiledMap> {
-        self.unit().map(|unit| &*unit.map)
+        self.bound().map(|bound| &*bound.map)
     }
 
     /// The BAR of the device, 0 to 6.
@@ -157,7 +157,7 @@ impl<'n> Named<'n> {
     #[must_use]
     pub fn space(&self) -> Option<&'n str> {
         let (space, _) = self.slot().place.parts.iter().find_map(|part| part.place)?;
-        self.unit()?
+        self.bound()?
             .map
             .map()
             .space(space)
@@ -168,7 +168,7 @@ impl<'n> Named<'n> {
     /// commas. `None`: nothing is known of the address.
     #[must_use]
     pub fn name(&self) -> Option<&'n str> {
-        let name = self.core.name(self.id);
+        let name = self.state.cache.name(self.id);
         (!name.is_empty()).then_some(name)
     }
 
@@ -250,23 +250,24 @@ impl<'n> Named<'n> {
     /// The access that this one makes in a space behind registers.
     #[must_use]
     pub fn inner(&self) -> Option<Inner<'n>> {
-        let state = self.core.inner.as_ref().filter(|_| self.has_inner)?;
-        let unit = self.unit()?;
-        let slot = state.slot.map(|id| self.core.slot(id));
+        let state = self.state.inner.as_ref().filter(|_| self.has_inner)?;
+        let bound = self.bound()?;
+        let slot = state.slot.map(|id| self.state.cache.slot(id));
         let name = state
             .slot
-            .map(|id| self.core.name(id))
+            .map(|id| self.state.cache.name(id))
             .filter(|name| !name.is_empty());
         let moved = Moved {
             number: Some(state.value),
             wide: None,
+            kind: Some(state.kind),
         };
         let part = slot.and_then(|slot| match &*slot.place.parts {
-            [part] => Some(part_of(unit, name.unwrap_or_default(), part, moved)),
+            [part] => Some(part_of(bound, name.unwrap_or_default(), part, moved)),
             _ => None,
         });
         Some(Inner {
-            space: unit
+            space: bound
                 .map
                 .map()
                 .space(state.space)
@@ -291,28 +292,26 @@ impl<'n> Named<'n> {
             return "";
         };
         self.text.clear();
-        let (core, slot) = (self.core, self.slot());
+        let (state, slot) = (self.state, self.slot());
         // The usual case needs nothing of the slot but its first line of memory.
-        if let Some(unit) = core.units.get(usize::from(slot.unit)) {
-            if unit.write_whole(slot.program, number, self.text) {
+        if let Some(bound) = state.bindings.get(slot.bound.into()) {
+            if bound.write_whole(slot.program, number, self.kind, self.text) {
                 return self.text;
             }
         }
         let moved = Moved {
             number: self.number,
             wide: self.wide.as_deref(),
+            kind: self.kind,
         };
-        let unit = slot
-            .place
-            .unit
-            .and_then(|unit| core.units.get(unit as usize));
+        let bound = slot.place.bound.and_then(|bound| state.bindings.get(bound));
         for (count, part) in slot.place.parts.iter().enumerate() {
             if count > 0 {
                 self.text.push_str(", ");
             }
-            match unit {
-                Some(unit) => {
-                    part_of(unit, core.name(self.id), part, moved).write_text(self.text);
+            match bound {
+                Some(bound) => {
+                    part_of(bound, state.cache.name(self.id), part, moved).write_text(self.text);
                 }
                 None => push_hex(self.text, number),
             }
@@ -327,12 +326,13 @@ impl<'n> Named<'n> {
         Moved {
             number: self.number,
             wide: self.wide.as_deref(),
+            kind: self.kind,
         }
     }
 
     fn part(&self, part: &SlotPart) -> Part<'n> {
-        match self.unit() {
-            Some(unit) => part_of(unit, self.core.name(self.id), part, self.moved()),
+        match self.bound() {
+            Some(bound) => part_of(bound, self.state.cache.name(self.id), part, self.moved()),
             None => Part {
                 name: None,
                 register: None,
@@ -356,13 +356,13 @@ impl Named<'_> {
         previous: Option<u64>,
         inner: Option<InnerState>,
     ) -> Named<'_> {
-        let super::Namer { core, text } = namer;
+        let super::Namer { state, text } = namer;
         let has_inner = inner.is_some();
         if has_inner {
-            core.inner = inner;
+            state.inner = inner;
         }
         Named {
-            core,
+            state,
             text,
             id: slot,
             kind,
@@ -379,15 +379,16 @@ impl Named<'_> {
 struct Moved<'v> {
     number: Option<u64>,
     wide: Option<&'v Value>,
+    kind: Option<AccessKind>,
 }
 
-fn part_of<'n>(unit: &'n Unit, names: &'n str, part: &SlotPart, moved: Moved<'_>) -> Part<'n> {
+fn part_of<'n>(bound: &'n BoundMap, names: &'n str, part: &SlotPart, moved: Moved<'_>) -> Part<'n> {
     let name = names
         .get(part.name.0 as usize..part.name.1 as usize)
         .filter(|name| !name.is_empty());
     let register = part
         .register
-        .and_then(|(list, item)| unit.map.register(list, item));
+        .and_then(|(list, item)| bound.map.register(list, item));
     Part {
         name,
         register,
@@ -395,10 +396,10 @@ fn part_of<'n>(unit: &'n Unit, names: &'n str, part: &SlotPart, moved: Moved<'_>
         len: part.len,
         within: part.within,
         value: known(moved, part, register),
-        context: Some((&unit.map, &unit.selection)),
+        context: Some((&bound.map, &bound.selection)),
         program: part
             .register
-            .map_or(Program::General, |place| unit.map.programs().of(place)),
+            .map_or(Program::General, |place| bound.map.programs().of(place)),
     }
 }
 
@@ -417,8 +418,9 @@ fn known(moved: Moved<'_>, part: &SlotPart, register: Option<&Register>) -> Opti
             })
         }
     };
-    Some(match register {
+    let known = match register {
         Some(_) => Known::part(bits, part.within, part.len),
         None => Known::whole(bits, part.len.min(8)),
-    })
+    };
+    Some(known.moved_by(moved.kind))
 }

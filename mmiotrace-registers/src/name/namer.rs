@@ -1,12 +1,12 @@
 //! Following a trace and naming its accesses.
 
-use super::binding::{Binding, Given};
+use super::binding::{Binding, Bindings, Given};
 use super::builder::NamerBuilder;
-use super::core::Core;
-use super::hot::{HotRegister, PastCounts};
+use super::hot::{HotRegister, hot_registers};
 use super::named::Named;
 use super::ranges::Ranges;
-use super::slot::{Slot, SlotTable, TRANSIENT};
+use super::slot_cache::SlotCache;
+use super::state::NamerState;
 use super::verbosity::VerbosityRules;
 use crate::device::{BarSpec, DeviceAddress, DeviceId, Devices};
 use crate::index::CompiledMap;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// doubtful.
 #[derive(Debug)]
 pub struct Namer {
-    pub(super) core: Core,
+    pub(super) state: NamerState,
     /// The text of the last access that was asked for its text.
     pub(super) text: String,
 }
@@ -50,58 +50,61 @@ impl Namer {
         } else {
             Vec::new()
         };
-        let mut core = Core {
+        let mut bindings = Bindings {
             given: builder.given,
             bundled,
             names: builder.names,
             variants: builder.variants,
-            rules: builder.rules,
             devices: Devices::new(),
             ranges: Ranges::default(),
-            units: Vec::new(),
-            unit_of_device: HashMap::new(),
-            table: SlotTable::default(),
-            transient: [Slot::default(), Slot::default(), Slot::default()],
+            maps: Vec::new(),
+            by_device: HashMap::new(),
+            changed: false,
+        };
+        bindings.bind_physical();
+        let state = NamerState {
+            bindings,
+            cache: SlotCache::new(builder.max_slots),
+            rules: builder.rules,
             inner_spaces: Vec::new(),
             inner: None,
-            max_slots: builder.max_slots.min(TRANSIENT as usize),
-            doubts: 1,
-            dirty: false,
-            untracked: 0,
-            past: PastCounts::new(),
         };
-        core.bind_physical();
         Self {
-            core,
+            state,
             text: String::new(),
         }
     }
 
     /// Takes a header line: devices and their ranges.
     pub fn header(&mut self, header: &Header<'_>) {
-        if let Some(device) = self.core.devices.header(header) {
-            self.core.device_changed(device);
+        if let Some(device) = self.state.bindings.devices.header(header) {
+            self.state.bindings.device_changed(device);
         }
     }
 
     /// Takes a line that `lspci` printed.
     pub fn lspci_line(&mut self, line: &str) {
-        if let Some(device) = self.core.devices.lspci_line(line) {
-            self.core.device_changed(device);
+        if let Some(device) = self.state.bindings.devices.lspci_line(line) {
+            self.state.bindings.device_changed(device);
         }
     }
 
     /// Takes a range that the user gives; it counts more than what headers say later.
     pub fn bar(&mut self, spec: &BarSpec) {
-        if let Some(device) = self.core.devices.bar(spec) {
-            self.core.device_changed(device);
+        if let Some(device) = self.state.bindings.devices.bar(spec) {
+            self.state.bindings.device_changed(device);
         }
     }
 
     /// Takes a device's sysfs `resource` file.
     pub fn sysfs_resource(&mut self, address: DeviceAddress, ids: Option<(u16, u16)>, text: &str) {
-        if let Some(device) = self.core.devices.sysfs_resource(address, ids, text) {
-            self.core.device_changed(device);
+        if let Some(device) = self
+            .state
+            .bindings
+            .devices
+            .sysfs_resource(address, ids, text)
+        {
+            self.state.bindings.device_changed(device);
         }
     }
 
@@ -122,62 +125,63 @@ impl Namer {
     /// Names an access, and learns from its value.
     pub fn access(&mut self, access: &Access) -> Named<'_> {
         self.prepare();
-        let core = &mut self.core;
-        let id = core.slot_for(access.phys, access.width.bytes(), Some(access.kind));
+        let state = &mut self.state;
+        let id = state.slot_for(access.phys, access.width.bytes(), Some(access.kind));
         let number = access.value.and_then(|value| value.to_u64());
         // A value printed wider than the access is a known error of the kernel's decoder; the low
         // bytes are what was moved.
         let value = number.map(|number| number & access.width.max_u64().unwrap_or(u64::MAX));
-        let (previous, watched) = core.note(id, access.kind, value);
+        let (previous, watched) = state.cache.count_access(id, access.kind, value);
         let inner = match value {
-            Some(value) if watched => core.follow(id, access.kind, value),
+            Some(value) if watched => state.update_dependents(id, access.kind, value),
             _ => None,
         };
         let wide = access
             .value
             .filter(|_| access.width.bytes() > 8)
             .map(Box::new);
-        if !core.dirty {
+        if !state.bindings.changed {
             return Named::new(self, id, Some(access.kind), (value, wide), previous, inner);
         }
         // What this access told may be what its own name depends on.
-        core.uncount(id, access.kind);
+        state.cache.uncount(id, access.kind);
         self.prepare();
-        let core = &mut self.core;
-        let id = core.slot_for(access.phys, access.width.bytes(), Some(access.kind));
-        core.note(id, access.kind, value);
-        let inner = inner.map(|inner| core.renewed(id, &inner));
+        let state = &mut self.state;
+        let id = state.slot_for(access.phys, access.width.bytes(), Some(access.kind));
+        state.cache.count_access(id, access.kind, value);
+        let inner = inner.map(|inner| state.rebuilt(id, &inner));
         Named::new(self, id, Some(access.kind), (value, wide), previous, inner)
     }
 
     /// Names an address of which nothing else is known.
     pub fn address(&mut self, phys: PhysAddr) -> Named<'_> {
         self.prepare();
-        let id = self.core.slot_for(phys, 1, None);
+        let id = self.state.slot_for(phys, 1, None);
         Named::new(self, id, None, (None, None), None, None)
     }
 
     /// Takes a mapping: a hint at what lies where.
     pub fn mapping(&mut self, mapping: &Mapping) {
-        self.core.mapping(mapping);
+        self.state.bindings.mapping(mapping);
     }
 
     /// Takes the news that accesses are missing here (a loss, a blind interval): what windows and
     /// index registers hold is doubtful until they are seen again.
-    pub fn doubt(&mut self) {
-        self.core.doubt();
+    pub fn invalidate_values(&mut self) {
+        self.state.invalidate_values();
     }
 
     /// The devices known so far.
     #[must_use]
     pub const fn devices(&self) -> &Devices {
-        &self.core.devices
+        &self.state.bindings.devices
     }
 
     /// A device in short: its address.
     #[must_use]
     pub fn device_label(&self, device: DeviceId) -> String {
-        self.core
+        self.state
+            .bindings
             .devices
             .get(device)
             .map_or_else(String::new, |device| device.address.to_string())
@@ -186,11 +190,11 @@ impl Namer {
     /// The name of a device: from the PCI database, or what `lspci` printed.
     #[must_use]
     pub fn device_name(&self, device: DeviceId) -> Option<String> {
-        let device = self.core.devices.get(device)?;
+        let device = self.state.bindings.devices.get(device)?;
         let (vendor, id) = device.ids.unwrap_or_default();
         match (
-            self.core.names.vendor(vendor),
-            self.core.names.device(vendor, id),
+            self.state.bindings.names.vendor(vendor),
+            self.state.bindings.names.device(vendor, id),
         ) {
             (Some(vendor), Some(device)) => Some(format!("{vendor} {device}")),
             _ => Some(device.name.clone()).filter(|name| !name.is_empty()),
@@ -200,10 +204,11 @@ impl Namer {
     /// Which maps are used for what.
     #[must_use]
     pub fn bindings(&self) -> Vec<Binding> {
-        self.core
-            .units
+        self.state
+            .bindings
+            .maps
             .iter()
-            .map(|unit| self.core.binding(unit))
+            .map(|bound| self.state.bindings.binding(bound))
             .collect()
     }
 
@@ -212,12 +217,14 @@ impl Namer {
     pub fn unused_maps(&self) -> Vec<String> {
         let used = |given: &&Given| {
             !self
-                .core
-                .units
+                .state
+                .bindings
+                .maps
                 .iter()
-                .any(|unit| Arc::ptr_eq(&unit.map, &given.map))
+                .any(|bound| Arc::ptr_eq(&bound.map, &given.map))
         };
-        self.core
+        self.state
+            .bindings
             .given
             .iter()
             .filter(used)
@@ -228,17 +235,17 @@ impl Namer {
     /// Uses other given maps from now on (an edited file). What devices told so far is kept where
     /// a map is the same; else it must be told again.
     pub fn replace_maps(&mut self, maps: Vec<(Arc<CompiledMap>, Option<DeviceAddress>)>) {
-        self.core.given = maps
+        self.state.bindings.given = maps
             .into_iter()
             .map(|(map, device)| Given { map, device })
             .collect();
-        self.core.rebind();
+        self.state.bindings.rebind();
     }
 
     /// Uses other rules from now on. Last values and counts stay.
     pub fn set_verbosity(&mut self, rules: VerbosityRules) {
-        self.core.rules = rules;
-        self.core.apply_rules();
+        self.state.rules = rules;
+        self.state.cache.apply_rules(&self.state.rules);
     }
 
     /// The registers that were accessed most, at most `count`, by what they were called at the time;
@@ -246,12 +253,15 @@ impl Namer {
     /// ([`NamerBuilder::max_slots`]), or to more registers than are counted beyond a change of names.
     #[must_use]
     pub fn hot_registers(&self, count: usize) -> (Vec<HotRegister>, u64) {
-        (self.core.hot_registers(count), self.core.untracked)
+        (
+            hot_registers(&self.state.cache, &self.state.bindings.devices, count),
+            self.state.cache.untracked,
+        )
     }
 
     fn prepare(&mut self) {
-        if self.core.dirty {
-            self.core.renew();
+        if self.state.bindings.changed {
+            self.state.rebuild();
         }
     }
 }

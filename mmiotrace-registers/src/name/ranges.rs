@@ -19,8 +19,8 @@ pub(super) enum Owner {
     Bar(DeviceId, u8),
     /// A mapping that no device is known for, taken as this BAR of a given map.
     Mapping(u32, u8),
-    /// A space of a map at a physical address.
-    Physical(u32, crate::model::SpaceId),
+    /// Spaces of a map at physical addresses, one or several that meet.
+    Physical(u32),
 }
 
 /// Ranges that do not overlap: what was there first stays.
@@ -41,6 +41,29 @@ impl Ranges {
         }
         self.by_start.insert(range.start, range);
         true
+    }
+
+    /// Puts in what of a range is free.
+    pub(super) fn fill(&mut self, range: Range) {
+        let mut start = range.start;
+        while start < range.end {
+            let taken = self.by_start.range(..=start).next_back();
+            if let Some((_, known)) = taken.filter(|(_, known)| known.end > start) {
+                start = known.end;
+                continue;
+            }
+            let next = self.by_start.range(start..range.end).next();
+            let end = next.map_or(range.end, |(next, _)| *next);
+            self.by_start.insert(
+                start,
+                Range {
+                    start,
+                    end,
+                    ..range
+                },
+            );
+            start = end;
+        }
     }
 
     /// Takes out what belongs to a device.
@@ -82,6 +105,12 @@ mod tests {
             Some(Owner::Bar(DeviceId(2), 2))
         );
         assert_eq!(ranges.find(0x3000), None);
+        ranges.fill(range(0x1800, 0x4000, 3));
+        assert_eq!(
+            ranges.find(0x3fff).map(|range| (range.start, range.owner)),
+            Some((0x3000, Owner::Bar(DeviceId(3), 3)))
+        );
+        ranges.remove_device(DeviceId(3));
         ranges.remove_device(DeviceId(2));
         assert_eq!(ranges.find(0x2000), None);
     }

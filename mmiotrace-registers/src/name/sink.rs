@@ -30,11 +30,11 @@ impl<F: FnMut(&Event, Named<'_>)> EventSink for NamingSink<'_, F> {
     fn marker(&mut self, _marker: &Marker<'_>) {}
 
     fn lost(&mut self, _loss: &Loss) {
-        self.namer.doubt();
+        self.namer.invalidate_values();
     }
 
     fn blind(&mut self, _blind: &Blind) {
-        self.namer.doubt();
+        self.namer.invalidate_values();
     }
 
     fn line(&mut self, _line: &[u8]) {}

@@ -3,8 +3,8 @@
 use super::inference::Inference;
 use super::verbosity::Verbosity;
 use crate::device::DeviceId;
+use crate::index::value::Program;
 use crate::model::{ListId, SpaceId};
-use crate::value::Program;
 
 /// The place of a slot in its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) struct Slot {
     pub(super) name_at: u32,
     pub(super) name_len: u16,
     /// Whose map it is in; `u16::MAX`: no map's, or the place tells.
-    pub(super) unit: u16,
+    pub(super) bound: u16,
     /// How its value is shown, where the access is one whole register.
     pub(super) program: Program,
     /// What is not needed with every access.
@@ -44,7 +44,7 @@ pub(super) struct Slot {
     pub(super) writes: u64,
     /// The last value, read or written.
     pub(super) last: u64,
-    /// Since when that is what it holds ([`Core::doubts`](super::core::Core)); 0: it is not known.
+    /// Since when that is what it holds (the epoch of the cache); 0: it is not known.
     pub(super) since: u16,
     pub(super) role: Role,
     pub(super) verbosity: Verbosity,
@@ -73,7 +73,7 @@ impl Slot {
             parts: core::mem::take(&mut place.parts),
             ..SlotPlace::default()
         };
-        self.unit = u16::MAX;
+        self.bound = u16::MAX;
         self.program = Program::General;
         self.role = Role::Plain;
     }
@@ -83,7 +83,7 @@ impl Slot {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SlotPlace {
     pub(super) device: Option<DeviceId>,
-    pub(super) unit: Option<u32>,
+    pub(super) bound: Option<u32>,
     /// The BAR and the offset in it.
     pub(super) bar: Option<u8>,
     pub(super) offset: Option<u64>,

@@ -40,7 +40,7 @@ pub(crate) fn feed(trace: &[u8], namer: &mut Namer, mut each: impl FnMut(&mut Na
         };
         match &record {
             Record::Header(header) => header_of(namer, header),
-            Record::Lost(_) => namer.doubt(),
+            Record::Lost(_) => namer.invalidate_values(),
             Record::Event(event) => each(namer, event),
             _ => {}
         }

@@ -5,7 +5,7 @@ use crate::error::{LoadErrorKind, Subject};
 use crate::index::compiled::{Bits, ResolvedDynamic, ResolvedPlace};
 use crate::index::find::find_register;
 use crate::model::{
-    Command, Dynamic, FieldRef, Indirect, Place, RegisterRef, Space, SpaceId, VarsetId,
+    Command, Dynamic, FieldRef, Indirect, RegisterRef, Space, SpaceId, SpaceLocation, VarsetId,
 };
 
 impl Check<'_> {
@@ -20,7 +20,7 @@ impl Check<'_> {
                     format!("{}: a cell has 1, 2, 4 or 8 bytes", space.name),
                 );
             }
-            if let Place::Bar(bar @ 7..) = space.place {
+            if let SpaceLocation::Bar(bar @ 7..) = space.place {
                 return fail(
                     LoadErrorKind::Invalid,
                     subject,
@@ -45,8 +45,8 @@ impl Check<'_> {
                 );
             };
             at = match &space.place {
-                Place::Inside(inside) => inside.space,
-                Place::Behind(indirect) => match &**indirect {
+                SpaceLocation::Inside(inside) => inside.space,
+                SpaceLocation::Behind(indirect) => match &**indirect {
                     Indirect::Window(window) => window.outer,
                     Indirect::Command(command) => command.register.space,
                 },
@@ -89,7 +89,7 @@ impl Check<'_> {
 
     fn place(&self, space: &Space, subject: Subject) -> Result<ResolvedPlace> {
         Ok(match &space.place {
-            Place::Inside(inside) => {
+            SpaceLocation::Inside(inside) => {
                 let optional = |number: &Option<Dynamic>| {
                     number
                         .as_ref()
@@ -103,7 +103,7 @@ impl Check<'_> {
                     len: optional(&inside.len)?,
                 }
             }
-            Place::Behind(indirect) => match &**indirect {
+            SpaceLocation::Behind(indirect) => match &**indirect {
                 Indirect::Window(window) => {
                     if window.data_at.checked_add(window.data_len).is_none() || window.data_len == 0
                     {

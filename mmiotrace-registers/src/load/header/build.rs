@@ -5,7 +5,7 @@ use super::source::Source;
 use crate::error::Warning;
 use crate::load::Loaded;
 use crate::model::{
-    Block, EnumValue, Field, Form, Item, ListId, Place, Register, RegisterMap, Space,
+    Block, EnumValue, Field, Form, Item, ListId, Register, RegisterMap, Space, SpaceLocation,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,8 +41,8 @@ pub(super) fn map(found: Found, source: &Source<'_>, name: &str, bar: u8) -> Loa
     for (segment, items) in segments {
         let list = map.add_list(items);
         let (name, place) = match segment {
-            None => ("REGISTERS".to_owned(), Place::Bar(bar)),
-            Some(segment) => (format!("SEGMENT{segment}"), Place::Elsewhere),
+            None => ("REGISTERS".to_owned(), SpaceLocation::Bar(bar)),
+            Some(segment) => (format!("SEGMENT{segment}"), SpaceLocation::Elsewhere),
         };
         map.add_space(Space {
             cell: found.cell,
@@ -220,7 +220,7 @@ fn structures(map: &mut RegisterMap, source: &Source<'_>) {
         });
         let list = map.add_list(items.collect());
         if map.space_named(found.name).is_none() {
-            map.add_space(Space::new(found.name, Place::Elsewhere, list));
+            map.add_space(Space::new(found.name, SpaceLocation::Elsewhere, list));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What is known of databases besides what they say: where a domain is found, how a chip is told.
 
 use crate::model::{
-    Detect, DetectRule, DetectThen, DeviceMatch, FieldRef, Indirect, Place, RegisterMap,
-    RegisterRef, Space, SpaceId, Window,
+    Detect, DetectRule, DetectThen, DeviceMatch, FieldRef, Indirect, RegisterMap, RegisterRef,
+    Space, SpaceId, SpaceLocation, Window,
 };
 
 /// NVIDIA's PCI vendor id.
@@ -20,7 +20,7 @@ pub(super) fn complete(map: &mut RegisterMap) {
     };
     if map
         .space(mmio)
-        .is_none_or(|space| space.place != Place::Bar(0))
+        .is_none_or(|space| space.place != SpaceLocation::Bar(0))
     {
         return;
     }
@@ -99,7 +99,7 @@ fn index_data(
     let window = Window::new(mmio, select, at + 1, 1);
     map.add_space(Space::new(
         name,
-        Place::Behind(Box::new(Indirect::Window(window))),
+        SpaceLocation::Behind(Box::new(Indirect::Window(window))),
         items,
     ));
 }

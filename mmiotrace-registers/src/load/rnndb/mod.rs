@@ -13,7 +13,7 @@ mod variants;
 use super::Loaded;
 use super::files::Files;
 use crate::error::{LoadError, LoadErrorKind};
-use crate::model::Place;
+use crate::model::SpaceLocation;
 use parse::Database;
 use resolve::Resolver;
 
@@ -59,12 +59,14 @@ pub(super) fn load(
     for domain in &database.domains {
         let place = match (&options.domain, known::bar_of(&domain.name)) {
             (Some(wanted), known) if *wanted == domain.name => {
-                Place::Bar(options.bar.or(known).unwrap_or(0))
+                SpaceLocation::Bar(options.bar.or(known).unwrap_or(0))
             }
-            (None, Some(known)) => Place::Bar(options.bar.unwrap_or(known)),
+            (None, Some(known)) => SpaceLocation::Bar(options.bar.unwrap_or(known)),
             // One domain and nothing said: it is meant.
-            (None, None) if database.domains.len() == 1 => Place::Bar(options.bar.unwrap_or(0)),
-            _ => Place::Elsewhere,
+            (None, None) if database.domains.len() == 1 => {
+                SpaceLocation::Bar(options.bar.unwrap_or(0))
+            }
+            _ => SpaceLocation::Elsewhere,
         };
         resolver.domain(domain, place)?;
     }

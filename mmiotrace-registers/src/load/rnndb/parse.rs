@@ -4,7 +4,7 @@ mod attributes;
 mod definitions;
 mod places;
 
-use super::raw::{Place, RawBitset, RawDomain, RawEnum, RawGroup, RawSpectype};
+use super::raw::{RawBitset, RawDomain, RawEnum, RawGroup, RawSpectype, SourcePos};
 use crate::error::{LoadError, LoadErrorKind, Position, SourceText, Warning};
 use crate::load::files::Files;
 use crate::load::limits::MAX_ITEMS;
@@ -49,8 +49,8 @@ struct Context<'c> {
 }
 
 impl Context<'_> {
-    fn place(&self, node: Node<'_, '_>) -> Place {
-        Place {
+    fn place(&self, node: Node<'_, '_>) -> SourcePos {
+        SourcePos {
             file: Rc::clone(self.file),
             byte: node.range().start,
         }

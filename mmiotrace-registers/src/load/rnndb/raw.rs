@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 /// Where something stands.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct SourcePos {
     pub(super) file: Rc<SourceText>,
     pub(super) byte: usize,
 }
 
-impl Place {
+impl SourcePos {
     pub(super) fn error(&self, kind: LoadErrorKind, text: impl Into<String>) -> LoadError {
         LoadError::new(kind, text)
             .at(self.file.position(self.byte))
@@ -52,7 +52,7 @@ pub(super) struct RawValue {
     pub(super) value: Option<u64>,
     pub(super) variants: RawVariants,
     pub(super) doc: String,
-    pub(super) place: Place,
+    pub(super) place: SourcePos,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ pub(super) struct RawField {
     pub(super) value_type: RawType,
     pub(super) variants: RawVariants,
     pub(super) doc: String,
-    pub(super) place: Place,
+    pub(super) place: SourcePos,
 }
 
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ pub(super) struct RawBitset {
 pub(super) struct RawSpectype {
     pub(super) name: String,
     pub(super) value_type: RawType,
-    pub(super) place: Place,
+    pub(super) place: SourcePos,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ pub(super) struct RawDomain {
 
 #[derive(Clone, Debug)]
 pub(super) enum RawItem {
-    UseGroup { name: String, place: Place },
+    UseGroup { name: String, place: SourcePos },
     Block(Box<RawBlock>),
     Register(Box<RawRegister>),
 }
@@ -126,7 +126,7 @@ pub(super) struct RawBlock {
     pub(super) variants: RawVariants,
     pub(super) items: Vec<RawItem>,
     pub(super) doc: String,
-    pub(super) place: Place,
+    pub(super) place: SourcePos,
 }
 
 #[derive(Clone, Debug)]
@@ -140,5 +140,5 @@ pub(super) struct RawRegister {
     pub(super) value_type: RawType,
     pub(super) variants: RawVariants,
     pub(super) doc: String,
-    pub(super) place: Place,
+    pub(super) place: SourcePos,
 }

@@ -1,12 +1,12 @@
 //! From the database to a map.
 
 use super::parse::Database;
-use super::raw::{Place, RawBlock, RawDomain, RawItem, RawRegister, RawVariants};
+use super::raw::{RawBlock, RawDomain, RawItem, RawRegister, RawVariants, SourcePos};
 use super::variants::Scope;
 use crate::error::{LoadError, LoadErrorKind, SourceText, Warning};
 use crate::model::{
-    Block, Condition, ConditionId, Item, List, ListId, Place as SpacePlace, Register, RegisterMap,
-    Space, TypeId, VarsetId,
+    Block, Condition, ConditionId, Item, List, ListId, Register, RegisterMap, Space, SpaceLocation,
+    TypeId, VarsetId,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub(super) struct Resolver<'d> {
     groups: BTreeMap<(usize, Scope, u8), Option<ListId>>,
     pub(super) items: usize,
     /// A place for what has none.
-    nowhere: Place,
+    nowhere: SourcePos,
 }
 
 impl<'d> Resolver<'d> {
@@ -75,7 +75,7 @@ impl<'d> Resolver<'d> {
             group_names: groups.collect(),
             groups: BTreeMap::new(),
             items: 0,
-            nowhere: Place {
+            nowhere: SourcePos {
                 file: Rc::new(SourceText::new(PathBuf::new(), String::new())),
                 byte: 0,
             },
@@ -96,7 +96,7 @@ impl<'d> Resolver<'d> {
             .unwrap_or_default()
     }
 
-    pub(super) fn domain(&mut self, domain: &RawDomain, place: SpacePlace) -> Result<()> {
+    pub(super) fn domain(&mut self, domain: &RawDomain, place: SpaceLocation) -> Result<()> {
         let scope = self.top_scope(&domain.variants);
         let cell = (domain.width / 8) as u8;
         let mut items = self.items(&domain.items, &scope, cell, 0)?;
@@ -144,7 +144,7 @@ impl<'d> Resolver<'d> {
     fn group(
         &mut self,
         name: &str,
-        place: &Place,
+        place: &SourcePos,
         scope: &Scope,
         cell: u8,
         depth: usize,

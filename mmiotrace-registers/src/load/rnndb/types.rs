@@ -1,6 +1,6 @@
 //! Types of registers and fields.
 
-use super::raw::{Place, RawField, RawType, RawValue};
+use super::raw::{RawField, RawType, RawValue, SourcePos};
 use super::resolve::Resolver;
 use super::variants::Scope;
 use crate::error::{LoadError, LoadErrorKind};
@@ -33,7 +33,7 @@ impl Resolver<'_> {
         raw: &RawType,
         bits: u32,
         scope: &Scope,
-        place: &Place,
+        place: &SourcePos,
         depth: usize,
     ) -> Result<ValueType, LoadError> {
         if depth > MAX_DEPTH {
@@ -52,7 +52,7 @@ impl Resolver<'_> {
         raw: &RawType,
         bits: u32,
         scope: &Scope,
-        place: &Place,
+        place: &SourcePos,
         depth: usize,
     ) -> Result<Form, LoadError> {
         let Some(name) = raw.name.as_deref() else {
@@ -152,7 +152,7 @@ impl Resolver<'_> {
     pub(super) fn index_names(
         &mut self,
         name: Option<&str>,
-        place: &Place,
+        place: &SourcePos,
     ) -> Result<Option<TypeId>, LoadError> {
         let Some(name) = name else { return Ok(None) };
         match self.enum_names.get(name).copied() {
@@ -176,6 +176,7 @@ impl Resolver<'_> {
                 value: value.value,
                 when: self.condition(&inner),
                 doc: value.doc.clone(),
+                ..EnumValue::default()
             });
         }
         Ok(values)
@@ -211,7 +212,7 @@ impl Resolver<'_> {
     }
 
     /// Inline types and groups are copied for every use; that must end somewhere.
-    pub(super) fn count(&mut self, place: &Place) -> Result<(), LoadError> {
+    pub(super) fn count(&mut self, place: &SourcePos) -> Result<(), LoadError> {
         self.items += 1;
         if self.items > MAX_ITEMS {
             let text = format!("groups and inline types make more than {MAX_ITEMS} elements");

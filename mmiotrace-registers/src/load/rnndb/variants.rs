@@ -1,6 +1,6 @@
 //! On which chips something exists.
 
-use super::raw::{Place, RawVariants};
+use super::raw::{RawVariants, SourcePos};
 use super::resolve::Resolver;
 use crate::model::{Condition, ConditionId, VariantSet, VarsetId};
 
@@ -21,7 +21,7 @@ impl Resolver<'_> {
         &mut self,
         above: &Scope,
         own: &RawVariants,
-        place: &Place,
+        place: &SourcePos,
     ) -> Option<Scope> {
         let mut scope = above.clone();
         if let Some(prefix) = &own.prefix {
@@ -89,7 +89,7 @@ impl Resolver<'_> {
     }
 
     /// `A`, `A-B` (both included), `A:B` (without B), `:B`, `-B`, `A-`, divided by spaces.
-    fn variant_set(&mut self, varset: VarsetId, text: &str, place: &Place) -> VariantSet {
+    fn variant_set(&mut self, varset: VarsetId, text: &str, place: &SourcePos) -> VariantSet {
         let family = self.map.varset(varset);
         let len = family.map_or(0, |family| family.variants.len()) as u32;
         let family_name = family.map_or_else(String::new, |family| family.name.clone());

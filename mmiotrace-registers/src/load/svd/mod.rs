@@ -1,38 +1,74 @@
-//! CMSIS-SVD, over svd-parser.
+//! CMSIS-SVD, read leniently: one odd word costs the element it is in, never the file, and is
+//! reported with its line.
 //!
-//! svd-parser reads the elements; arrays stay arrays here, and what is derived is derived here,
-//! so that neither a large `dim` nor a circle of `derivedFrom` costs anything.
+//! Arrays stay arrays and what is derived is looked up through the chain of elements, so that
+//! neither a large `dim` nor a long chain of `derivedFrom` costs more than its text.
 
 mod convert;
-mod derive;
-mod guard;
+mod dim;
+mod element;
+mod number;
 mod register;
 
 use super::Loaded;
+use super::limits::{MAX_ITEMS, MAX_TEXT_BYTES};
 use crate::error::{LoadError, LoadErrorKind, Position};
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// Elements in elements: clusters are read by recursion.
+const MAX_DEPTH: usize = 64;
 
 pub(super) fn load(text: &str, bar: Option<u8>) -> Result<Loaded, LoadError> {
-    guard::check(text)?;
-    let config = svd_parser::Config::default().validate_level(svd_parser::ValidateLevel::Disabled);
-    let device = svd_parser::parse_with_config(text, &config).map_err(|error| {
-        // The chain of contexts says in what; the place is in one of them.
-        let chain: Vec<_> = error.chain().map(ToString::to_string).collect();
-        let load = LoadError::new(LoadErrorKind::Invalid, chain.join(": "));
-        match chain.iter().find_map(|part| position(part)) {
-            Some(position) => load.at(position),
-            None => load,
-        }
-    })?;
-    convert::device(&device, bar)
+    let document = parse(text)?;
+    let root = document.root_element();
+    if root.tag_name().name() != "device" {
+        let text = "an SVD file has <device> at its top";
+        return Err(LoadError::new(LoadErrorKind::Format, text).at(position(&document, root)));
+    }
+    check_depth(&document, root)?;
+    convert::device(text, root, bar)
 }
 
-/// The place at the end of `… at LINE:COLUMN`.
-fn position(context: &str) -> Option<Position> {
-    let (_, place) = context.rsplit_once(" at ")?;
-    let (line, column) = place.split_once(':')?;
-    Some(Position {
-        line: line.parse().ok()?,
-        column: column.parse().ok()?,
-        byte: 0,
+fn parse(text: &str) -> Result<Document<'_>, LoadError> {
+    if text.len() > MAX_TEXT_BYTES {
+        let text = "the text is too large for a map";
+        return Err(LoadError::new(LoadErrorKind::TooLarge, text));
+    }
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: (MAX_ITEMS * 8) as u32,
+        ..ParsingOptions::default()
+    };
+    Document::parse_with_options(text, options).map_err(|error| {
+        let at = error.pos();
+        let at = Position {
+            line: at.row,
+            column: at.col,
+            byte: 0,
+        };
+        LoadError::new(LoadErrorKind::Syntax, error.to_string()).at(at)
     })
+}
+
+fn check_depth(document: &Document<'_>, root: Node<'_, '_>) -> Result<(), LoadError> {
+    let mut work = vec![(root, 0)];
+    while let Some((node, depth)) = work.pop() {
+        if depth > MAX_DEPTH {
+            let text = format!("elements lie more than {MAX_DEPTH} deep in each other");
+            let error = LoadError::new(LoadErrorKind::TooLarge, text);
+            return Err(error.at(position(document, node)));
+        }
+        let children = node.children().filter(Node::is_element);
+        work.extend(children.map(|child| (child, depth + 1)));
+    }
+    Ok(())
+}
+
+fn position(document: &Document<'_>, node: Node<'_, '_>) -> Position {
+    let at = document.text_pos_at(node.range().start);
+    Position {
+        line: at.row,
+        column: at.col,
+        byte: node.range().start as u64,
+    }
 }

@@ -5,8 +5,8 @@ use super::reference;
 use super::table::{Result, Table, Value};
 use crate::error::LoadErrorKind;
 use crate::model::{
-    Command, Dynamic, FieldRef, Indirect, Inside, ListId, MappingHint, Place, RegisterRef, Scale,
-    Space, SpaceId, Window,
+    Command, Dynamic, FieldRef, Indirect, Inside, ListId, MappingHint, RegisterRef, Scale, Space,
+    SpaceId, SpaceLocation, Window,
 };
 
 impl Reader<'_> {
@@ -54,7 +54,7 @@ impl Reader<'_> {
             .ok_or_else(|| value.error(LoadErrorKind::Dangling, text()))
     }
 
-    fn place(&self, table: &Table<'_>) -> Result<Place> {
+    fn place(&self, table: &Table<'_>) -> Result<SpaceLocation> {
         let bar = table.take("bar");
         let physical = table.take("physical");
         let inside = table.take("inside");
@@ -66,10 +66,10 @@ impl Reader<'_> {
             return Err(second.invalid("a space is in one place only"));
         }
         if let Some(bar) = bar {
-            return Ok(Place::Bar(bar.number_below(7)? as u8));
+            return Ok(SpaceLocation::Bar(bar.number_below(7)? as u8));
         }
         if let Some(physical) = physical {
-            return Ok(Place::Physical(physical.number()?));
+            return Ok(SpaceLocation::Physical(physical.number()?));
         }
         if let Some(inside) = inside {
             let space = reference::space(&self.map, inside.str()?, &inside)?;
@@ -87,18 +87,18 @@ impl Reader<'_> {
                 len,
                 ..Inside::new(space, base)
             };
-            return Ok(Place::Inside(Box::new(inside)));
+            return Ok(SpaceLocation::Inside(Box::new(inside)));
         }
         if let Some(window) = window {
             let window = self.window(&window.table()?)?;
-            return Ok(Place::Behind(Box::new(Indirect::Window(window))));
+            return Ok(SpaceLocation::Behind(Box::new(Indirect::Window(window))));
         }
         match command {
             Some(command) => {
                 let command = self.command(&command.table()?)?;
-                Ok(Place::Behind(Box::new(Indirect::Command(command))))
+                Ok(SpaceLocation::Behind(Box::new(Indirect::Command(command))))
             }
-            None => Ok(Place::Elsewhere),
+            None => Ok(SpaceLocation::Elsewhere),
         }
     }
 

@@ -107,6 +107,11 @@ fn enum_value(map: &mut RegisterMap, table: &Table<'_>, number: Option<u64>) -> 
                 .map(|value| value.number())
                 .transpose()?,
         },
+        any: table.take("any").map_or(Ok(0), |value| value.number())?,
+        default: table
+            .take("default")
+            .map_or(Ok(false), |value| value.bool())?,
+        direction: access(table)?,
         when: on(map, table)?,
         doc: table.string_or_empty("doc")?,
     };

@@ -5,8 +5,8 @@ mod text;
 mod value_type;
 
 use crate::model::{
-    Detect, DetectRule, DetectThen, DeviceMatch, Dynamic, FieldRef, Indirect, MappingHint, Place,
-    RegisterMap, Scale, Space, SpaceId, Varset,
+    Detect, DetectRule, DetectThen, DeviceMatch, Dynamic, FieldRef, Indirect, MappingHint,
+    RegisterMap, Scale, Space, SpaceId, SpaceLocation, Varset,
 };
 use std::collections::HashSet;
 use text::{Inline, hex, quoted};
@@ -158,11 +158,11 @@ impl<'m> Writer<'m> {
         }
     }
 
-    fn place(&self, place: &Place, out: &mut String) {
+    fn place(&self, place: &SpaceLocation, out: &mut String) {
         match place {
-            Place::Bar(bar) => line(out, "bar", &bar.to_string()),
-            Place::Physical(at) => line(out, "physical", &hex(*at)),
-            Place::Inside(inside) => {
+            SpaceLocation::Bar(bar) => line(out, "bar", &bar.to_string()),
+            SpaceLocation::Physical(at) => line(out, "physical", &hex(*at)),
+            SpaceLocation::Inside(inside) => {
                 line(out, "inside", &quoted(self.space_name(inside.space)));
                 line(out, "base", &self.dynamic(&inside.base));
                 for (key, number) in [("spread", &inside.spread), ("len", &inside.len)] {
@@ -171,8 +171,8 @@ impl<'m> Writer<'m> {
                         .for_each(|number| line(out, key, &self.dynamic(number)));
                 }
             }
-            Place::Behind(indirect) => self.indirect(indirect, out),
-            Place::Elsewhere => {}
+            SpaceLocation::Behind(indirect) => self.indirect(indirect, out),
+            SpaceLocation::Elsewhere => {}
         }
     }
 

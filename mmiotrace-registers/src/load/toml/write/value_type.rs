@@ -53,6 +53,7 @@ impl Writer<'_> {
         let plain = values.iter().all(|value| {
             value.when == ConditionId::ALWAYS
                 && value.doc.is_empty()
+                && value.is_plain()
                 && value.value.is_some_and(|number| numbers.insert(number))
         });
         if plain {
@@ -69,6 +70,15 @@ impl Writer<'_> {
                 .value
                 .into_iter()
                 .for_each(|number| table.raw("value", &hex(number)));
+            if value.any != 0 {
+                table.raw("any", &hex(value.any));
+            }
+            if value.default {
+                table.raw("default", "true");
+            }
+            if value.direction != AccessMode::ReadWrite {
+                table.text("access", value.direction.as_str());
+            }
             self.on(value.when, &mut table);
             table.text_unless_empty("doc", &value.doc);
             table.finish()
