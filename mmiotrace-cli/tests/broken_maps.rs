@@ -104,12 +104,6 @@ fn broken() -> Vec<Broken> {
         one("laughs.svd", laughing("device"), 0, ""),
         one("derived.svd", svd(&derived), 0, "A"),
         one(
-            "dangling.svd",
-            svd(&register("A", "NOBODY", 0)),
-            0,
-            "NOBODY",
-        ),
-        one(
             "deep.xml",
             rnndb(&"<group name=\"a\">".repeat(100_000)),
             0,

@@ -13,7 +13,9 @@ pub enum Format {
     /// QEMU's log of an emulated device: `memory_region_ops_read`, `memory_region_ops_write`.
     QemuMemoryRegion,
     /// The text of ftrace or `perf script`: `rwmmio`, `kvm_mmio`, `i915_reg_rw`,
-    /// `amdgpu_device_rreg`, `amdgpu_device_wreg`, `regmap_reg_read`, `regmap_reg_write`.
+    /// `xe_reg_rw`, `amdgpu_device_rreg`, `amdgpu_device_wreg`, `regmap_reg_read`,
+    /// `regmap_reg_write`, `regmap_bulk_read`; of `trace-cmd report` and `perf trace`; and
+    /// `mmiotrace_rw`, as trace-cmd prints the records of the kernel's tracer.
     Ftrace,
     /// Lines by a pattern of the user.
     Pattern,
@@ -41,10 +43,7 @@ impl Format {
             if line.starts_with("MARK ") {
                 return None;
             }
-            source::EVENTS
-                .iter()
-                .find(|event| source::position(&line, event.name).is_some())
-                .map(|event| event.format)
+            source::find(&line, None).map(|(event, _)| event.format)
         })
     }
 }

@@ -1,18 +1,20 @@
 //! A log read as if it were a trace.
 
 use crate::{Counts, Format, Importer, LineError, Options};
-use mmiotrace_core::{EventSink, Marker, Timestamp};
+use mmiotrace_core::EventSink;
 use mmiotrace_format::Writer;
 use std::io::{self, BufRead, Read};
 
 /// Reads a log and gives the text of a 20070824 trace: whatever works on traces works on the log.
 ///
-/// The first lines are `VERSION 20070824` and a marker that names the format of the log. A line
+/// The first lines are `VERSION 20070824` and a marker that names the format of the log. A log
+/// without a single line of that format is an error, which is given at its end. A line
 /// that cannot be read becomes `MARK … Lost 1 events.`, so that the trace does not pass for a
 /// whole one; [`errors`](Self::errors) says where they were.
 #[derive(Debug)]
 pub struct ImportReader<R> {
     source: R,
+    format: Format,
     importer: Importer,
     line: Vec<u8>,
     writer: Writer<Vec<u8>>,
@@ -30,14 +32,10 @@ impl<R: BufRead> ImportReader<R> {
     #[must_use]
     pub fn new(source: R, format: Format, options: Options) -> Self {
         let mut writer = Writer::new(Vec::new());
-        let text = format!("import: {}", format.as_str());
         writer.line(b"VERSION 20070824");
-        writer.marker(&Marker {
-            time: Timestamp::ZERO,
-            text: text.as_bytes(),
-        });
         Self {
             source,
+            format,
             importer: Importer::new(format, options),
             line: Vec::new(),
             writer,
@@ -71,7 +69,19 @@ impl<R: BufRead> ImportReader<R> {
                 .take(1 << 20)
                 .read_until(b'\n', &mut self.line)?;
             if read == 0 {
-                self.counts = Some(self.importer.finish(&mut self.writer));
+                let counts = self.importer.finish(&mut self.writer);
+                self.counts = Some(counts);
+                if counts.is_foreign() {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!(
+                            "not one of its {} lines is an event of {}: it is another tool's \
+                             (--from says which, or --pattern what its lines are like)",
+                            counts.unrelated,
+                            self.format.as_str()
+                        ),
+                    ));
+                }
             } else if let Err(error) = self.importer.push_line(&self.line, &mut self.writer) {
                 if self.errors.len() < MAX_ERRORS {
                     self.errors.push(error);

@@ -3,9 +3,10 @@
 use crate::stamp::Stamp;
 use crate::window::{KnownWindow, Windows};
 use mmiotrace_core::{
-    Access, AccessKind, Event, EventKind, EventSink, MapId, PhysAddr, Value, VirtAddr, Width,
+    Access, AccessKind, Event, EventKind, EventSink, MapId, Marker, PhysAddr, Timestamp, Value,
+    VirtAddr, Width,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A read of which the log has told the beginning only.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,9 @@ pub(crate) struct OpenRead {
 /// that their ends are missing.
 const MAX_OPEN_READS: usize = 64;
 
+/// How many regions are named: a machine has fewer.
+const MAX_REGIONS: usize = 4096;
+
 /// CPU and thread: what tells the halves of one access from those of others.
 pub(crate) type Lane = (Option<u32>, i32);
 
@@ -32,6 +36,8 @@ pub(crate) struct State {
     pub(crate) guest_pc: HashMap<Lane, u64>,
     /// The BAR registers of passed-through devices: by device, value and flags of the six.
     pub(crate) bars: HashMap<String, [(u32, u32); 6]>,
+    /// The regions that were named.
+    regions: HashSet<String>,
     /// The width that is taken where a log prints none.
     pub(crate) default_width: Width,
     pub(crate) accesses: u64,
@@ -44,6 +50,7 @@ impl State {
             open: HashMap::new(),
             guest_pc: HashMap::new(),
             bars: HashMap::new(),
+            regions: HashSet::new(),
             default_width,
             accesses: 0,
         }
@@ -72,6 +79,48 @@ impl State {
         self.give(seen, map_id, phys, sink);
     }
 
+    /// Gives an access through a mapping that the log names to the sink.
+    pub(crate) fn mapped(
+        &mut self,
+        seen: LoggedAccess,
+        map_id: MapId,
+        phys: PhysAddr,
+        sink: &mut dyn EventSink,
+    ) {
+        self.give(seen, map_id, phys, sink);
+    }
+
+    /// Gives another event at a place in the code to the sink.
+    pub(crate) fn other(
+        &mut self,
+        stamp: &Stamp,
+        kind: EventKind,
+        pc: VirtAddr,
+        sink: &mut dyn EventSink,
+    ) {
+        let mut event = Event::new(stamp.time, kind).with_pid(stamp.pid).with_pc(pc);
+        event.cpu = stamp.cpu;
+        self.accesses += 1;
+        sink.event(&event);
+    }
+
+    /// Says once of each region of memory what the log calls it.
+    pub(crate) fn region(
+        &mut self,
+        name: &str,
+        address: u64,
+        time: Timestamp,
+        sink: &mut dyn EventSink,
+    ) {
+        if self.regions.len() >= MAX_REGIONS || self.regions.contains(name) {
+            return;
+        }
+        self.regions.insert(name.to_owned());
+        let text = format!("import: {address:#x} is in the region {name}");
+        let text = text.as_bytes();
+        sink.marker(&Marker { time, text });
+    }
+
     fn give(
         &mut self,
         seen: LoggedAccess,
@@ -79,15 +128,12 @@ impl State {
         phys: PhysAddr,
         sink: &mut dyn EventSink,
     ) {
-        let value = seen
-            .value
-            .map(|value| Value::from_printed(value, seen.width));
         let access = Access {
             kind: seen.kind,
             width: seen.width,
             map_id,
             phys,
-            value,
+            value: seen.value,
         };
         let mut event = Event::new(seen.stamp.time, EventKind::Access(access))
             .with_pid(seen.stamp.pid)
@@ -155,7 +201,7 @@ pub(crate) struct LoggedAccess {
     pub(crate) stamp: Stamp,
     pub(crate) kind: AccessKind,
     pub(crate) width: Width,
-    pub(crate) value: Option<u64>,
+    pub(crate) value: Option<Value>,
     pub(crate) pc: VirtAddr,
 }
 
@@ -167,7 +213,7 @@ impl LoggedAccess {
             stamp,
             kind,
             width,
-            value: Some(value),
+            value: Some(Value::from_printed(value, width)),
             pc: VirtAddr(0),
         })
     }

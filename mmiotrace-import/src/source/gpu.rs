@@ -1,19 +1,22 @@
 //! Register events of graphics drivers: offsets in the register BAR, no address.
 
-use super::Taken;
+use super::{Line, Taken};
 use crate::scan::Scan;
-use crate::stamp::Stamp;
 use crate::state::{LoggedAccess, State};
 use mmiotrace_core::{AccessKind, EventSink};
 
-/// `i915_reg_rw: write reg=0x2030, len=4, val=(0x1, 0x0)`: the value's low half stands first.
-pub(super) fn i915(
+/// `i915_reg_rw: write reg=0x2030, len=4, val=(0x1, 0x0)`: the value's low half stands first. Of
+/// the driver xe, and of some kernels, with the device: `dev=0000:00:02.0:tile0, write reg=…`.
+pub(super) fn intel(
     state: &mut State,
-    stamp: Stamp,
-    rest: &str,
+    Line { stamp, rest }: Line<'_>,
     sink: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest.trim_start_matches(':'));
+    let device = match scan.blanks().literal("dev=") {
+        Some(()) => scan.until(", ")?,
+        None => "i915",
+    };
     let kind = match scan.blanks().until(" ")? {
         "read" => AccessKind::Read,
         "write" => AccessKind::Write,
@@ -26,37 +29,18 @@ pub(super) fn i915(
     let high = scan.number()?;
     state.relative(
         LoggedAccess::new(stamp, kind, width, high << 32 | low)?,
-        "i915",
+        device,
         offset,
         sink,
     );
     Some(Taken::Access)
 }
 
-pub(super) fn amdgpu_read(
-    state: &mut State,
-    stamp: Stamp,
-    rest: &str,
-    sink: &mut dyn EventSink,
-) -> Option<Taken> {
-    amdgpu(AccessKind::Read, state, stamp, rest, sink)
-}
-
-pub(super) fn amdgpu_write(
-    state: &mut State,
-    stamp: Stamp,
-    rest: &str,
-    sink: &mut dyn EventSink,
-) -> Option<Taken> {
-    amdgpu(AccessKind::Write, state, stamp, rest, sink)
-}
-
 /// `0x1234, 0x00000005, 0x00000001`: PCI device id, index of the 32-bit register, value.
-fn amdgpu(
+pub(super) fn amdgpu(
     kind: AccessKind,
     state: &mut State,
-    stamp: Stamp,
-    rest: &str,
+    Line { stamp, rest }: Line<'_>,
     sink: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest.trim_start_matches(':'));

@@ -4,7 +4,7 @@ use crate::error::PatternError;
 use crate::scan::Scan;
 use crate::stamp::{Stamp, seconds};
 use crate::state::{LoggedAccess, State};
-use mmiotrace_core::{AccessKind, EventSink, PhysAddr, Timestamp, VirtAddr, Width};
+use mmiotrace_core::{AccessKind, EventSink, PhysAddr, Timestamp, Value, VirtAddr, Width};
 use regex::{Captures, Regex};
 
 /// A regular expression with named groups that takes an access out of a line.
@@ -83,6 +83,7 @@ fn give(state: &mut State, groups: &Captures<'_>, sink: &mut dyn EventSink) -> O
         time: text("time").map_or(Some(Timestamp::ZERO), time)?,
         cpu: text("cpu").map(str::parse).transpose().ok()?,
         pid: text("pid").map_or(Ok(0), str::parse).ok()?,
+        ticks: None,
     };
     let value = hex("value").map_or(Some(None), |value| value.map(Some))?;
     let pc = VirtAddr(hex("pc").unwrap_or(Some(0))?);
@@ -90,7 +91,7 @@ fn give(state: &mut State, groups: &Captures<'_>, sink: &mut dyn EventSink) -> O
         stamp,
         kind,
         width,
-        value,
+        value: value.map(|value| Value::from_printed(value, width)),
         pc,
     };
     match hex("addr") {

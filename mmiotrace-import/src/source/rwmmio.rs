@@ -2,16 +2,14 @@
 //! `%pS -> %pS width=%d val=%#llx addr=%#lx`. The width is in bits, the address virtual, and a
 //! read has its value only in `rwmmio_post_read`. Interrupts nest, so the halves pair as a stack.
 
-use super::Taken;
+use super::{Line, Taken};
 use crate::scan::Scan;
-use crate::stamp::Stamp;
 use crate::state::{LoggedAccess, OpenRead, State};
 use mmiotrace_core::{AccessKind, EventSink, PhysAddr, VirtAddr, Width};
 
 pub(super) fn write(
     state: &mut State,
-    stamp: Stamp,
-    rest: &str,
+    Line { stamp, rest }: Line<'_>,
     sink: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest);
@@ -26,15 +24,9 @@ pub(super) fn write(
     Some(Taken::Access)
 }
 
-/// The second telling of a write.
-pub(super) fn post_write(_: &mut State, _: Stamp, _: &str, _: &mut dyn EventSink) -> Option<Taken> {
-    Some(Taken::Silent)
-}
-
 pub(super) fn read(
     state: &mut State,
-    stamp: Stamp,
-    rest: &str,
+    Line { stamp, rest }: Line<'_>,
     sink: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest);
@@ -54,8 +46,7 @@ pub(super) fn read(
 
 pub(super) fn post_read(
     state: &mut State,
-    stamp: Stamp,
-    rest: &str,
+    Line { stamp, rest }: Line<'_>,
     sink: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest);

@@ -1,8 +1,7 @@
 //! QEMU's `vfio_*` events (QEMU `hw/vfio/trace-events`). `%s` is the device's address.
 
-use super::Taken;
+use super::{Line, Taken};
 use crate::scan::Scan;
-use crate::stamp::Stamp;
 use crate::state::{LoggedAccess, State};
 use mmiotrace_core::{AccessKind, EventSink, PhysAddr};
 
@@ -10,8 +9,7 @@ use mmiotrace_core::{AccessKind, EventSink, PhysAddr};
 /// bracket reports a failure, not an access.
 pub(super) fn write(
     state: &mut State,
-    stamp: Stamp,
-    rest: &str,
+    Line { stamp, rest }: Line<'_>,
     sink: &mut dyn EventSink,
 ) -> Option<Taken> {
     if rest.contains("failed:") {
@@ -35,8 +33,7 @@ pub(super) fn write(
 /// `  (0000:01:00.0:region0+0x1234, 4) = 0x0`.
 pub(super) fn read(
     state: &mut State,
-    stamp: Stamp,
-    rest: &str,
+    Line { stamp, rest }: Line<'_>,
     sink: &mut dyn EventSink,
 ) -> Option<Taken> {
     if rest.contains("failed:") {
@@ -68,8 +65,7 @@ fn place<'a>(scan: &mut Scan<'a>) -> Option<(&'a str, u64)> {
 /// ` Device 0000:01:00.0, region 0 "0000:01:00.0 BAR 0", flags: 0x7, offset: 0x0, size: 0x1000000`.
 pub(super) fn setup(
     state: &mut State,
-    _: Stamp,
-    rest: &str,
+    Line { rest, .. }: Line<'_>,
     _: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest);
@@ -88,8 +84,7 @@ pub(super) fn setup(
 /// `  (0000:01:00.0, @0x10, len=0x4) 0xfebc0000`.
 pub(super) fn read_config(
     state: &mut State,
-    _: Stamp,
-    rest: &str,
+    Line { rest, .. }: Line<'_>,
     _: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest);
@@ -114,8 +109,7 @@ pub(super) fn read_config(
 /// `  (0000:01:00.0, @0x10, 0xfebc0000, len=0x4)`. A write to a BAR moves its window.
 pub(super) fn write_config(
     state: &mut State,
-    _: Stamp,
-    rest: &str,
+    Line { rest, .. }: Line<'_>,
     _: &mut dyn EventSink,
 ) -> Option<Taken> {
     let mut scan = Scan(rest);
@@ -138,11 +132,6 @@ pub(super) fn write_config(
             }
         }
     }
-    Some(Taken::Note)
-}
-
-/// Any other event of the family, kept as it is.
-pub(super) fn note(_: &mut State, _: Stamp, _: &str, _: &mut dyn EventSink) -> Option<Taken> {
     Some(Taken::Note)
 }
 
