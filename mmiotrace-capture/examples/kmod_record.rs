@@ -62,8 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (file, words) = arguments
         .split_first()
         .ok_or("usage: kmod_record FILE all|resume|START-END…")?;
-    let mut writer = Writer::new(BufWriter::new(File::create(file)?));
     let mut capture = Kmod::new(options(words)?);
+    let mut writer = Writer::capture(BufWriter::new(File::create(file)?), capture.name());
     capture.start()?;
     eprintln!("recording");
     std::thread::spawn(|| {
@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let state = capture.state()?;
     let summary = capture.stop()?;
     while capture.drain(&mut writer)?.state != DrainState::Ended {}
-    writer.flush()?;
+    writer.end()?;
     eprintln!("{summary:?}, mappings refused: {}", state.refused);
     Ok(())
 }

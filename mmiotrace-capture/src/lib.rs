@@ -15,7 +15,12 @@ pub mod doctor;
 pub mod kmod;
 mod library;
 pub mod machine;
+mod marker;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod process;
 mod reorder;
+mod request;
 pub mod tracefs;
+
+pub use marker::check_marker;
+pub use request::EndRequest;

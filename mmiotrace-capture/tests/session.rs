@@ -7,6 +7,7 @@ mod support;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use mmiotrace_capture::EndRequest;
 use mmiotrace_capture::machine::PciAddress;
 use mmiotrace_capture::tracefs::{
     Buffer, Driver, Options, Plan, Report, StopReason, Subject, Tracefs, restore_leftover, run,
@@ -15,7 +16,6 @@ use mmiotrace_core::CaptureBackend;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
 use support::{Machine, TRACING, differences, kernel};
 
 const TRACE: &str = "VERSION 20070824\nMARK 6.000000 load the driver\n\
@@ -39,13 +39,13 @@ fn capture(
     machine: &Machine,
     plan: Plan,
     output: &mut dyn Write,
-    interrupts: &dyn Fn() -> usize,
+    requests: &dyn Fn(Option<u32>) -> EndRequest,
 ) -> Report {
     let before = machine.snapshot();
     let kernel = kernel(machine, TRACE);
     let mut backend = Tracefs::new(options(machine));
     backend.start().unwrap();
-    let report = run(plan, &mut backend, output, interrupts);
+    let report = run(plan, &mut backend, output, requests);
     kernel.end();
     let left: Vec<String> = differences(&before, &machine.snapshot())
         .into_iter()
@@ -91,7 +91,7 @@ fn a_command_with_its_phases() {
     let mut plan = plan();
     plan.command = command(&["sh", "-c", "sleep 0.1; exit 3"]);
     plan.marks = vec![b"my mark".to_vec()];
-    let report = capture(&machine, plan, &mut trace, &|| 0);
+    let report = capture(&machine, plan, &mut trace, &|_| EndRequest::None);
     assert_eq!(report.stop, StopReason::CommandEnded);
     assert_eq!(report.command.unwrap().code(), Some(3));
     assert!(report.failures.is_empty(), "{:?}", report.failures);
@@ -113,7 +113,7 @@ fn cpus_that_stay_on_line_are_told_in_the_trace() {
     let machine = Machine::new();
     let mut plan = plan();
     plan.time_limit = Some(Duration::ZERO);
-    let report = capture(&machine, plan, &mut Vec::new(), &|| 0);
+    let report = capture(&machine, plan, &mut Vec::new(), &|_| EndRequest::None);
     assert_eq!(report.figures.cpus, 4);
     assert!(markers(&machine)[1].starts_with("4 CPUs are on-line"));
 }
@@ -123,7 +123,7 @@ fn a_program_that_does_not_exist() {
     let machine = Machine::new();
     let mut plan = plan();
     plan.command = command(&["/no/such/program"]);
-    let report = capture(&machine, plan, &mut Vec::new(), &|| 0);
+    let report = capture(&machine, plan, &mut Vec::new(), &|_| EndRequest::None);
     assert_eq!(report.stop, StopReason::Failed);
     assert!(report.failures[0].to_string().contains("/no/such/program"));
 }
@@ -134,7 +134,7 @@ fn each_end() {
     let mut by_time = plan();
     by_time.time_limit = Some(Duration::from_millis(30));
     assert_eq!(
-        capture(&machine, by_time, &mut Vec::new(), &|| 0).stop,
+        capture(&machine, by_time, &mut Vec::new(), &|_| EndRequest::None).stop,
         StopReason::Time
     );
 
@@ -142,7 +142,7 @@ fn each_end() {
     let mut by_size = plan();
     by_size.size_limit = Some(TRACE.len() as u64);
     assert_eq!(
-        capture(&machine, by_size, &mut Vec::new(), &|| 0).stop,
+        capture(&machine, by_size, &mut Vec::new(), &|_| EndRequest::None).stop,
         StopReason::Size
     );
 
@@ -150,7 +150,7 @@ fn each_end() {
     let mut by_marker = plan();
     by_marker.stop_on_marker = Some(Box::new(|text| text == b"X is up"));
     assert_eq!(
-        capture(&machine, by_marker, &mut Vec::new(), &|| 0).stop,
+        capture(&machine, by_marker, &mut Vec::new(), &|_| EndRequest::None).stop,
         StopReason::Marker
     );
 
@@ -159,29 +159,38 @@ fn each_end() {
     by_loss.stop_on_loss = true;
     machine.set_stats(0, 17, 3);
     let mut trace = Vec::new();
-    let report = capture(&machine, by_loss, &mut trace, &|| 0);
+    let report = capture(&machine, by_loss, &mut trace, &|_| EndRequest::None);
     assert_eq!((report.stop, report.figures.lost), (StopReason::Loss, 17));
     assert!(trace.ends_with(b"MARK 0.000000 Lost 17 events.\n"));
 
     let machine = Machine::new();
     assert_eq!(
-        capture(&machine, plan(), &mut Vec::new(), &|| 1).stop,
+        capture(&machine, plan(), &mut Vec::new(), &|_| EndRequest::End).stop,
         StopReason::Interrupted
     );
 }
 
+/// The capture ends and the command goes on: it is not for a recorder to end it.
 #[test]
-fn an_interrupt_ends_a_command_that_ignores_it_when_asked_twice() {
+fn a_request_ends_the_capture_and_not_the_command() {
     let machine = Machine::new();
     let mut plan = plan();
-    plan.command = command(&["sh", "-c", "trap '' INT TERM; while :; do sleep 0.05; done"]);
+    plan.command = command(&["sleep", "100"]);
     let asked = AtomicUsize::new(0);
-    let report = capture(&machine, plan, &mut Vec::new(), &|| {
-        // Twice, but not before the command runs.
-        asked.fetch_add(1, Ordering::Relaxed) / 20
+    let report = capture(&machine, plan, &mut Vec::new(), &|running| {
+        // Not before the command has run for a while.
+        let asked = asked.fetch_add(usize::from(running.is_some()), Ordering::Relaxed);
+        if asked > 20 {
+            EndRequest::EndNow
+        } else {
+            EndRequest::None
+        }
     });
     assert_eq!(report.stop, StopReason::Interrupted);
-    assert_eq!(report.command.unwrap().signal(), Some(9));
+    assert_eq!(report.command, None);
+    let pid = i32::try_from(report.continued.unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 #[test]
@@ -217,7 +226,7 @@ fn capture_ignoring(machine: &Machine, plan: Plan, changed: &str) -> Report {
     let kernel = kernel(machine, TRACE);
     let mut backend = Tracefs::new(options(machine));
     backend.start().unwrap();
-    let report = run(plan, &mut backend, &mut Vec::new(), &|| 0);
+    let report = run(plan, &mut backend, &mut Vec::new(), &|_| EndRequest::None);
     kernel.end();
     let left: Vec<String> = differences(&before, &machine.snapshot())
         .into_iter()
@@ -375,7 +384,9 @@ impl Write for FullDisk {
 #[test]
 fn a_full_disk_ends_the_capture_and_everything_is_put_back() {
     let machine = Machine::new();
-    let report = capture(&machine, plan(), &mut FullDisk { room: 20 }, &|| 0);
+    let report = capture(&machine, plan(), &mut FullDisk { room: 20 }, &|_| {
+        EndRequest::None
+    });
     assert_eq!(report.stop, StopReason::Output);
     assert_eq!(
         report.output_error.unwrap().kind(),

@@ -56,6 +56,7 @@ impl Capture {
         match words.split(u8::is_ascii_whitespace).next()? {
             b"process" => Some(Self::Process),
             b"kmod" => Some(Self::Kmod),
+            b"tracefs" => Some(Self::Kernel),
             _ => Some(Self::Unknown),
         }
     }

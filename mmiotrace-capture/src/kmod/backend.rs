@@ -5,7 +5,7 @@ use super::module::refuse_other_tracer;
 use super::{Error, Options, Order, abi};
 use crate::machine::{PciIds, PciInventory, Root};
 use crate::reorder::Reorder;
-use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Marker, Summary, Timestamp};
+use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
 use mmiotrace_kmod::{Channel, EntryBuf};
 
 /// Our module in the kernel as a source of events.
@@ -130,31 +130,9 @@ fn header(root: &Root) -> String {
     format!("VERSION 20070824\n{machine}")
 }
 
-/// Begins a trace. Where nothing follows, only the marker tells whose it is.
-fn begin(header: &str, sink: &mut dyn EventSink) {
-    header.lines().for_each(|line| sink.line(line.as_bytes()));
-    sink.marker(&Marker {
-        time: Timestamp::ZERO,
-        text: b"mmiotrace1 capture backend=kmod",
-    });
-}
-
 /// Whether a text may be a marker.
 pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
-    if text.contains(&b'\n') {
-        return Err(Error::Marker("hold a line feed: it would end the record"));
-    }
-    if (Marker {
-        time: Timestamp::ZERO,
-        text,
-    })
-    .is_reserved()
-    {
-        return Err(Error::Marker(
-            "begin with the word that mmiotrace keeps for itself, mmiotrace1",
-        ));
-    }
-    Ok(())
+    crate::check_marker(text).map_err(Error::Marker)
 }
 
 impl CaptureBackend for Kmod {
@@ -210,7 +188,7 @@ impl CaptureBackend for Kmod {
     fn drain(&mut self, sink: &mut dyn EventSink) -> Result<Drained, Error> {
         let before = self.reorder.totals().records;
         if let Some(header) = self.header.take() {
-            begin(&header, sink);
+            header.lines().for_each(|line| sink.line(line.as_bytes()));
         }
         let Some(running) = self.running.as_mut().filter(|_| !self.ended) else {
             return Ok(Drained {
@@ -268,31 +246,6 @@ impl Drop for Kmod {
         if let (Some(running), false) = (&self.running, self.stopped) {
             // Nobody is left to tell.
             let _ = running.device.stop();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mmiotrace_analysis::{Capture, Checker};
-    use mmiotrace_format::{Reader, Writer};
-
-    #[test]
-    fn a_trace_of_nothing_tells_whose_it_is() {
-        let header = header(&Root::system());
-        let (mut writer, mut live) = (Writer::new(Vec::new()), Checker::new());
-        begin(&header, &mut writer);
-        begin(&header, &mut live);
-        let text = writer.into_inner().unwrap();
-        assert!(text.starts_with(b"VERSION 20070824\n"));
-        let (mut checker, mut reader) = (Checker::new(), Reader::new(&text[..]));
-        while let Some(line) = reader.next_line().unwrap() {
-            checker.line(&line);
-        }
-        for verdict in [checker.finish(), live.finish()] {
-            assert_eq!(verdict.capture, Capture::Kmod);
-            assert_eq!((verdict.first_time, verdict.last_time), (None, None));
         }
     }
 }

@@ -76,6 +76,12 @@ pub enum Error {
     /// No such program.
     #[error("{0}: no such program")]
     NoProgram(String),
+    /// The dynamic linker takes this path for several.
+    #[error(
+        "{}: a library cannot be preloaded from a path with a blank or a colon (move it)",
+        .0.display()
+    )]
+    LibraryPath(std::path::PathBuf),
     /// The program cannot be traced by preloading a library.
     #[error("{program}: cannot be traced in user space: {why}")]
     NotTraceable {

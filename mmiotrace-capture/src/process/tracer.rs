@@ -6,9 +6,9 @@ use super::capture::Capture;
 use super::memory::ChannelMemory;
 use super::regions::UntracedMapping;
 use super::{
-    Area, Error, Model, action, current, fork, handler, handler_stack, model, thread, worker,
+    Area, Error, Model, action, current, fork, handler, handler_stack, model, notes, thread, worker,
 };
-use mmiotrace_core::{MapId, Marker, PhysAddr, Timestamp};
+use mmiotrace_core::{MapId, PhysAddr};
 use mmiotrace_kmod::{Region, RegionId};
 use std::path::Path;
 use std::sync::Arc;
@@ -30,19 +30,7 @@ pub struct TracedRegion {
 
 /// Whether a text may be a marker.
 pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
-    if text.contains(&b'\n') {
-        return Err(Error::Marker("hold a line feed: it would end the record"));
-    }
-    let marker = Marker {
-        time: Timestamp::ZERO,
-        text,
-    };
-    if marker.is_reserved() {
-        return Err(Error::Marker(
-            "begin with the word that mmiotrace keeps for itself, mmiotrace1",
-        ));
-    }
-    Ok(())
+    crate::check_marker(text).map_err(Error::Marker)
 }
 
 /// Makes a capture the current one of this process: from here on its handler gets the signals.
@@ -75,7 +63,16 @@ impl Tracer {
     /// SIGSEGV.
     pub fn join(path: &Path) -> Result<Self, Error> {
         let memory = Arc::new(ChannelMemory::open(path)?);
-        install(Capture::new(memory, None)?)
+        let tracer = install(Capture::new(memory, None)?)?;
+        notes::joined(|text| tracer.capture.marker(text));
+        Ok(tracer)
+    }
+
+    /// Says to the recorder, and not in the trace, that a file is mapped which is no device and matches no
+    /// pattern.
+    #[doc(hidden)]
+    pub fn note_unmatched(&self, path: &str, bytes: u64) {
+        notes::unmatched(path, bytes, |text| self.capture.marker(text));
     }
 
     /// Begins to trace an area. Every access to it from then on is an event.

@@ -61,7 +61,6 @@ mod sink_side;
 mod state;
 mod stream;
 mod tally;
-mod trace_file;
 mod undo;
 
 pub use backend::Tracefs;
@@ -76,4 +75,3 @@ pub use options::{Buffer, Options};
 pub use ring::RingStats;
 pub use session::{MarkerTest, Plan, Report, StopReason, run};
 pub use state::Leftover;
-pub use trace_file::TraceFile;

@@ -2,6 +2,7 @@
 
 use super::lines::each_line;
 use super::{Driver, Error, Figures, Tracefs};
+use crate::EndRequest;
 use core::time::Duration;
 use mmiotrace_core::{CaptureBackend, DrainState};
 use mmiotrace_format::{Parser, Record};
@@ -12,9 +13,6 @@ use std::time::Instant;
 
 /// How often the kernel's counters are looked at.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// How long a command gets to end by itself, then after SIGTERM.
-const GRACE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
 /// Tells whether a marker's text is the one that ends a capture.
 pub type MarkerTest = Box<dyn Fn(&[u8]) -> bool>;
@@ -59,7 +57,7 @@ impl core::fmt::Debug for Plan {
 pub enum StopReason {
     /// The command has ended.
     CommandEnded,
-    /// Somebody asked for it (SIGINT, SIGTERM).
+    /// It was asked for ([`EndRequest`]).
     Interrupted,
     /// The time limit.
     Time,
@@ -81,8 +79,10 @@ pub enum StopReason {
 pub struct Report {
     /// What ended it.
     pub stop: StopReason,
-    /// How the command ended, where it ran.
+    /// How the command ended, if it did.
     pub command: Option<ExitStatus>,
+    /// The process id of the command, if it still runs: what it does is no longer in the trace.
+    pub continued: Option<u32>,
     /// What failed: driver, command, or putting things back. The trace up to there is whole.
     pub failures: Vec<Error>,
     /// Why the trace could not be written.
@@ -96,8 +96,9 @@ pub struct Report {
 /// Captures with a backend that has been started: attaches the driver, runs the command, detaches
 /// the driver, switches the tracer off, writes all of it to `output`, puts everything back.
 ///
-/// `interrupts` says how often somebody has asked for an end so far: at 1 the capture ends in
-/// order; at 2 it waits no longer for a driver or command that does not end.
+/// `requests` says whether somebody has asked for an end; it is given the process id of the command while
+/// that runs. A command is never ended by the capture: after a limit, or a request while it runs, it
+/// goes on ([`Report::continued`]).
 ///
 /// Markers go into the trace at each phase: `phase begin: load e1000`, `phase end: load e1000`.
 /// What fails is in the report.
@@ -105,12 +106,13 @@ pub fn run(
     mut plan: Plan,
     backend: &mut Tracefs,
     output: &mut dyn Write,
-    interrupts: &dyn Fn() -> usize,
+    requests: &dyn Fn(Option<u32>) -> EndRequest,
 ) -> Report {
     let mut session = Session {
         backend,
         output,
-        interrupts,
+        requests,
+        running: None,
         began: Instant::now(),
         looked: Instant::now(),
         stop: None,
@@ -130,7 +132,9 @@ struct Session<'a> {
     plan: Plan,
     backend: &'a mut Tracefs,
     output: &'a mut dyn Write,
-    interrupts: &'a dyn Fn() -> usize,
+    requests: &'a dyn Fn(Option<u32>) -> EndRequest,
+    /// The command's process id, while it runs.
+    running: Option<u32>,
     began: Instant,
     looked: Instant,
     stop: Option<StopReason>,
@@ -155,20 +159,20 @@ impl Session<'_> {
                 self.failures.push(error);
             }
         }
-        if let Some(driver) = driver {
-            let attached = self.driver_phase(&driver.attach_phase(), driver, Driver::attach);
+        // Whether the trace can be written is known before anything happens that belongs in it.
+        self.step();
+        let mut attached = false;
+        if let Some(driver) = driver.filter(|_| self.stop.is_none()) {
+            attached = self.driver_phase(&driver.attach_phase(), driver, Driver::attach);
             if !attached {
                 self.stop.get_or_insert(StopReason::Failed);
             }
         }
         let command = self.work();
-        if let Some((driver, phase)) =
-            driver.and_then(|driver| Some((driver, driver.detach_phase()?)))
-        {
-            // Whatever ended the capture: as it was before is what was promised.
-            if self.stop != Some(StopReason::Failed) {
-                self.driver_phase(&phase, driver, Driver::detach);
-            }
+        let phase = driver.and_then(|driver| Some((driver, driver.detach_phase()?)));
+        // Whatever ended the capture: as it was before is what was promised.
+        if let (true, Some((driver, phase))) = (attached, phase) {
+            self.driver_phase(&phase, driver, Driver::detach);
         }
         self.mark("capture ends");
         command
@@ -207,30 +211,24 @@ impl Session<'_> {
         status
     }
 
+    /// Records until the command has ended, or the capture is to end before.
     fn watch(&mut self, mut child: Child) -> Option<ExitStatus> {
-        while self.stop.is_none() {
+        self.running = Some(child.id());
+        loop {
             self.step();
             if let Ok(Some(status)) = child.try_wait() {
+                self.running = None;
                 self.stop.get_or_insert(StopReason::CommandEnded);
                 return Some(status);
             }
-        }
-        let mut deadline = Instant::now() + GRACE[0];
-        let mut kills = [rustix::process::Signal::TERM, rustix::process::Signal::KILL].into_iter();
-        loop {
-            if let Ok(Some(status)) = child.try_wait() {
-                return Some(status);
+            if self.stop.is_some() {
+                return None;
             }
-            if Instant::now() > deadline || (self.interrupts)() > 1 {
-                let signal = kills.next()?;
-                if let Some(pid) = rustix::process::Pid::from_raw(child.id() as i32) {
-                    // It may have ended meanwhile.
-                    let _ = rustix::process::kill_process(pid, signal);
-                }
-                deadline = Instant::now() + GRACE[1];
-            }
-            self.step();
         }
+    }
+
+    fn request(&self) -> EndRequest {
+        (self.requests)(self.running)
     }
 
     /// Attaches or detaches, in a thread of its own: a probe may take seconds, and the ring must be
@@ -246,7 +244,7 @@ impl Session<'_> {
         let thread = std::thread::spawn(move || action(&driver));
         while !thread.is_finished() {
             self.step();
-            if (self.interrupts)() > 1 {
+            if self.request() == EndRequest::EndNow {
                 let text = format!("{phase}: still under way when the capture was ended");
                 self.failures.push(Error::Driver(text));
                 return false;
@@ -298,6 +296,9 @@ impl Session<'_> {
                 *seen |= has_marker(parser, bytes, test);
             }
         });
+        if self.output_error.is_none() {
+            self.output_error = self.output.flush().err();
+        }
         match result {
             Ok(drained) => drained.state,
             Err(error) => {
@@ -316,7 +317,7 @@ impl Session<'_> {
         let limit = |limit: Option<Duration>| limit.is_some_and(|limit| elapsed >= limit);
         self.stop = if self.output_error.is_some() {
             Some(StopReason::Output)
-        } else if (self.interrupts)() > 0 {
+        } else if self.request() != EndRequest::None {
             Some(StopReason::Interrupted)
         } else if self.marker_seen {
             Some(StopReason::Marker)
@@ -362,6 +363,7 @@ impl Session<'_> {
         Report {
             stop,
             command,
+            continued: self.running,
             failures: self.failures,
             output_error: self.output_error,
             figures: self.backend.figures().clone(),

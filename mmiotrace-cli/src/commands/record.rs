@@ -1,20 +1,23 @@
 //! `mmiotrace record`: a capture. Each backend has a file below.
 
+mod diagnosis;
 mod kmod;
+mod library;
+mod output;
 mod process;
-mod trace;
+mod rates;
+mod signals;
 mod tracefs;
 mod verdict;
 
 use crate::failure::{Failure, Outcome, Stop, plain};
-use core::sync::atomic::{AtomicUsize, Ordering};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use mmiotrace_capture::check_marker;
+use mmiotrace_core::RESERVED_MARKER_PREFIX;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::Arc;
 
 /// Record a trace, and say at the end whether it is complete
 #[derive(Debug, clap::Args)]
@@ -30,11 +33,15 @@ Examples:
   sudo mmiotrace record --backend kmod --driver e1000 --reload --stop-after 30s
   sudo mmiotrace record --backend kmod --resume -o card.mmiotrace
 
-The verdict goes to standard error. Exit status: that of COMMAND where it is not 0 (128 and the
-signal, where one ended it); else 0 for a complete trace, 1 for one that is not; 2 where it could
-not be done.")]
+While COMMAND runs, SIGINT, SIGTERM, SIGHUP and SIGQUIT are passed on to it and the capture goes on;
+a second one within a second ends the capture at once and leaves COMMAND running, which the trace
+says.
+
+The verdict goes to standard error. Exit status: that of COMMAND if it is not 0 (128 and the
+signal, if one ended it); else 0 for a complete trace, 1 for one that is not; 2 if it could not be
+done.")]
 pub(crate) struct Args {
-    /// What captures
+    /// Capture backend
     #[arg(long, value_enum, default_value_t = Backend::Process)]
     backend: Backend,
 
@@ -42,7 +49,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Write this marker at the beginning; may be given more than once
+    /// Write this marker at the beginning; can be repeated
     #[arg(long, value_name = "TEXT")]
     mark: Vec<String>,
 
@@ -92,7 +99,11 @@ const IN_THE_KERNEL: [&str; 6] = [
 
 /// An option of another backend would do nothing.
 fn refuse_foreign_options(args: &Args) -> Result<(), Failure> {
-    let common = |name: &&str| args.backend == Backend::Kmod && IN_THE_KERNEL.contains(name);
+    let common = |name: &&str| match args.backend {
+        Backend::Kmod => IN_THE_KERNEL.contains(name),
+        Backend::Process => *name == "--stop-after",
+        Backend::Tracefs => true,
+    };
     let of_tracefs = args.tracefs.given().into_iter().find(|name| !common(name));
     let foreign = [
         (Backend::Tracefs, of_tracefs),
@@ -110,6 +121,11 @@ fn refuse_foreign_options(args: &Args) -> Result<(), Failure> {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     refuse_foreign_options(args)?;
+    for text in &args.mark {
+        // Before anything begins: what was started could not be recorded as it was asked for.
+        check_marker(text.as_bytes())
+            .map_err(|why| Failure::new("--mark", format_args!("a marker must not {why}")))?;
+    }
     match args.backend {
         Backend::Kmod => kmod::run(args),
         Backend::Process => process::run(args),
@@ -117,31 +133,57 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     }
 }
 
-const PLACE: &str = "record";
-
-/// Counts the signals by which a person ends a capture. SIGPIPE is no signal for a Rust program.
-fn catch_signals() -> Result<Arc<AtomicUsize>, Failure> {
-    let count = Arc::new(AtomicUsize::new(0));
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
-        .map_err(|error| Failure::new(PLACE, plain(&error)))?;
-    let counter = Arc::clone(&count);
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    Ok(count)
+impl Args {
+    fn output(&self) -> &Path {
+        self.output
+            .as_deref()
+            .unwrap_or_else(|| Path::new("trace.mmiotrace"))
+    }
 }
 
-/// The status of the command that was traced, where it is not 0: 128 and the signal, where one
-/// ended it.
+const PLACE: &str = "record";
+
+/// The text of an annotation by which a trace says that something is not in it.
+fn untraced(reason: &str, pid: Option<u32>, n: Option<u64>, text: &str) -> Vec<u8> {
+    let mut line = RESERVED_MARKER_PREFIX.to_vec();
+    line.extend_from_slice(format!("untraced reason={reason}").as_bytes());
+    line.extend(
+        pid.iter()
+            .flat_map(|pid| format!(" pid={pid}").into_bytes()),
+    );
+    line.extend(n.iter().flat_map(|n| format!(" n={n}").into_bytes()));
+    line.extend_from_slice(b" text=");
+    let text = text.bytes().take(800);
+    line.extend(text.map(|byte| if byte.is_ascii_control() { b' ' } else { byte }));
+    line
+}
+
+/// Says on standard error that the command, or what it has started, still runs and is no longer traced;
+/// returns the annotation that says so in the trace. `None` for no process.
+fn continues(pids: &[u32]) -> Option<Vec<u8>> {
+    let first = pids.first()?;
+    let name = std::fs::read_to_string(format!("/proc/{first}/comm")).unwrap_or_default();
+    let what = match pids.len() {
+        1 => format!("process {first} ({}) still runs", name.trim_end()),
+        n => format!(
+            "{n} processes still run, among them {first} ({})",
+            name.trim_end()
+        ),
+    };
+    let what = format!("{what}; what it does from here on is not in the trace");
+    let n = u64::try_from(pids.len()).ok();
+    tell(&what);
+    Some(untraced("program-continued", Some(*first), n, &what))
+}
+
+/// The status of the command that was traced, if it is not 0: 128 and the signal, if one ended it.
 fn status_of(status: ExitStatus) -> Option<u8> {
     let code = status.code().or_else(|| Some(128 + status.signal()?))?;
     u8::try_from(code).ok().filter(|code| *code != 0)
 }
 
 fn tell(text: impl core::fmt::Display) {
-    // Nobody is left to be told that standard error is closed.
+    // Nobody is left to hear that standard error is closed.
     let _ = writeln!(io::stderr().lock(), "mmiotrace: {text}");
 }
 

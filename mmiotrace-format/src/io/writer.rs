@@ -45,8 +45,8 @@ pub struct Writer<W: Write> {
     pending: Vec<u8>,
     /// Where short lines are made. What it holds between two lines means nothing.
     text: Text,
-    /// The kind of the first error: nothing is written after it.
-    failed: Option<io::ErrorKind>,
+    /// The kind of the first error, and its number in the system: nothing is written after it.
+    failed: Option<(io::ErrorKind, Option<i32>)>,
     error: Option<io::Error>,
     /// The CPU that a reader takes the next event to have.
     cpu: Option<u32>,
@@ -191,7 +191,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// The first error, also one that was kept from the methods of [`EventSink`]. Later calls say
-    /// its kind again: what was written after it is lost.
+    /// it again: what was written after it is lost.
     pub fn flush(&mut self) -> io::Result<()> {
         self.hand_on();
         self.check()?;
@@ -233,7 +233,10 @@ impl<W: Write> Writer<W> {
     fn check(&mut self) -> io::Result<()> {
         match self.failed {
             None => Ok(()),
-            Some(kind) => Err(self.error.take().unwrap_or_else(|| kind.into())),
+            Some((kind, code)) => Err(self.error.take().unwrap_or_else(|| match code {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => kind.into(),
+            })),
         }
     }
 
@@ -256,7 +259,8 @@ impl<W: Write> Writer<W> {
                 totals.add_bytes(&self.pending);
             }
             self.error = self.inner.write_all(&self.pending).err();
-            self.failed = self.error.as_ref().map(io::Error::kind);
+            let error = self.error.as_ref();
+            self.failed = error.map(|error| (error.kind(), error.raw_os_error()));
         }
         self.pending.clear();
     }

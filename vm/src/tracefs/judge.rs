@@ -145,14 +145,15 @@ impl Judge {
         Ok(())
     }
 
-    /// The file is the stream, byte for byte, except our LSPCI lines; and the counters that the
+    /// The file is the stream, byte for byte, except our LSPCI lines and annotations; and the counters that the
     /// guest copied by itself say the same.
     fn tee(&self) -> Result<()> {
         for device in DEVICES {
             let name = format!("tee-{device}");
             let file = self.text(&format!("{name}.trace"))?;
             let copy = self.text(&format!("{name}.copy"))?;
-            let is_ours = |line: &&str| line.starts_with("LSPCI ");
+            let ours = ["LSPCI ", "MARK 0.000000 mmiotrace1 "];
+            let is_ours = |line: &&str| ours.iter().any(|ours| line.starts_with(ours));
             let ours = file.lines().filter(is_ours).count();
             let kernels: String = file
                 .split_inclusive('\n')

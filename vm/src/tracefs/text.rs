@@ -18,7 +18,9 @@ pub(super) fn indent(text: &str) -> String {
 pub(super) fn entries(text: &str) -> u64 {
     let kinds = ["R ", "W ", "UNKNOWN ", "MAP ", "UNMAP ", "MARK "];
     let is_entry = |line: &&str| {
-        kinds.iter().any(|kind| line.starts_with(kind)) && !line.starts_with("MARK 0.000000 Lost ")
+        let is_ours = ["MARK 0.000000 Lost ", "MARK 0.000000 mmiotrace1 "];
+        kinds.iter().any(|kind| line.starts_with(kind))
+            && !is_ours.iter().any(|ours| line.starts_with(ours))
     };
     text.lines().filter(is_entry).count() as u64
 }
@@ -42,7 +44,9 @@ mod tests {
         assert_eq!(number_before(log, " entries read,"), Some(44));
         assert_eq!(number_before(log, " apples"), None);
         assert_eq!(
-            entries("R 4 1\nMARK 0.000000 Lost 5 events.\nMARK 1.0 a\nLSPCI x\nb\n"),
+            entries(
+                "R 4 1\nMARK 0.000000 Lost 5 events.\nMARK 0.000000 mmiotrace1 end\nMARK 1.0 a\nLSPCI x\nb\n"
+            ),
             2
         );
     }

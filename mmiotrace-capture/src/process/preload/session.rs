@@ -9,6 +9,7 @@ use super::report::report;
 use crate::machine::Root;
 use crate::process::{Area, CHANNEL_VARIABLE, Error, MATCH_VARIABLE, MappedFile, Tracer, matches};
 use core::cell::Cell;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -170,7 +171,9 @@ pub(super) fn arm(new: &NewMapping) {
             MappedFile::of_open(&Root::system(), &path, descriptor, new.offset)
                 .or(named.then_some(MappedFile { phys: None }))
         });
-        let Some(file) = wanted else { return };
+        let Some(file) = wanted else {
+            return note_unmatched(&session.tracer, new);
+        };
         let mut area = Area::new(new.start, new.len).with_file(&descriptor, new.offset);
         if let Some(phys) = file.phys {
             area = area.with_phys(phys);
@@ -182,6 +185,21 @@ pub(super) fn arm(new: &NewMapping) {
             defer(area.moved(new.start, new.len));
         }
     });
+}
+
+/// Reports to the recorder which files are mapped and not asked for, the first few: if nothing is traced, one
+/// of them may be the device.
+fn note_unmatched(tracer: &Tracer, new: &NewMapping) {
+    static NOTED: AtomicU32 = AtomicU32::new(0);
+    const MOST: u32 = 16;
+    if !new.shared || NOTED.load(Ordering::Relaxed) >= MOST {
+        return;
+    }
+    let path = MappedFile::path_of(new.descriptor);
+    if let Some(path) = path.as_deref().and_then(Path::to_str) {
+        NOTED.fetch_add(1, Ordering::Relaxed);
+        tracer.note_unmatched(path, new.len as u64);
+    }
 }
 
 /// Traces an area, or reports why not.

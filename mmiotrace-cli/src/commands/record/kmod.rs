@@ -1,13 +1,15 @@
 //! `mmiotrace record --backend kmod`: our module in the kernel.
 
+use super::output::{End, Output, finish};
 use super::process::{OrderArg, summary_line};
-use super::{Args, catch_signals, status_of, tell, unwritable, verdict};
+use super::signals::Signals;
+use super::{Args, PLACE, status_of, tell, unwritable};
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::units;
 use core::fmt;
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use mmiotrace_capture::EndRequest;
 use mmiotrace_capture::kmod::{
     Kmod, Module, Options, Order, Premapped, RING_BYTES, device_ranges, driver_ranges, premapped,
     write_marker,
@@ -16,8 +18,7 @@ use mmiotrace_capture::machine::{PciAddress, Root};
 use mmiotrace_capture::tracefs::{Displaced, Driver, Subject};
 use mmiotrace_core::{CaptureBackend, DrainState, PhysAddr};
 use mmiotrace_format::Writer;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread::JoinHandle;
@@ -46,10 +47,6 @@ pub(crate) struct KmodArgs {
     disarm_after: Option<Duration>,
 }
 
-const PLACE: &str = "record";
-/// How long a command gets to end by itself.
-const GRACE: Duration = Duration::from_secs(1);
-
 impl KmodArgs {
     /// The first of these options that was given: with another backend it would do nothing.
     pub(crate) fn given(&self) -> Option<&'static str> {
@@ -69,14 +66,15 @@ impl KmodArgs {
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let root = Root::system();
     let mut plan = Plan::of(args, &root)?;
-    let output = args
-        .output
-        .as_deref()
-        .unwrap_or_else(|| Path::new("trace.mmiotrace"));
-    let interrupts = catch_signals()?;
+    // Before anything is changed: another recorder may write to it.
+    let mut output = Some(Output::open(args.output())?);
+    let signals = Signals::catch(!args.command.is_empty())?;
     let module = Module::load(&root, args.kmod.module.as_deref()).map_err(failure)?;
     let outcome = plan.displace(&root).and_then(|displaced| {
-        let outcome = capture(args, &root, plan, output, &interrupts);
+        let outcome = match output.take() {
+            Some(output) => capture(args, &root, plan, output, &signals),
+            None => Err(Stop::Told),
+        };
         // What was taken away for a capture that could not begin; else it is there again.
         if let Some(Err(error)) = displaced.map(|displaced| displaced.put_back(&root)) {
             tell(error);
@@ -221,33 +219,55 @@ fn capture(
     args: &Args,
     root: &Root,
     plan: Plan,
-    output: &Path,
-    interrupts: &AtomicUsize,
+    output: Output,
+    signals: &Signals,
 ) -> Result<Outcome, Stop> {
     let mut backend = Kmod::new(options(args, root, &plan)?);
     backend.start().map_err(failure)?;
     // Not before: a capture that cannot begin must not cost an earlier trace.
-    let out =
-        Output::open(output, backend.resumed_at()).map_err(|error| unwritable(output, &error))?;
+    let writer = resume(output, backend.name(), backend.resumed_at())
+        .map_err(|error| unwritable(args.output(), &error))?;
     backend.notes().iter().for_each(tell);
     let mut session = Session {
         backend,
-        writer: Writer::new(out),
-        interrupts,
+        writer,
+        signals,
         began: Instant::now(),
         limit: args.tracefs.stop_after,
         failures: Vec::new(),
         command: None,
+        running: None,
     };
     tell(format_args!(
         "recording to {}; Ctrl-C ends it",
-        output.display()
+        args.output().display()
     ));
     for text in &args.mark {
         session.backend.marker(text.as_bytes()).map_err(failure)?;
     }
-    session.live(plan.driver, args)?;
-    session.end(output)
+    // What cannot be written is known before anything is done.
+    session.write()?;
+    if session.writer.error().is_none() {
+        session.live(plan.driver, args)?;
+    }
+    session.end(args.output())
+}
+
+/// A writer at the beginning of a trace; or, where a capture goes on, at the end of what its recorder had
+/// brought to safety, if it is the same file.
+fn resume(mut output: Output, backend: &str, resumed_at: u64) -> io::Result<Writer<Output>> {
+    if resumed_at == 0 || output.len()? < resumed_at {
+        if resumed_at > 0 {
+            tell(format_args!(
+                "this is not the file of the recorder before: what happened before is in the first {resumed_at} bytes of that"
+            ));
+        }
+        output.begin(0)?;
+        return Ok(Writer::capture(output, backend));
+    }
+    output.begin(resumed_at)?;
+    let totals = output.totals(resumed_at)?;
+    Ok(Writer::resume(output, totals))
 }
 
 /// What goes on while it is recorded.
@@ -255,7 +275,7 @@ enum Stage {
     /// A driver is loaded, bound, unloaded or unbound.
     Driver(JoinHandle<Result<(), String>>),
     Command(Child),
-    /// Until somebody ends it.
+    /// Until it is ended.
     Open,
     Done,
 }
@@ -263,11 +283,13 @@ enum Stage {
 struct Session<'a> {
     backend: Kmod,
     writer: Writer<Output>,
-    interrupts: &'a AtomicUsize,
+    signals: &'a Signals,
     began: Instant,
     limit: Option<Duration>,
     failures: Vec<String>,
     command: Option<ExitStatus>,
+    /// The command's process id, while it runs.
+    running: Option<u32>,
 }
 
 impl Session<'_> {
@@ -278,7 +300,7 @@ impl Session<'_> {
             let attach = std::thread::spawn(move || in_phase(&phase, || driver.attach()));
             self.stage(Stage::Driver(attach))?;
         }
-        if self.failures.is_empty() {
+        if self.failures.is_empty() && !self.is_to_end() {
             let stage = self.command(args);
             self.stage(stage)?;
         }
@@ -295,7 +317,10 @@ impl Session<'_> {
             return Stage::Open;
         };
         match Command::new(program).args(arguments).spawn() {
-            Ok(child) => Stage::Command(child),
+            Ok(child) => {
+                self.running = Some(child.id());
+                Stage::Command(child)
+            }
             Err(error) => {
                 let error = plain(&error);
                 self.failures
@@ -307,7 +332,6 @@ impl Session<'_> {
 
     /// Records until a stage is over.
     fn stage(&mut self, mut stage: Stage) -> Result<(), Stop> {
-        let mut ended_at = None;
         loop {
             let records = self.write()?;
             let end = self.is_to_end();
@@ -319,22 +343,17 @@ impl Session<'_> {
                     Stage::Done
                 }
                 Stage::Command(mut child) => match child.try_wait() {
-                    Ok(None) => {
-                        let since = *ended_at.get_or_insert_with(Instant::now);
-                        if !end {
-                            ended_at = None;
-                        } else if since.elapsed() >= GRACE {
-                            // It may have ended by itself meanwhile.
-                            let _ = child.kill();
-                        }
-                        Stage::Command(child)
-                    }
+                    // It goes on, and the trace says so.
+                    Ok(None) if end => Stage::Done,
+                    Ok(None) => Stage::Command(child),
                     Ok(status) => {
                         self.command = status;
+                        self.running = None;
                         Stage::Done
                     }
                     Err(error) => {
                         self.failures.push(plain(&error));
+                        self.running = None;
                         Stage::Done
                     }
                 },
@@ -351,19 +370,19 @@ impl Session<'_> {
     }
 
     fn is_to_end(&self) -> bool {
-        self.interrupts.load(Ordering::Relaxed) > 0
+        self.signals.request(self.running) != EndRequest::None
             || self.writer.error().is_some()
             || self
                 .limit
                 .is_some_and(|limit| self.began.elapsed() >= limit)
     }
 
-    /// Writes what there is, and has the module forget what is on disk. Gives how many records
-    /// there were.
+    /// Writes what there is, and has the module forget what is on disk. Returns the number of
+    /// records.
     fn write(&mut self) -> Result<u64, Stop> {
         let drained = self.backend.drain(&mut self.writer).map_err(failure)?;
         if drained.records > 0 && self.writer.error().is_none() && self.writer.flush().is_ok() {
-            self.backend.written(self.writer.get_ref().bytes);
+            self.backend.written(self.writer.get_ref().bytes());
         }
         Ok(match drained.state {
             DrainState::Pending => drained.records.max(1),
@@ -380,12 +399,7 @@ impl Session<'_> {
                 break;
             }
         }
-        let written = self.writer.flush();
-        if written.is_ok() {
-            self.backend.written(self.writer.get_ref().bytes);
-        }
         let summary = stopped.map_err(failure)?;
-        drop(self.backend);
         tell(summary_line(output, &summary, self.began.elapsed()));
         if state.refused > 0 {
             tell(format_args!(
@@ -394,17 +408,15 @@ impl Session<'_> {
             ));
         }
         self.failures.iter().for_each(tell);
-        if let Err(error) = written {
-            if error.kind() == io::ErrorKind::BrokenPipe {
-                return Err(Stop::ClosedPipe);
-            }
-            unwritable(output, &error).print();
-            return Err(Stop::Told);
+        if self.writer.flush().is_ok() {
+            self.backend.written(self.writer.get_ref().bytes());
         }
-        let mut outcome = match output == Path::new("-") {
-            true => Outcome::Clean,
-            false => verdict::tell(output)?,
+        drop(self.backend);
+        let end = End {
+            continued: self.running.as_slice(),
+            entries: None,
         };
+        let mut outcome = finish(self.writer, &end)?;
         if summary.lost > 0 || summary.blind_intervals > 0 {
             outcome = Outcome::Found;
         }
@@ -427,71 +439,6 @@ fn in_phase<E: fmt::Display>(
     mark(format!("phase begin: {phase}"))?;
     what().map_err(|error| error.to_string())?;
     mark(format!("phase end: {phase}"))
-}
-
-/// Where the trace goes, and how long it is.
-#[derive(Debug)]
-struct Output {
-    to: To,
-    bytes: u64,
-}
-
-#[derive(Debug)]
-enum To {
-    File(File),
-    Standard,
-}
-
-impl Output {
-    /// The file, emptied; or, where a capture goes on, cut to what its recorder had brought to
-    /// safety, if it is the same file.
-    fn open(path: &Path, resumed_at: u64) -> io::Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self {
-                to: To::Standard,
-                bytes: 0,
-            });
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        let mut bytes = resumed_at;
-        if file.metadata()?.len() < resumed_at {
-            tell(format_args!(
-                "{} is not the file of the recorder before: what happened before is in the first {resumed_at} bytes of that",
-                path.display()
-            ));
-            bytes = 0;
-        }
-        file.set_len(bytes)?;
-        file.seek(SeekFrom::Start(bytes))?;
-        Ok(Self {
-            to: To::File(file),
-            bytes,
-        })
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = match &mut self.to {
-            To::File(file) => file.write(bytes)?,
-            To::Standard => io::stdout().lock().write(bytes)?,
-        };
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.to {
-            To::File(file) => file.flush(),
-            To::Standard => io::stdout().lock().flush(),
-        }
-    }
 }
 
 fn failure(error: impl fmt::Display) -> Failure {

@@ -1,16 +1,18 @@
 //! `mmiotrace record`: a program's own MMIO, in user space.
 
-use super::trace::{Rates, Trace};
-use super::{Args, catch_signals, status_of, tell, unwritable};
-use crate::failure::{Failure, Outcome, Stop, plain};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use super::diagnosis::diagnose;
+use super::library::Library;
+use super::output::{End, Output, finish};
+use super::rates::Rates;
+use super::signals::Signals;
+use super::{Args, PLACE, status_of, tell, untraced, unwritable};
+use crate::failure::{Failure, Outcome, Stop};
 use core::time::Duration;
-use mmiotrace_capture::demo;
-use mmiotrace_capture::process::{
-    Error, LIBRARY, Launch, OnFull, Options, Order, library_places, measure_cost,
-};
-use mmiotrace_core::{CaptureBackend, DrainState, Summary};
-use std::path::{Path, PathBuf};
+use mmiotrace_capture::process::{Error, Launch, OnFull, Options, Order, measure_cost};
+use mmiotrace_capture::{EndRequest, demo};
+use mmiotrace_core::{CaptureBackend, DrainState, EventSink, Marker, Summary, Timestamp};
+use mmiotrace_format::Writer;
+use std::path::Path;
 use std::time::Instant;
 
 /// What only this backend takes.
@@ -21,8 +23,8 @@ pub(crate) struct ProcessArgs {
     #[arg(long)]
     demo: bool,
 
-    /// Trace also what is mapped from paths like this (`*`, `?`, `[a-z]`); may be given more than
-    /// once. UIO, VFIO, PCI resource files and /dev/mem are traced in any case
+    /// Trace also what is mapped from paths like this (`*`, `?`, `[a-z]`; a relative one is below the
+    /// working folder); can be repeated. UIO, VFIO, PCI resource files and /dev/mem are always traced
     #[arg(long = "match", value_name = "GLOB")]
     patterns: Vec<String>,
 
@@ -55,63 +57,93 @@ pub(super) enum OrderArg {
     Interval,
 }
 
-const PLACE: &str = "record";
-
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let own = &args.process;
-    let output = args
-        .output
-        .as_deref()
-        .unwrap_or_else(|| Path::new("trace.mmiotrace"));
     if own.demo {
-        return demonstrate(own, output);
+        return demonstrate(own, args.output());
     }
     let Some((program, arguments)) = args.command.split_first() else {
         let failure = Failure::new(PLACE, "nothing to record");
         let advice = "give a command after --, or --demo, or another --backend";
         return Err(failure.advise(advice).into());
     };
-    let mut launch = Launch::new(options(own), program, library()?).with_arguments(arguments);
+    let library = Library::place()?;
+    let mut launch = Launch::new(options(own), program, library.path()).with_arguments(arguments);
     for pattern in &own.patterns {
         launch = launch.with_match(pattern);
     }
-    let interrupts = catch_signals()?;
-    launch.start().map_err(failure)?;
+    let signals = Signals::catch(true)?;
+    launch.prepare().map_err(failure)?;
+    let mut writer = begin(args.output(), launch.name())?;
     for text in &args.mark {
         launch.marker(text.as_bytes()).map_err(failure)?;
     }
-    // Not before: a capture that cannot begin must not cost an earlier trace.
-    let mut trace = Trace::create(output)?;
-    let began = Instant::now();
-    let (summary, written) = record(&mut launch, &mut trace, &interrupts)?;
-    tell(summary_line(output, &summary, began.elapsed()));
-    if let Err(error) = written {
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Err(Stop::ClosedPipe);
-        }
-        unwritable(output, &error).print();
-        // The command goes on untraced, and whoever has called it waits for it as before.
-        while launch.wait_a_little() && interrupts.load(Ordering::Relaxed) == 0 {}
-        return Err(Stop::Told);
+    // What cannot be written is known before the program runs.
+    let _ = launch.drain(&mut writer).map_err(failure)?;
+    let flushed = writer.flush();
+    flushed.map_err(|error| unwritable(args.output(), &error))?;
+    if signals.request(None) != EndRequest::None {
+        finish(writer, &End::default())?;
+        return Err(Failure::new(PLACE, "ended before the command was started").into());
     }
-    let outcome = trace.verdict(output)?;
+    let started = launch.start();
+    if let Err(error) = started {
+        // The trace is one of nothing, and ends as it shall.
+        let _ = writer.end();
+        return Err(failure(error).into());
+    }
+    let began = Instant::now();
+    let limit = args.tracefs.stop_after.map(|limit| began + limit);
+    let summary = record(&mut launch, &mut writer, &signals, limit)?;
+    tell(summary_line(args.output(), &summary, began.elapsed()));
+    if summary.events == 0 && writer.error().is_none() {
+        let diagnosis = diagnose(&launch, library.path());
+        tell(&diagnosis.text);
+        if !diagnosis.loaded {
+            let time = Timestamp::ZERO;
+            let text = &untraced("not-loaded", None, None, &diagnosis.text);
+            writer.marker(&Marker { time, text });
+        }
+    }
+    let continued = launch.still_running();
+    let end = End {
+        continued: &continued,
+        entries: None,
+    };
+    let outcome = finish(writer, &end);
+    if matches!(outcome, Err(Stop::Told)) {
+        // The command goes on untraced, and its caller waits for it as before.
+        while launch.wait_a_little() {
+            if signals.request(launch.command_pid()) == EndRequest::EndNow {
+                break;
+            }
+        }
+    }
+    let outcome = outcome?;
     tell_cost();
     let status = launch.status().and_then(status_of);
     Ok(status.map_or(outcome, Outcome::Status))
 }
 
-/// Writes what comes until the command has ended, or a person ends the capture.
+/// Opens a trace, and empties it.
+fn begin(output: &Path, backend: &str) -> Result<Writer<Output>, Stop> {
+    let mut file = Output::open(output)?;
+    file.begin(0).map_err(|error| unwritable(output, &error))?;
+    Ok(Writer::capture(file, backend))
+}
+
+/// Writes what comes until the command has ended, or something ends the capture before.
 fn record(
     launch: &mut Launch,
-    trace: &mut Trace,
-    interrupts: &AtomicUsize,
-) -> Result<(Summary, std::io::Result<()>), Stop> {
+    writer: &mut Writer<Output>,
+    signals: &Signals,
+    limit: Option<Instant>,
+) -> Result<Summary, Stop> {
     let mut rates = Rates::new();
     let mut stopped = false;
     loop {
-        let drained = launch.drain(&mut trace.tee).map_err(failure)?;
+        let drained = launch.drain(writer).map_err(failure)?;
         // What happened is on disk as soon as nothing more is at hand.
-        let writer = &mut trace.tee.writer;
         let full = writer.error().is_some();
         if drained.records > 0 && drained.state != DrainState::Pending && !full {
             let _ = writer.flush();
@@ -120,31 +152,32 @@ fn record(
         if drained.state == DrainState::Ended {
             break;
         }
-        if !stopped && (full || interrupts.load(Ordering::Relaxed) > 0) {
+        let running = launch.command_pid().filter(|_| launch.status().is_none());
+        let ends = full
+            || signals.request(running) == EndRequest::EndNow
+            || limit.is_some_and(|limit| Instant::now() >= limit);
+        if ends && !stopped {
             let _ = launch.stop().map_err(failure)?;
             stopped = true;
         }
-        // Whoever looks again at once takes the rings' cache lines from the program at every access.
+        // Looking again at once would take the rings' cache lines from the program at every access.
         if drained.state == DrainState::Idle {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
-    let summary = launch.stop().map_err(failure)?;
-    Ok((summary, trace.tee.writer.flush()))
+    launch.stop().map_err(|error| failure(error).into())
 }
 
 fn demonstrate(own: &ProcessArgs, output: &Path) -> Result<Outcome, Stop> {
-    let mut trace = Trace::create(output)?;
+    let mut writer = begin(output, "process")?;
     let began = Instant::now();
-    let outcome = demo::run(options(own), &mut trace.tee).map_err(failure)?;
-    let written = trace.tee.writer.flush();
-    written.map_err(|error| unwritable(output, &error))?;
+    let outcome = demo::run(options(own), &mut writer).map_err(failure)?;
     tell(summary_line(output, &outcome.summary, began.elapsed()));
     tell(format_args!(
-        "the device has logged {} accesses itself; {} of them are missing in the trace, {} in the trace were not made",
+        "the device has logged {} accesses; in the trace: {} missing, {} spurious",
         outcome.accesses, outcome.missing, outcome.invented
     ));
-    let verdict = trace.verdict(output)?;
+    let verdict = finish(writer, &End::default())?;
     tell_cost();
     Ok(if outcome.is_exact() {
         verdict
@@ -153,7 +186,7 @@ fn demonstrate(own: &ProcessArgs, output: &Path) -> Result<Outcome, Stop> {
     })
 }
 
-/// So that nobody takes traced timing for real. Where it cannot be measured nothing is said.
+/// So that nobody takes traced timing for real. If it cannot be measured nothing is said.
 fn tell_cost() {
     if let Ok(cost) = measure_cost() {
         tell(format_args!(
@@ -180,27 +213,6 @@ fn options(own: &ProcessArgs) -> Options {
     } else {
         options
     }
-}
-
-/// The library to preload: beside the command, where cargo puts it, or under `../lib/mmiotrace`.
-fn library() -> Result<PathBuf, Stop> {
-    let failed = |error: std::io::Error| Failure::new(PLACE, plain(&error));
-    let command = std::env::current_exe().map_err(failed)?;
-    let folder = command.parent().unwrap_or_else(|| Path::new("/"));
-    let found = library_places(&command)
-        .into_iter()
-        .find(|place| place.is_file());
-    found.ok_or_else(|| {
-        let failure = Failure::new(
-            PLACE,
-            format_args!("{LIBRARY} is neither beside the command nor in ../lib/mmiotrace"),
-        );
-        let advice = format!(
-            "in the source: cargo build --release -p mmiotrace-preload && cp target/release/{LIBRARY} {}",
-            folder.display()
-        );
-        failure.advise(advice).into()
-    })
 }
 
 pub(super) fn summary_line(output: &Path, summary: &Summary, elapsed: Duration) -> String {

@@ -1,18 +1,20 @@
 //! `mmiotrace record --backend tracefs`: the kernel's own tracer.
 
-use super::{Args, catch_signals, status_of, tell, unwritable, verdict};
+use super::output::{End, Output, finish};
+use super::signals::Signals;
+use super::{Args, PLACE, status_of, tell, unwritable};
 use crate::failure::{Failure, Outcome, Stop};
 use crate::units;
-use core::sync::atomic::Ordering;
 use core::time::Duration;
 use mmiotrace_capture::machine::{PciAddress, Root};
 use mmiotrace_capture::tracefs::{
     Buffer, Displaced, Driver, Error, Figures, MarkerTest, Options, Plan, Report, StopReason,
-    Subject, TraceFile, Tracefs, restore_leftover,
+    Subject, Tracefs, restore_leftover,
 };
 use mmiotrace_core::CaptureBackend;
+use mmiotrace_format::{Line, Position, Writer};
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What this backend takes. The backend kmod takes some of it too (`IN_THE_KERNEL`).
@@ -58,8 +60,8 @@ pub(crate) struct TracefsArgs {
     #[arg(long, value_name = "TEXT", help_heading = "Backend tracefs")]
     stop_on_mark: Option<String>,
 
-    /// Stop after this time, as 500ms, 30s, 5m
-    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    /// Stop after this time, as 500ms, 30s, 5m; COMMAND goes on
+    #[arg(long, value_name = "TIME", value_parser = units::duration, help_heading = "Options")]
     pub(super) stop_after: Option<Duration>,
 
     /// Stop when the trace has this size, as 64M, 2G
@@ -74,8 +76,6 @@ pub(crate) struct TracefsArgs {
     #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
     root: PathBuf,
 }
-
-const PLACE: &str = "record";
 
 impl TracefsArgs {
     /// Which of these options were given: with another backend they would do nothing.
@@ -111,41 +111,49 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         .transpose()
         .map_err(failure)?
         .flatten();
-    let output = args
-        .output
-        .as_deref()
-        .unwrap_or_else(|| Path::new("trace.mmiotrace"));
-    let mut backend = Tracefs::new(options(args, root, output, displaced));
-    let interrupts = catch_signals()?;
-    let count = || interrupts.load(Ordering::Relaxed);
+    let path = args.output();
+    // Before anything is changed: another recorder may write to it.
+    let mut output = Output::open(path)?;
+    let mut backend = Tracefs::new(options(args, root, path, displaced));
+    let signals = Signals::catch(!args.command.is_empty())?;
     if let Err(error) = backend.start() {
         backend.notes().iter().for_each(tell);
         return Err(failure(error).into());
     }
-    if output == Path::new("-") {
-        let plan = plan(args, driver);
-        let report =
-            mmiotrace_capture::tracefs::run(plan, &mut backend, &mut io::stdout().lock(), &count);
-        return end(&report, &backend, output, None);
-    }
     // Not before: a capture that cannot begin must not cost an earlier trace.
-    let mut file = match TraceFile::create(output) {
-        Ok(file) => file,
-        Err(error) => {
-            drop(backend);
-            return Err(unwritable(output, &error).into());
-        }
-    };
+    if let Err(error) = output.begin(0) {
+        drop(backend);
+        return Err(unwritable(path, &error).into());
+    }
+    let mut writer = Writer::capture(output, backend.name());
     let plan = plan(args, driver);
-    tell(format_args!(
-        "recording to {}; Ctrl-C ends it",
-        output.display()
-    ));
-    let report = mmiotrace_capture::tracefs::run(plan, &mut backend, &mut file, &count);
-    let missing = file
-        .close(&report.figures)
-        .map_err(|error| unwritable(output, &error));
-    end(&report, &backend, output, Some(missing))
+    if path != Path::new("-") {
+        tell(format_args!(
+            "recording to {}; Ctrl-C ends it",
+            path.display()
+        ));
+    }
+    let report =
+        mmiotrace_capture::tracefs::run(plan, &mut backend, &mut Lines(&mut writer), &|command| {
+            signals.request(command)
+        });
+    end(&report, &backend, path, writer)
+}
+
+/// The kernel's text, which comes in whole lines.
+struct Lines<'a>(&'a mut Writer<Output>);
+
+impl Write for Lines<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.0.write_line(&Line::new(line, Position::START))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn restore(root: &Root) -> Result<Outcome, Stop> {
@@ -211,12 +219,12 @@ fn plan(args: &Args, driver: Option<Driver>) -> Plan {
     plan
 }
 
-/// Tells how it went, and gives the exit status. `closed`: what closing the file said.
+/// Says how it went, ends the trace, and returns the exit status.
 fn end(
     report: &Report,
     backend: &Tracefs,
     output: &Path,
-    closed: Option<Result<Option<u64>, Failure>>,
+    writer: Writer<Output>,
 ) -> Result<Outcome, Stop> {
     backend.notes().iter().for_each(tell);
     for error in &report.failures {
@@ -232,13 +240,11 @@ fn end(
             advised >> 10
         ));
     }
-    if let Some(error) = &report.output_error {
-        return Err(cut_short(error, output, closed));
-    }
-    let mut outcome = match closed {
-        Some(_) => verdict::tell(output)?,
-        None => Outcome::Clean,
+    let ending = End {
+        continued: report.continued.as_slice(),
+        entries: Some(figures.records + figures.lost),
     };
+    let mut outcome = finish(writer, &ending)?;
     if figures.lost > 0 || figures.cpus > 1 || figures.ring.read_events > figures.records {
         outcome = Outcome::Found;
     }
@@ -249,30 +255,6 @@ fn end(
         .command
         .and_then(status_of)
         .map_or(outcome, Outcome::Status))
-}
-
-/// The trace could not be written to its end.
-fn cut_short(
-    error: &io::Error,
-    output: &Path,
-    closed: Option<Result<Option<u64>, Failure>>,
-) -> Stop {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Stop::ClosedPipe;
-    }
-    unwritable(output, error).print();
-    match closed {
-        Some(Ok(Some(missing))) => {
-            tell(format_args!(
-                "the trace ends early and says so: {missing} events are missing"
-            ));
-        }
-        Some(Err(failure)) => tell(format_args!(
-            "the trace ends early and cannot say so: {failure}"
-        )),
-        _ => {}
-    }
-    Stop::Told
 }
 
 fn summary(report: &Report, output: &Path) -> String {
