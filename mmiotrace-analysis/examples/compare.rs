@@ -11,9 +11,9 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
     };
     let mut comparison = Comparison::new();
     for (side, path) in [(Side::Before, before), (Side::After, after)] {
-        let mut reader = Reader::new(File::open(path)?);
-        while let Some(line) = reader.next_line()? {
-            if let Err(error) = comparison.push(side, &line) {
+        let mut entries = Reader::new(File::open(path)?).entries();
+        while let Some(entry) = entries.next_entry()? {
+            if let Err(error) = comparison.push(side, &entry) {
                 eprintln!("{path}: {error}");
             }
         }

@@ -10,10 +10,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut filter = Filter::new();
     filter.kinds("write".parse()?);
     let (mut selector, mut statistics) = (filter.selector(), StatisticsBuilder::new());
-    let mut reader = Reader::new(io::stdin().lock());
-    while let Some(line) = reader.next_line()? {
-        let wanted = selector.selects(&line)?;
-        statistics.line(&line, wanted)?;
+    let mut entries = Reader::new(io::stdin().lock()).entries();
+    while let Some(entry) = entries.next_entry()? {
+        if selector.selects(&entry)? {
+            statistics.count(&entry)?;
+        } else {
+            statistics.context(&entry)?;
+        }
     }
     for register in statistics.finish().registers.iter().take(10) {
         println!(

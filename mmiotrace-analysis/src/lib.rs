@@ -8,7 +8,7 @@
 //! - [`merge`] puts several traces on one clock.
 //! - [`blocks`] turns accesses into what the driver did: waits, transfers, repetitions.
 //!
-//! Each is a fold over the lines that a `mmiotrace_format::Reader` gives, with memory that does
+//! Each is a fold over the entries that a `mmiotrace_format::Reader` returns, with memory that does
 //! not grow with the trace. None of them prints anything.
 //!
 //! ```
@@ -19,9 +19,9 @@
 //!              MAP 6.060175 1 0xfebc0000 0xffa0000000500000 0x20000 0x0 0\n\
 //!              R 1 6.063646 1 0xfebc0008 0xffffff88 0x0 0\n\
 //!              UNMAP 9.000000 1 0x0 0\n";
-//! let (mut checker, mut reader) = (Checker::new(), Reader::new(trace.as_bytes()));
-//! while let Some(line) = reader.next_line()? {
-//!     checker.line(&line);
+//! let (mut checker, mut entries) = (Checker::new(), Reader::new(trace.as_bytes()).entries());
+//! while let Some(entry) = entries.next_entry()? {
+//!     checker.entry(&entry);
 //! }
 //! let verdict = checker.finish();
 //! assert!(!verdict.complete);
@@ -40,11 +40,9 @@ mod counts;
 mod devices;
 pub mod diff;
 mod filter;
-mod fused;
 mod kind_set;
 mod live;
 pub mod merge;
-mod numbering;
 mod statistics;
 mod verdict;
 
@@ -54,12 +52,10 @@ pub use filter::{
     AddressRange, CriterionError, DeviceSelector, Filter, FilterError, Selector, TimeRange,
     ValueMatch,
 };
-pub use fused::split_fused;
 pub use kind_set::KindSet;
-pub use numbering::{Numbering, Origin};
 pub use statistics::{
     AccessCounts, Gap, GapCount, Gaps, MappingStatistics, PcStatistics, Phase, PidStatistics,
     Rates, Region, RegionStatistics, RegisterStatistics, Slice, Statistics, StatisticsBuilder,
     Timeline, ValueCount, ValueHistogram,
 };
-pub use verdict::{Capture, Checker, Finding, FindingKind, MergedSource, Verdict};
+pub use verdict::{BackendName, Capture, Checker, Finding, FindingKind, MergedSource, Verdict};

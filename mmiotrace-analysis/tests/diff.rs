@@ -11,9 +11,9 @@ fn fixture(name: &str) -> String {
 }
 
 fn push(comparison: &mut Comparison<'_>, side: Side, trace: &str) {
-    let mut reader = Reader::new(trace.as_bytes());
-    while let Some(line) = reader.next_line().expect("a line") {
-        let _ = comparison.push(side, &line);
+    let mut entries = Reader::new(trace.as_bytes()).entries();
+    while let Some(entry) = entries.next_entry().expect("a line") {
+        let _ = comparison.push(side, &entry);
     }
 }
 
@@ -220,11 +220,13 @@ fn treatments() {
         _ => None,
     });
     for (side, trace) in [(Side::Before, before), (Side::After, after)] {
-        let mut reader = Reader::new(trace.as_bytes());
+        let mut entries = Reader::new(trace.as_bytes()).entries();
         let mut names = ["VOLATILE", "IGNORED", "COMPARED"].into_iter();
-        while let Some(line) = reader.next_line().expect("a line") {
+        while let Some(entry) = entries.next_entry().expect("a line") {
             let known = || names.next().map(Known::new);
-            comparison.push_known(side, &line, known).expect("a record");
+            comparison
+                .push_known(side, &entry, known)
+                .expect("a record");
         }
     }
     let diff = comparison.finish();
@@ -251,7 +253,7 @@ fn what_a_map_knows() {
         (Side::After, trace("0x2", "0x80000201", "0x2000")),
     ];
     for (side, trace) in &sides {
-        let mut reader = Reader::new(trace.as_bytes());
+        let mut entries = Reader::new(trace.as_bytes()).entries();
         let mut status = Known::new("STATUS");
         status.volatile = true;
         let mut control = Known::new("CONTROL");
@@ -260,8 +262,8 @@ fn what_a_map_knows() {
             control.fields.push(Field { name, bits });
         }
         let mut known = [status, control, Known::new("BASE")].into_iter();
-        while let Some(line) = reader.next_line().expect("a line") {
-            let result = comparison.push_known(*side, &line, || known.next());
+        while let Some(entry) = entries.next_entry().expect("a line") {
+            let result = comparison.push_known(*side, &entry, || known.next());
             result.expect("a record");
         }
     }

@@ -9,9 +9,9 @@ use support::Random;
 fn compare(before: &str, after: &str) -> Diff {
     let mut comparison = Comparison::new();
     for (side, trace) in [(Side::Before, before), (Side::After, after)] {
-        let mut reader = Reader::new(trace.as_bytes());
-        while let Some(line) = reader.next_line().expect("a line") {
-            comparison.push(side, &line).expect("a record");
+        let mut entries = Reader::new(trace.as_bytes()).entries();
+        while let Some(entry) = entries.next_entry().expect("a line") {
+            comparison.push(side, &entry).expect("a record");
         }
     }
     comparison.finish()

@@ -3,7 +3,7 @@
 
 mod support;
 
-use mmiotrace_analysis::{Capture, Checker, Finding, FindingKind};
+use mmiotrace_analysis::{BackendName, Capture, Checker, Finding, FindingKind};
 use mmiotrace_core::{
     Access, AccessKind, Event, EventKind, EventSink, Loss, MapId, Mapping, Marker, PhysAddr,
     Timestamp, Value, VirtAddr, Width,
@@ -139,10 +139,13 @@ fn what_captures_tell_of_themselves() {
     let lost =
         "MARK 2.000000 mmiotrace1 lost n=12 seq=100-180 cpu=1\nMARK 2.000000 Lost 12 events.\n";
     assert_eq!(found(lost), [(LostEvents, 4, 12)]);
-    // Where an editor has taken one of both, the other counts.
-    for line in lost.lines() {
-        assert_eq!(found(&format!("{line}\n")), [(LostEvents, 4, 12)]);
-    }
+    // If an editor has taken out one of both, the other counts; and an annotation that has nothing
+    // to describe is damaged.
+    let (annotation, loss) = lost.split_once('\n').unwrap();
+    assert_eq!(found(loss), [(LostEvents, 4, 12)]);
+    let damaged = (FindingKind::DamagedAnnotation, 5, 1);
+    let found_alone = found(&format!("{annotation}\n"));
+    assert_eq!(found_alone, [(LostEvents, 4, 12), damaged]);
     let seq = |n: u64| {
         format!("MARK 2.000000 mmiotrace1 seq seq={n}\nR 4 2.000000 1 0xfebc0008 0x0 0x0 0\n")
     };
@@ -311,7 +314,8 @@ fn who_captured() {
     };
     assert_eq!(announced("kmod"), Capture::Kmod);
     assert_eq!(announced("process since=1"), Capture::Process);
-    assert_eq!(announced("process2"), Capture::Unknown);
+    let name = BackendName::new(b"process2").unwrap();
+    assert_eq!(announced("process2"), Capture::Named(name));
     let kernel = check(HEAD.as_bytes());
     assert!(kernel.not_seen.iter().any(|what| what.contains("DMA")));
     assert!(kernel.not_seen.len() > check(mapped.as_bytes()).not_seen.len());

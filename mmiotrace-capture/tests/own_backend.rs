@@ -4,7 +4,7 @@
 #[path = "../examples/own_backend.rs"]
 mod example;
 
-use mmiotrace_analysis::{Capture, Checker};
+use mmiotrace_analysis::{BackendName, Capture, Checker};
 use mmiotrace_format::{Reader, Record};
 
 #[test]
@@ -25,8 +25,9 @@ fn its_trace_is_complete_and_read_back_as_what_it_was_given() {
     let read_back = checker.finish();
     assert!(read_back.complete, "{:?}", read_back.findings);
     assert_eq!(read_back.records, live.records);
+    let named = Capture::Named(BackendName::new(b"analyser").unwrap());
     let by = [live.capture, read_back.capture];
-    assert_eq!(by, [Capture::Unknown; 2], "not the kernel's tracer");
+    assert_eq!(by, [named; 2], "as it announced itself");
 
     // Against the lines that the analyser has printed.
     let printed = accesses.iter().map(|access| {

@@ -8,7 +8,7 @@ pub(crate) use symbols::{SymbolArgs, symbol_text};
 
 use crate::failure::Failure;
 use maps::{MapSource, load_all};
-use mmiotrace_format::{Annotation, Record};
+use mmiotrace_format::{Annotation, Entry, Record};
 use mmiotrace_registers::{
     BarSpec, CompiledMap, DeviceAddress, Named, Namer, NamerBuilder, PciNames, VerbosityRules,
     bundled,
@@ -197,20 +197,21 @@ fn unknown_chip(chip: &str, maps: &[Arc<CompiledMap>]) -> Failure {
     }
 }
 
-/// Shows a record to a namer: it must see all of them. Gives the names of an access.
-pub(crate) fn feed<'n>(namer: &'n mut Namer, record: &Record<'_>) -> Option<Named<'n>> {
-    match record {
+/// Shows an entry to a namer: it must see all of them. Returns the names of an access.
+pub(crate) fn feed<'n>(namer: &'n mut Namer, entry: &Entry<'_>) -> Option<Named<'n>> {
+    match entry.record().ok()? {
         Record::Event(event) => return namer.event(event),
         Record::Header(header) => namer.header(header),
         Record::Lost(_) => namer.invalidate_values(),
-        Record::Marker(marker) => {
-            if let Ok(Some(Annotation::Blind { .. })) = Annotation::parse(marker.text) {
-                namer.invalidate_values();
-            }
-        }
+        Record::Marker(_) if is_blind(entry) => namer.invalidate_values(),
         _ => {}
     }
     None
+}
+
+/// Whether an entry is the beginning or the end of a blind interval.
+pub(crate) const fn is_blind(entry: &Entry<'_>) -> bool {
+    matches!(entry.annotation(), Some(Ok(Annotation::Blind { .. })))
 }
 
 /// The rules of `--show`.
@@ -234,15 +235,15 @@ impl Names {
         Self(namer)
     }
 
-    /// Takes a record, and gives the name of the register where it is an access to one that has a
+    /// Takes an entry, and returns the name of the register where it is an access to one that has a
     /// name, with the device before it where the trace has several.
-    pub(crate) fn see(&mut self, record: &Record<'_>) -> Option<String> {
-        self.follow(record)?.name().map(str::to_owned)
+    pub(crate) fn see(&mut self, entry: &Entry<'_>) -> Option<String> {
+        self.follow(entry)?.name().map(str::to_owned)
     }
 
-    /// Takes a record. Of an access, says what it is to; what could not be decoded has a place, but
+    /// Takes an entry. Of an access, says what it is to; what could not be decoded has a place, but
     /// may be no access of it.
-    pub(crate) fn follow(&mut self, record: &Record<'_>) -> Option<Named<'_>> {
-        feed(&mut self.0, record).filter(|named| named.kind().is_some())
+    pub(crate) fn follow(&mut self, entry: &Entry<'_>) -> Option<Named<'_>> {
+        feed(&mut self.0, entry).filter(|named| named.kind().is_some())
     }
 }

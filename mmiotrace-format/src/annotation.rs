@@ -148,6 +148,16 @@ impl<'a> Annotation<'a> {
         parse::annotation::annotation(text)
     }
 
+    /// The line of a marker that says this, with its ending.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn to_line(&self, time: mmiotrace_core::Timestamp) -> std::vec::Vec<u8> {
+        let mut writer = crate::Writer::new(std::vec::Vec::new());
+        // Into memory: this does not fail.
+        let _ = writer.write_annotation(time, self);
+        writer.into_inner().unwrap_or_default()
+    }
+
     /// Whether a [`Lifter`](crate::Lifter) turns the annotation into something else. It hands on
     /// the others as the markers that they are.
     #[must_use]

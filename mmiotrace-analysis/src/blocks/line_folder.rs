@@ -3,7 +3,7 @@
 use super::{Block, Folder, Lines, Record, Registers};
 use crate::Devices;
 use mmiotrace_core::{Blind, Event, EventSink, Header, Loss, Marker};
-use mmiotrace_format::{Lifter, Line, ParseError};
+use mmiotrace_format::{Context, Entry, Lifter, Line, ParseError};
 
 /// Takes the lines of a trace and gives its blocks: a [`Folder`] for those who have lines.
 ///
@@ -26,6 +26,8 @@ use mmiotrace_format::{Lifter, Line, ParseError};
 /// ```
 #[derive(Debug, Default)]
 pub struct LineFolder {
+    /// Of lines; entries have theirs.
+    context: Context,
     lifter: Lifter,
     folder: Folder,
     lines: LineCounter,
@@ -123,20 +125,39 @@ impl LineFolder {
         }
     }
 
-    /// Takes the next line.
+    /// Takes the next line. (A folder takes either lines or entries.)
     ///
     /// # Errors
-    /// Where the line begins like a record and is none; it is passed through as a line.
+    /// If the line begins like a record and is none; it is passed through as a line.
     pub fn push_line(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
+        let mut context = core::mem::take(&mut self.context);
+        let result = context
+            .entries(*line)
+            .try_for_each(|entry| self.push_entry(&entry));
+        self.context = context;
+        result
+    }
+
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// If its line begins like a record and is none; it is passed through as a line.
+    pub fn push_entry(&mut self, entry: &Entry<'_>) -> Result<(), ParseError> {
+        let line = entry.line();
         let newlines = line
             .as_bytes()
             .iter()
             .filter(|byte| **byte == b'\n')
             .count();
         let first = line.position().line();
-        let end = first + newlines.max(1) as u64;
+        // Of records that are fused, the last has the line.
+        let end = match entry.ends_line() {
+            true => first + newlines.max(1) as u64,
+            false => first,
+        };
         self.lines.first.get_or_insert(first);
-        let result = self.lifter.push_line(line, &mut self.lines);
+        self.lifter.push_entry(entry, &mut self.lines);
+        let result = entry.record().map(|_| ());
         self.malformed += u64::from(result.is_err());
         self.lines.give(end, &mut self.folder);
         result

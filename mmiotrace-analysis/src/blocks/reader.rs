@@ -1,7 +1,7 @@
 //! Blocks straight from a trace.
 
 use super::{Block, Folder, LineFolder};
-use mmiotrace_format::{Error, Reader};
+use mmiotrace_format::{Entries, Error, Reader};
 use std::io::Read;
 
 /// Reads a trace and gives its blocks.
@@ -19,7 +19,7 @@ use std::io::Read;
 /// ```
 #[derive(Debug)]
 pub struct Blocks<R> {
-    reader: Reader<R>,
+    entries: Entries<R>,
     folder: LineFolder,
     ended: bool,
 }
@@ -33,7 +33,7 @@ impl<R: Read> Blocks<R> {
     /// The blocks of a trace, by a folder with other options.
     pub fn with_folder(reader: Reader<R>, folder: Folder) -> Self {
         Self {
-            reader,
+            entries: reader.entries(),
             folder: LineFolder::with_folder(folder),
             ended: false,
         }
@@ -53,19 +53,19 @@ impl<R: Read> Blocks<R> {
 
     /// Reads one line; `false` at the end.
     fn read_line(&mut self) -> Result<bool, std::io::Error> {
-        match self.reader.next_line() {
-            Ok(Some(line)) => {
+        match self.entries.next_entry() {
+            Ok(Some(entry)) => {
                 // Counted by the folder, and passed through as a line.
-                let _ = self.folder.push_line(&line);
+                let _ = self.folder.push_entry(&entry);
             }
             Ok(None) => {
-                self.folder.finish_at(self.reader.position().line());
+                self.folder.finish_at(self.entries.position().line());
                 return Ok(false);
             }
             Err(Error::Io(error)) => return Err(error),
             Err(_) => self
                 .folder
-                .push_unreadable(self.reader.record_position().line()),
+                .push_unreadable(self.entries.record_position().line()),
         }
         Ok(true)
     }

@@ -4,7 +4,7 @@ use super::register::Spaces;
 use super::step::{Act, Step};
 use super::{Field, Known, Register, Space};
 use mmiotrace_core::{Access, AccessKind, Event, EventKind};
-use mmiotrace_format::{Line, ParseError, Record};
+use mmiotrace_format::{Entry, ParseError, Record};
 use std::collections::HashMap;
 
 /// Which of the two traces.
@@ -36,7 +36,7 @@ type TreatmentOf<'n> = Box<dyn FnMut(&Register) -> Option<Treatment> + 'n>;
 /// Who tells of a register what a map says.
 type KnownOf<'k> = &'k mut dyn FnMut() -> Option<Known>;
 
-/// Two traces being compared. Push the lines of both, in any interleaving, then
+/// Two traces being compared. Push the entries of both, in any interleaving, then
 /// [`finish`](Self::finish).
 ///
 /// Memory grows with the traces: 32 bytes an access, and about twice that while they are aligned.
@@ -101,15 +101,15 @@ impl<'n> Comparison<'n> {
         self
     }
 
-    /// Takes the next line of one trace.
+    /// Takes the next entry of one trace.
     ///
     /// # Errors
     /// Where it cannot be parsed. It is left out, and the next line goes on.
-    pub fn push(&mut self, side: Side, line: &Line<'_>) -> Result<(), ParseError> {
-        self.push_known(side, line, || None)
+    pub fn push(&mut self, side: Side, entry: &Entry<'_>) -> Result<(), ParseError> {
+        self.push_known(side, entry, || None)
     }
 
-    /// The same, and asks what is known of the register that the line accesses, where it is the
+    /// The same, and asks what is known of the register that the entry accesses, where it is the
     /// first access to it.
     ///
     /// # Errors
@@ -117,12 +117,12 @@ impl<'n> Comparison<'n> {
     pub fn push_known(
         &mut self,
         side: Side,
-        line: &Line<'_>,
+        entry: &Entry<'_>,
         mut known: impl FnMut() -> Option<Known>,
     ) -> Result<(), ParseError> {
-        let number = u32::try_from(line.position().line()).unwrap_or(u32::MAX);
-        match line.parse()? {
-            Record::Event(event) => self.push_event(side, number, &event, &mut known),
+        let number = u32::try_from(entry.line().position().line()).unwrap_or(u32::MAX);
+        match entry.record()? {
+            Record::Event(event) => self.push_event(side, number, event, &mut known),
             Record::Marker(marker) if !marker.is_reserved() => {
                 let text = self.text(marker.text);
                 let step = Step {
@@ -132,23 +132,23 @@ impl<'n> Comparison<'n> {
                 self.push_step(side, step);
             }
             Record::Header(header) => {
-                self.side(side).spaces.devices.apply(&header);
+                self.side(side).spaces.devices.apply(header);
             }
             _ => {}
         }
         Ok(())
     }
 
-    /// Takes the next line of one trace that is not to be compared, for what it tells of the others:
+    /// Takes the next entry of one trace that is not to be compared, for what it tells of the others:
     /// devices and mappings.
     ///
     /// # Errors
     /// Where it cannot be parsed.
-    pub fn context(&mut self, side: Side, line: &Line<'_>) -> Result<(), ParseError> {
+    pub fn context(&mut self, side: Side, entry: &Entry<'_>) -> Result<(), ParseError> {
         let spaces = &mut self.side(side).spaces;
-        match line.parse()? {
+        match entry.record()? {
             Record::Header(header) => {
-                spaces.devices.apply(&header);
+                spaces.devices.apply(header);
             }
             Record::Event(event) => match &event.kind {
                 EventKind::Map(mapping) => spaces.map(mapping),

@@ -25,9 +25,9 @@
 //! let after = "MAP 2.000000 7 0xfd000000 0x0 0x1000 0x0 0\nW 4 2.000001 7 0xfd000010 0x3 0x0 0\n";
 //! let mut comparison = Comparison::new();
 //! for (side, trace) in [(Side::Before, before), (Side::After, after)] {
-//!     let mut reader = Reader::new(trace.as_bytes());
-//!     while let Some(line) = reader.next_line()? {
-//!         comparison.push(side, &line)?;
+//!     let mut entries = Reader::new(trace.as_bytes()).entries();
+//!     while let Some(entry) = entries.next_entry()? {
+//!         comparison.push(side, &entry)?;
 //!     }
 //! }
 //! let diff = comparison.finish();

@@ -18,7 +18,7 @@ use regex::bytes::Regex;
 /// no column for does not (a `MAP` has no width, so a filter for a width keeps no `MAP`).
 ///
 /// A filter says what is wanted; a [`Selector`], made by [`selector`](Self::selector), walks
-/// through one trace and decides line by line.
+/// through one trace and decides record by record.
 ///
 /// ```
 /// use mmiotrace_analysis::Filter;
@@ -31,11 +31,11 @@ use regex::bytes::Regex;
 /// let mut filter = Filter::new();
 /// filter.kinds("write".parse()?).width(Width::W4).phys("0xfebc0000..0xfebc1000".parse()?);
 /// let mut selector = filter.selector();
-/// let mut reader = Reader::new(trace.as_bytes());
+/// let mut entries = Reader::new(trace.as_bytes()).entries();
 /// let mut kept = Vec::new();
-/// while let Some(line) = reader.next_line()? {
-///     if selector.selects(&line)? {
-///         kept.push(line.position().line());
+/// while let Some(entry) = entries.next_entry()? {
+///     if selector.selects(&entry)? {
+///         kept.push(entry.line().position().line());
 ///     }
 /// }
 /// selector.finish()?;

@@ -4,7 +4,9 @@ use super::Selector;
 use super::{AddressRange, Filter};
 use crate::KindSet;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
-use mmiotrace_format::{Block, Columns, Layout, Line, LineKind, ParseError, Position};
+use mmiotrace_format::{
+    Annotation, Block, Columns, Context, Entry, Layout, Line, LineKind, ParseError, Position,
+};
 
 /// The kinds that are one line each and have columns.
 const PLAIN: [LineKind; 6] = [
@@ -110,9 +112,11 @@ impl Quick {
 
 impl Selector {
     /// Decides on the next lines of the trace, all at once: the same as [`selects`](Self::selects)
-    /// for each of them, but a filter for kinds passes quickly over the lines of other kinds.
+    /// for the records of each, but a filter for kinds passes quickly over the lines of other kinds.
     /// `keep` gets the lines to keep with their exact bytes, `wrong` what `selects` says of
     /// others, and of those over the limit.
+    ///
+    /// Of a trace that promises an end, the copy gets an annotation that says that it is one.
     ///
     /// Blocks come from `mmiotrace_format::Reader::next_block`.
     ///
@@ -130,7 +134,9 @@ impl Selector {
             return self.select_by_first_byte(first_bytes, block, keep, wrong);
         }
         for line in block.lines() {
-            match line.and_then(|line| Ok((line, self.selects(&line)?))) {
+            let kept = line.and_then(|line| Ok((line, self.selects_line(&line)?)));
+            self.say_derived(&mut keep)?;
+            match kept {
                 Ok((line, true)) => keep(line.as_bytes())?,
                 Ok((_, false)) => {}
                 Err(error) => wrong(&error),
@@ -140,6 +146,32 @@ impl Selector {
             }
         }
         Ok(())
+    }
+
+    /// Of two records that are fused into one line, one suffices.
+    fn selects_line(&mut self, line: &Line<'_>) -> Result<bool, ParseError> {
+        let mut context = core::mem::take(&mut self.context);
+        let kept = self.selects_any(context.entries(*line));
+        self.context = context;
+        kept
+    }
+
+    fn selects_any<'a>(
+        &mut self,
+        mut entries: impl Iterator<Item = Entry<'a>>,
+    ) -> Result<bool, ParseError> {
+        entries.try_fold(false, |kept, entry| Ok(self.selects(&entry)? || kept))
+    }
+
+    /// Where a trace promises an end, the copy says that it is one: it has not all that is counted
+    /// there.
+    #[inline]
+    fn say_derived<E>(&mut self, keep: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        if self.derived.is_none() {
+            return Ok(());
+        }
+        let time = self.derived.take().unwrap_or_default();
+        keep(&Annotation::Derived { by: b"filter" }.to_line(time))
     }
 
     fn select_by_first_byte<E>(
@@ -165,7 +197,9 @@ impl Selector {
                 bytes,
                 start,
             };
-            match self.judge_from_start(&line) {
+            let kept = self.judge_from_start(&line);
+            self.say_derived(&mut keep)?;
+            match kept {
                 Ok(true) => {
                     let line = line.line();
                     keep(line)?;
@@ -199,7 +233,8 @@ impl Selector {
                 return Ok(kept);
             }
         }
-        self.selects(&Line::new(line.line(), line.position()))
+        let line = Line::new(line.line(), line.position());
+        self.selects_any(Context::new().entries(line))
     }
 }
 

@@ -2,16 +2,16 @@
 
 use super::scan::{FirstBytes, Quick};
 use super::{DeviceSelector, Filter, criterion};
-use crate::{AddressRange, Devices, Numbering, fused};
-use mmiotrace_core::{Bar, Event, EventKind, Header, MapId, Marker};
-use mmiotrace_format::{Layout, Line, LineKind, ParseError, Record};
+use crate::{AddressRange, Devices};
+use mmiotrace_core::{Bar, Event, EventKind, Header, MapId, Marker, Timestamp};
+use mmiotrace_format::{Annotation, Context, Entry, Layout, LineKind, ParseError, Record};
 use std::collections::HashSet;
 
 /// At most so many mappings of the wanted device are followed at a time; of more, the `UNMAP`s
 /// are not kept.
 const MAX_MAPPINGS: usize = 65_536;
 
-/// A filter on its way through one trace: shown every line in turn, it says which to keep.
+/// A filter on its way through one trace: shown every record in turn, it says which to keep.
 ///
 /// It looks only at what the filter needs. A line whose other columns are broken is kept or
 /// dropped by those that are asked for.
@@ -19,7 +19,10 @@ const MAX_MAPPINGS: usize = 65_536;
 pub struct Selector {
     pub(super) filter: Filter,
     span: Span,
-    numbering: Numbering,
+    /// Of blocks of lines; entries have theirs.
+    pub(super) context: Context,
+    /// When the trace promised an end that the copy cannot keep: that is still to be said.
+    pub(super) derived: Option<Timestamp>,
     devices: Devices,
     wanted: Wanted,
     /// Whether each line needs more than its own columns.
@@ -49,12 +52,12 @@ pub enum FilterError {
         device: DeviceSelector,
     },
     /// The trace has no marker where a span of it is to begin or to end.
-    #[error("no marker matches {pattern}{}", if *.behind { " behind the first" } else { "" })]
+    #[error("no marker matches {pattern}{}", if *.after_first { " after the first" } else { "" })]
     NoSuchMark {
         /// What was wanted.
         pattern: String,
         /// There is one where the span begins, and this is of its end.
-        behind: bool,
+        after_first: bool,
     },
 }
 
@@ -92,14 +95,14 @@ impl Selector {
         };
         let marks = filter.from_mark.is_some() || filter.to_mark.is_some();
         let stateful = marks || filter.device.is_some() || filter.cpu.is_some() || filter.context;
-        let (numbering, devices) = (Numbering::new(), Devices::new());
         let first_bytes = FirstBytes::of(filter.kinds).filter(|_| !stateful);
         let quick = Quick::of(&filter).filter(|_| !stateful);
         Self {
             filter,
             span,
-            numbering,
-            devices,
+            context: Context::new(),
+            derived: None,
+            devices: Devices::new(),
             wanted: Wanted::default(),
             stateful,
             first_bytes,
@@ -108,19 +111,20 @@ impl Selector {
         }
     }
 
-    /// Whether to keep the next line of the trace. Of two records that are fused into one line,
-    /// one suffices.
+    /// Whether to keep the next record of the trace.
     ///
     /// # Errors
-    /// Where a column that the filter needs is not there or not readable. The next line may be
+    /// If a column that the filter needs is not there or not readable. The next record may be
     /// shown all the same.
     #[inline]
-    pub fn selects(&mut self, line: &Line<'_>) -> Result<bool, ParseError> {
-        let kind = line.kind();
-        if kind == LineKind::Mark {
-            return self.selects_marker_line(line);
+    pub fn selects(&mut self, entry: &Entry<'_>) -> Result<bool, ParseError> {
+        if self.stateful {
+            return self.selects_in_context(entry);
         }
-        self.selects_line(line, kind)
+        if let Some(Ok(annotation)) = entry.annotation() {
+            self.look_at(annotation, entry);
+        }
+        self.judge_columns(entry)
     }
 
     /// Whether no later line can be kept, so that reading on is of no use.
@@ -143,7 +147,7 @@ impl Selector {
         if let Some(pattern) = missing {
             return Err(FilterError::NoSuchMark {
                 pattern: pattern.to_string(),
-                behind: self.span == Span::Within && from.is_some(),
+                after_first: self.span == Span::Within && from.is_some(),
             });
         }
         let Some(device) = self.filter.device else {
@@ -164,58 +168,50 @@ impl Selector {
         Ok(())
     }
 
-    #[inline]
-    fn selects_line(&mut self, line: &Line<'_>, kind: LineKind) -> Result<bool, ParseError> {
-        if self.stateful {
-            return self.selects_in_context(line, kind);
-        }
-        match self.filter.judge(&line.columns()) {
-            Some(kept) => Ok(kept),
-            // The parser says what is wrong. Should it find nothing, the columns are no use.
-            None => line.parse().map(|_| false),
+    #[cold]
+    fn look_at(&mut self, annotation: &Annotation<'_>, entry: &Entry<'_>) {
+        if let Annotation::Capture {
+            end_promised: true, ..
+        } = annotation
+        {
+            self.derived = Some(time_of(entry));
         }
     }
 
-    #[inline(never)]
-    fn selects_marker_line(&mut self, line: &Line<'_>) -> Result<bool, ParseError> {
-        let mut kept = self.selects_line(line, LineKind::Mark)?;
-        for record in fused::records(line) {
-            kept |= self.selects_line(&record, record.kind())?;
-        }
-        Ok(kept)
-    }
-
-    fn selects_in_context(&mut self, line: &Line<'_>, kind: LineKind) -> Result<bool, ParseError> {
-        match kind {
-            LineKind::Mark => self.selects_marker(line),
+    fn selects_in_context(&mut self, entry: &Entry<'_>) -> Result<bool, ParseError> {
+        match entry.line().kind() {
+            LineKind::Mark => self.selects_marker(entry),
             LineKind::PciDev => {
-                if let Record::Header(header) = line.parse()? {
-                    self.learn_device(&header);
+                if let Record::Header(header) = entry.record()? {
+                    self.learn_device(header);
                 }
-                Ok(self.filter.context || self.judge_plain(line)?)
+                Ok(self.filter.context || self.judge_plain(entry)?)
             }
-            LineKind::Version => Ok(self.filter.context || self.judge_plain(line)?),
+            LineKind::Version => Ok(self.filter.context || self.judge_plain(entry)?),
             LineKind::Read
             | LineKind::Write
             | LineKind::Unknown
             | LineKind::Map
-            | LineKind::Unmap => self.selects_event(line, kind),
-            _ => self.judge_plain(line),
+            | LineKind::Unmap => self.selects_event(entry),
+            _ => self.judge_plain(entry),
         }
     }
 
-    fn selects_marker(&mut self, line: &Line<'_>) -> Result<bool, ParseError> {
-        let record = line.parse()?;
-        let Record::Marker(marker) = record else {
-            return self.judge_plain(line);
+    fn selects_marker(&mut self, entry: &Entry<'_>) -> Result<bool, ParseError> {
+        let Record::Marker(marker) = entry.record()? else {
+            return self.judge_plain(entry);
         };
-        self.numbering.marker(&marker);
+        if let Some(Ok(annotation)) = entry.annotation() {
+            self.look_at(annotation, entry);
+        }
         let before = self.span;
-        self.pass_marker(&marker);
+        self.pass_marker(marker);
         // Both markers of the span belong to it.
         let within = before == Span::Within || self.span == Span::Within || before != self.span;
         let context = self.filter.context && marker.is_reserved();
-        Ok(context || within && before != Span::After && self.judge_columns(line)?)
+        let has_no_device = self.filter.device.is_none();
+        Ok(context
+            || has_no_device && within && before != Span::After && self.judge_columns(entry)?)
     }
 
     fn pass_marker(&mut self, marker: &Marker<'_>) {
@@ -234,19 +230,18 @@ impl Selector {
         }
     }
 
-    fn selects_event(&mut self, line: &Line<'_>, kind: LineKind) -> Result<bool, ParseError> {
-        let origin = self.numbering.event();
+    fn selects_event(&mut self, entry: &Entry<'_>) -> Result<bool, ParseError> {
+        let kind = entry.line().kind();
         let keep_context = self.filter.context && matches!(kind, LineKind::Map | LineKind::Unmap);
-        if self.filter.device.is_some() {
-            let Record::Event(event) = line.parse()? else {
-                return Ok(false);
-            };
-            let wanted = self.wanted.has(&event);
-            return Ok(
-                keep_context || wanted && self.in_span(origin.cpu) && self.judge_columns(line)?
-            );
-        }
-        Ok(keep_context || self.in_span(origin.cpu) && self.judge_columns(line)?)
+        let is_wanted = match self.filter.device {
+            None => true,
+            Some(_) => match entry.record()? {
+                Record::Event(event) => self.wanted.has(event),
+                _ => return Ok(false),
+            },
+        };
+        Ok(keep_context
+            || is_wanted && self.in_span(entry.origin().cpu) && self.judge_columns(entry)?)
     }
 
     fn in_span(&self, cpu: Option<u32>) -> bool {
@@ -254,26 +249,20 @@ impl Selector {
     }
 
     /// A record that has neither device nor CPU.
-    fn judge_plain(&self, line: &Line<'_>) -> Result<bool, ParseError> {
-        Ok(self.in_span(None) && self.judge_columns(line)?)
+    fn judge_plain(&self, entry: &Entry<'_>) -> Result<bool, ParseError> {
+        Ok(self.filter.device.is_none() && self.in_span(None) && self.judge_columns(entry)?)
     }
 
-    fn judge_columns(&self, line: &Line<'_>) -> Result<bool, ParseError> {
-        if self.filter.device.is_some()
-            && !matches!(
-                line.kind(),
-                LineKind::Read
-                    | LineKind::Write
-                    | LineKind::Unknown
-                    | LineKind::Map
-                    | LineKind::Unmap
-            )
-        {
-            return Ok(false);
-        }
-        match self.filter.judge(&line.columns()) {
+    #[inline]
+    fn judge_columns(&self, entry: &Entry<'_>) -> Result<bool, ParseError> {
+        let kept = match entry.event() {
+            Some(event) => self.filter.judge(event),
+            None => self.filter.judge(&entry.line().columns()),
+        };
+        match kept {
             Some(kept) => Ok(kept),
-            None => line.parse().map(|_| false),
+            // The parser says what is wrong. Should it find nothing, the columns are no use.
+            None => entry.record().map(|_| false),
         }
     }
 
@@ -296,6 +285,13 @@ impl Selector {
             self.wanted.told = true;
             self.wanted.bar_told |= !self.wanted.ranges.is_empty();
         }
+    }
+}
+
+fn time_of(entry: &Entry<'_>) -> Timestamp {
+    match entry.record() {
+        Ok(Record::Marker(marker)) => marker.time,
+        _ => Timestamp::ZERO,
     }
 }
 

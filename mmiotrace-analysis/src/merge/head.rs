@@ -1,9 +1,8 @@
 //! The next lines of a source: what they are.
 
 use super::MAP_ID_STEP;
-use crate::{Numbering, split_fused};
 use mmiotrace_core::MapId;
-use mmiotrace_format::{Annotation, Line, Position, Record};
+use mmiotrace_format::{Annotation, Context, Line, Position, Record};
 
 /// The lines of a head.
 pub(super) fn lines(head: &[u8]) -> impl Iterator<Item = Line<'_>> {
@@ -26,13 +25,9 @@ pub(crate) fn source_of(id: MapId) -> Option<usize> {
 }
 
 /// Follows what the lines say of the events after them.
-pub(super) fn see(numbering: &mut Numbering, text: &[u8]) {
+pub(super) fn see(context: &mut Context, text: &[u8]) {
     for line in lines(text) {
-        for part in split_fused(&line) {
-            if let Ok(record) = part.parse() {
-                numbering.see(&record);
-            }
-        }
+        context.entries(line).for_each(drop);
     }
 }
 
@@ -49,5 +44,7 @@ pub(super) fn marker_text<'l, T>(
 
 /// What a line annotates.
 pub(super) fn annotation(line: &[u8]) -> Option<Annotation<'_>> {
-    marker_text(line, |text| Annotation::parse(text).ok().flatten())
+    let line = Line::new(line, Position::START);
+    let entry = Context::new().entry(line, line.parse());
+    entry.annotation()?.ok()
 }

@@ -35,7 +35,7 @@
 //! the annotation `mmiotrace1 source n=2`. Where the source changes, the annotations `cpu` and
 //! `seq`, so that each event keeps its own. Sequence numbers of one source only are kept as such
 //! (the first that has some), because a trace can have only one count; those of others stand in
-//! `mmiotrace1 source n=2 seq=77`.
+//! `mmiotrace1 source n=2 seq=77`. If a source promises an end, `mmiotrace1 derived by=merge`.
 //!
 //! # What was merged before
 //! A source that begins with such markers is merged itself. Its sources count as sources of their
@@ -48,11 +48,10 @@ mod source;
 
 pub use rewrite::{InvalidShift, Shift};
 
-use crate::Numbering;
 pub(crate) use head::source_of;
 use head::{annotation, event_of, lines, marker_text, see};
 use mmiotrace_core::Timestamp;
-use mmiotrace_format::{Annotation, Error, Line, LineKind, ParseError, Position};
+use mmiotrace_format::{Annotation, Context, Error, Line, LineKind, ParseError, Position};
 pub(crate) use origin::{Announcement, Origin};
 use rewrite::rewrite;
 use source::{Failed, Source};
@@ -81,10 +80,12 @@ pub struct Merge<R> {
     devices: HashSet<Vec<u8>>,
     places: HashMap<Vec<u8>, usize>,
     /// What the lines written say of the next event.
-    written: Numbering,
+    written: Context,
     /// The source whose sequence numbers are kept.
     numbered: Option<usize>,
     next_error: Option<MergeError>,
+    /// The merged trace says that it is one.
+    says_derived: bool,
 }
 
 /// What is wrong with a line of a source. But for those that [`is_fatal`](Self::is_fatal) names,
@@ -146,7 +147,8 @@ impl<R: Read> Merge<R> {
             version: None,
             devices: HashSet::new(),
             places: HashMap::new(),
-            written: Numbering::new(),
+            written: Context::new(),
+            says_derived: false,
             numbered: None,
             next_error: None,
         }
@@ -237,7 +239,7 @@ impl<R: Read> Merge<R> {
                 source: source.base,
                 seq: None,
             };
-            out.extend_from_slice(announcement.line(Timestamp::ZERO).as_bytes());
+            out.extend_from_slice(&announcement.line(Timestamp::ZERO));
             out.extend_from_slice(version);
         }
     }
@@ -255,12 +257,13 @@ impl<R: Read> Merge<R> {
         });
         whose.source += base;
         if head.is_empty() {
-            out.extend_from_slice(whose.line(time).as_bytes());
+            out.extend_from_slice(&whose.line(time));
             return Ok(());
         }
         if self.was_told(at, head) {
             return Ok(());
         }
+        self.say_derived(head, time, out);
         let event = event_of(head);
         self.number(at, head, event.is_some(), time, out);
         if self.tells_seq(at, head, whose, time, out) {
@@ -276,12 +279,12 @@ impl<R: Read> Merge<R> {
             });
             let mut whose = of_id.unwrap_or(whose);
             whose.seq = Some(Some(seq));
-            out.extend_from_slice(whose.line(time).as_bytes());
+            out.extend_from_slice(&whose.line(time));
             source.seq_of_next = None;
         }
         let tells = matches!(event, Some(Some(_)));
         if !tells && (whose.source > 0 || announced.is_some()) {
-            out.extend_from_slice(whose.line(time).as_bytes());
+            out.extend_from_slice(&whose.line(time));
         }
         let (first, count) = (source.line_of_head() + lines_before, source.count());
         let begin = out.len();
@@ -309,14 +312,32 @@ impl<R: Read> Merge<R> {
         let Some(source) = self.sources.get_mut(at) else {
             return;
         };
-        let before = source.numbering;
-        see(&mut source.numbering, head);
-        if let (None, Some(_)) = (self.numbered, source.numbering.next_seq()) {
+        let before = (source.context.cpu(), source.context.next_seq());
+        see(&mut source.context, head);
+        if let (None, Some(_)) = (self.numbered, source.context.next_seq()) {
             self.numbered = Some(at);
         }
         if has_event {
-            let seq = before.next_seq().filter(|_| self.numbered == Some(at));
-            self.renumber(before.cpu(), seq, time, out);
+            let seq = before.1.filter(|_| self.numbered == Some(at));
+            self.renumber(before.0, seq, time, out);
+        }
+    }
+
+    /// If a source promises an end, the merged trace says that it is no capture: it has more than is
+    /// counted there.
+    fn say_derived(&mut self, head: &[u8], time: Timestamp, out: &mut Vec<u8>) {
+        if self.says_derived {
+            return;
+        }
+        match annotation(head) {
+            Some(Annotation::Derived { by: b"merge" }) => self.says_derived = true,
+            Some(Annotation::Capture {
+                end_promised: true, ..
+            }) => {
+                out.extend_from_slice(&Annotation::Derived { by: b"merge" }.to_line(time));
+                self.says_derived = true;
+            }
+            _ => {}
         }
     }
 
@@ -338,7 +359,7 @@ impl<R: Read> Merge<R> {
             Some(source) if source.is_merged() => source.seq_of_next = seq,
             _ => {
                 whose.seq = Some(seq);
-                out.extend_from_slice(whose.line(time).as_bytes());
+                out.extend_from_slice(&whose.line(time));
             }
         }
         true
@@ -378,17 +399,14 @@ impl<R: Read> Merge<R> {
     /// Says which CPU and sequence number the next event has, where the lines before say something
     /// else.
     fn renumber(&mut self, cpu: Option<u32>, seq: Option<u64>, time: Timestamp, out: &mut Vec<u8>) {
-        let told = [
-            ("cpu", self.written.cpu().map(u64::from), cpu.map(u64::from)),
-            ("seq", self.written.next_seq(), seq),
+        let changed = [
+            (self.written.cpu() != cpu).then_some(Annotation::Cpu { cpu }),
+            (self.written.next_seq() != seq).then_some(Annotation::Seq { seq }),
         ];
-        for (name, _, number) in told.iter().filter(|(_, written, number)| written != number) {
-            let number = number.map_or_else(|| "none".to_owned(), |number| number.to_string());
-            let line = format!("MARK {time} mmiotrace1 {name} {name}={number}\n");
-            if let Ok(record) = Line::new(line.as_bytes(), Position::START).parse() {
-                self.written.see(&record);
-            }
-            out.extend_from_slice(line.as_bytes());
+        for annotation in changed.into_iter().flatten() {
+            let line = annotation.to_line(time);
+            see(&mut self.written, &line);
+            out.extend_from_slice(&line);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::MAP_ID_STEP;
 use super::rewrite::Shift;
+use mmiotrace_core::Timestamp;
+use mmiotrace_format::Annotation;
 
 /// A source as a merged trace names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,29 +66,20 @@ pub(crate) struct Announcement {
 }
 
 impl Announcement {
-    /// `mmiotrace1 source n=2 seq=77`.
-    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let words = core::str::from_utf8(text.strip_prefix(b"mmiotrace1 source n=")?).ok()?;
-        let (number, rest) = words.split_once(' ').unwrap_or((words, ""));
-        let number: usize = number.parse().ok()?;
-        let seq = match rest.strip_prefix("seq=") {
-            None => None,
-            Some("none") => Some(None),
-            Some(seq) => Some(Some(seq.parse().ok()?)),
-        };
-        Some(Self {
-            source: number.saturating_sub(1),
-            seq,
-        })
+    /// What an annotation announces, if it is `source n=2 seq=77`.
+    pub(super) const fn of(annotation: &Annotation<'_>) -> Option<Self> {
+        match *annotation {
+            Annotation::Source { n, seq } => Some(Self {
+                source: (n as usize).saturating_sub(1),
+                seq,
+            }),
+            _ => None,
+        }
     }
 
-    pub(super) fn line(self, time: impl core::fmt::Display) -> String {
-        let text = format!("MARK {time} mmiotrace1 source n={}", self.source + 1);
-        match self.seq {
-            None => text + "\n",
-            Some(None) => text + " seq=none\n",
-            Some(Some(seq)) => format!("{text} seq={seq}\n"),
-        }
+    pub(super) fn line(self, time: Timestamp) -> Vec<u8> {
+        let n = u32::try_from(self.source + 1).unwrap_or(u32::MAX);
+        Annotation::Source { n, seq: self.seq }.to_line(time)
     }
 }
 
@@ -110,12 +103,5 @@ mod tests {
             }
         }
         assert_eq!(Origin::parse(b"merge: source x is a"), None);
-        for seq in [None, Some(None), Some(Some(77))] {
-            let announcement = Announcement { source: 4, seq };
-            let line = announcement.line("1.000000");
-            let text = line.strip_prefix("MARK 1.000000 ").unwrap().trim_end();
-            assert_eq!(Announcement::parse(text.as_bytes()), Some(announcement));
-        }
-        assert_eq!(Announcement::parse(b"mmiotrace1 source n=2 seq=x"), None);
     }
 }

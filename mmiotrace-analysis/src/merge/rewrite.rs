@@ -1,11 +1,10 @@
 //! The columns of a line that merging changes, and only those.
 
 use super::{MAP_ID_STEP, MergeErrorKind};
-use crate::split_fused;
 use core::fmt;
 use core::str::FromStr;
 use mmiotrace_core::Timestamp;
-use mmiotrace_format::{Field, Line, LineKind};
+use mmiotrace_format::{Context, Field, Line, LineKind};
 
 /// How far the times of a source are shifted, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,8 +94,9 @@ pub(super) fn rewrite(
     (base, count): (usize, usize),
     out: &mut Vec<u8>,
 ) -> Result<(), MergeErrorKind> {
-    for part in split_fused(line) {
-        if part.parse().is_err() || !has_columns(part.kind()) {
+    for entry in Context::new().entries(*line) {
+        let part = entry.line();
+        if entry.record().is_err() || !has_columns(part.kind()) {
             out.extend_from_slice(part.as_bytes());
             continue;
         }

@@ -2,9 +2,8 @@
 
 use super::rewrite::Shift;
 use super::{Announcement, MAX_SOURCES, Origin, annotation, marker_text};
-use crate::Numbering;
 use mmiotrace_core::Timestamp;
-use mmiotrace_format::{Annotation, Error, Field, Line, Reader};
+use mmiotrace_format::{Annotation, Context, Entries, Entry, Error, Field, Line, Reader};
 use std::io::Read;
 
 /// Lines that belong together are kept together up to so many bytes.
@@ -23,9 +22,9 @@ pub(super) struct Source<R> {
     pub(super) version: Option<Vec<u8>>,
     /// The number of the next event, where it is told by an announcement of that event's source.
     pub(super) seq_of_next: Option<u64>,
-    reader: Reader<R>,
+    entries: Entries<R>,
     /// What the lines taken say of the next event.
-    pub(super) numbering: Numbering,
+    pub(super) context: Context,
     /// The next lines: one, or an annotation with what it speaks of.
     head: Vec<u8>,
     line_of_head: u64,
@@ -49,8 +48,8 @@ impl<R: Read> Source<R> {
             origins: Vec::new(),
             version: None,
             seq_of_next: None,
-            reader: Reader::new(trace),
-            numbering: Numbering::new(),
+            entries: Reader::new(trace).entries(),
+            context: Context::new(),
             head: Vec::new(),
             line_of_head: 0,
             lines: 0,
@@ -102,7 +101,7 @@ impl<R: Read> Source<R> {
     pub(super) fn announcement(&self, line: &[u8]) -> Option<Announcement> {
         let parsed = self
             .is_merged()
-            .then(|| marker_text(line, Announcement::parse));
+            .then(|| Announcement::of(&annotation(line)?));
         parsed.flatten()
     }
 
@@ -125,57 +124,35 @@ impl<R: Read> Source<R> {
             return Ok(());
         }
         self.line_of_head = self.lines + 1;
-        // So many more records belong to the annotation that was read; of the lines of a marker,
-        // none is an annotation.
-        let (mut wanted, mut literal) = (0_u32, false);
         let merged = self.is_merged();
         while !self.ended {
-            let line = match self.reader.next_line() {
-                Ok(Some(line)) => line,
+            let entry = match self.entries.next_entry() {
+                Ok(Some(entry)) => entry,
                 Ok(None) => {
                     self.ended = true;
                     break;
                 }
                 Err(error) => return Err(self.failed(error)),
             };
-            self.lines = line.position().line();
-            if line.content().contains(&b'\n') {
+            let line = entry.line();
+            if !entry.is_fused() {
                 let folded = line.content().iter().filter(|byte| **byte == b'\n').count();
-                self.lines += folded as u64;
+                self.lines = line.position().line() + folded as u64;
             }
             if self.head.is_empty() {
-                self.time = time_of(&line).unwrap_or(self.time);
+                self.time = time_of(line).unwrap_or(self.time);
             }
             self.head.extend_from_slice(line.as_bytes());
-            if !self.head.ends_with(b"\n") {
+            if entry.ends_line() && !self.head.ends_with(b"\n") {
                 self.head.push(b'\n');
             }
-            let parsed = line.parse().map(|_| ());
-            wanted = wanted.saturating_sub(1);
-            if !literal {
-                let (more, is_literal) = match annotation(line.as_bytes()) {
-                    Some(Annotation::Wide { n, .. }) => (n.into(), false),
-                    Some(
-                        Annotation::Value { .. } | Annotation::Lost { .. } | Annotation::Unordered,
-                    ) => (1, false),
-                    Some(Annotation::Lines { n }) => (n, true),
-                    Some(Annotation::Source { .. }) | None
-                        if merged && announces_next(line.as_bytes()) =>
-                    {
-                        (1, false)
-                    }
-                    _ => (0, false),
-                };
-                wanted = wanted.max(more);
-                literal = is_literal;
-            }
-            if let Err(error) = parsed {
+            if let Err(error) = entry.record() {
                 return Err(Failed {
                     line: self.lines,
                     error: Error::Parse(error),
                 });
             }
-            if wanted == 0 || self.head.len() > MAX_HEAD {
+            if !goes_on(&entry, merged) || self.head.len() > MAX_HEAD {
                 break;
             }
         }
@@ -192,7 +169,7 @@ impl<R: Read> Source<R> {
                 self.lines
             }
             _ => {
-                self.reader.finish();
+                self.entries.finish();
                 0
             }
         };
@@ -222,9 +199,15 @@ impl<R: Read> Source<R> {
     }
 }
 
-/// Whether a line says whose the next line is: both stay together.
-fn announces_next(line: &[u8]) -> bool {
-    marker_text(line, Announcement::parse).is_some_and(|announced| announced.seq.is_none())
+/// Whether what follows an entry stays with it: what it annotates, and, in a merged source, the
+/// record whose source it says.
+const fn goes_on(entry: &Entry<'_>, merged: bool) -> bool {
+    let is_about_next = match entry.annotation() {
+        Some(Ok(Annotation::Unordered)) => true,
+        Some(Ok(Annotation::Source { seq: None, .. })) => merged,
+        _ => false,
+    };
+    is_about_next || entry.awaits_next() || !entry.ends_line()
 }
 
 /// The time of a line that has one; 0 is none.

@@ -9,12 +9,12 @@ use super::{
     RegisterStatistics, Statistics, ValueHistogram,
 };
 use crate::live::Live;
-use crate::{Devices, RecordCounts, fused};
+use crate::{Devices, RecordCounts};
 use core::cmp::Reverse;
 use mmiotrace_core::{
     Access, AccessKind, Event, EventKind, MapId, Mapping, PciDevice, PhysAddr, VirtAddr, Width,
 };
-use mmiotrace_format::{Line, ParseError, Record};
+use mmiotrace_format::{Entry, ParseError, Record};
 use std::collections::HashMap;
 
 /// At most so many registers are told apart. (A hash table of this many still fits 65,536 places.)
@@ -29,7 +29,7 @@ const MAX_HISTOGRAMS: usize = 8_192;
 /// At most so many mappings, regions, and threads.
 const MAX_MAPPINGS: usize = 4_096;
 
-/// Counts a trace, line by line.
+/// Counts a trace, entry by entry.
 ///
 /// Its memory does not grow with the trace: the first 50,000 registers and the first 4,096
 /// mappings are told apart, and so on (see [`Statistics`]); accesses to others are counted
@@ -42,9 +42,9 @@ const MAX_MAPPINGS: usize = 4_096;
 /// let trace = "MAP 6.060175 1 0xfebc0000 0xffa0000000500000 0x20000 0x0 0\n\
 ///              R 4 6.063646 1 0xfebc0008 0x80080783 0x0 0\n\
 ///              R 4 6.063650 1 0xfebc0008 0x80080783 0x0 0\n";
-/// let (mut builder, mut reader) = (StatisticsBuilder::new(), Reader::new(trace.as_bytes()));
-/// while let Some(line) = reader.next_line()? {
-///     builder.line(&line, true)?;
+/// let (mut builder, mut entries) = (StatisticsBuilder::new(), Reader::new(trace.as_bytes()).entries());
+/// while let Some(entry) = entries.next_entry()? {
+///     builder.count(&entry)?;
 /// }
 /// let statistics = builder.finish();
 /// assert_eq!(statistics.registers[0].offset, 8);
@@ -125,38 +125,54 @@ impl StatisticsBuilder {
         }
     }
 
-    /// Takes the next line of the trace. One that is not `counted` still tells what mappings and
-    /// devices there are: without it the others could not be placed.
+    /// Counts the next entry of the trace.
     ///
     /// # Errors
-    /// Where the line does not parse. It is counted by its keyword, and the next may be shown.
-    pub fn line(&mut self, line: &Line<'_>, counted: bool) -> Result<(), ParseError> {
-        self.line_named(line, counted, || None)
+    /// If the line does not parse. It is counted by its keyword, and the next may be shown.
+    pub fn count(&mut self, entry: &Entry<'_>) -> Result<(), ParseError> {
+        self.count_named(entry, || None)
     }
 
-    /// The same, and asks for the name of the register that the line accesses, where it is the first
+    /// The same, and asks for the name of the register that the entry accesses, if it is the first
     /// access to it.
     ///
     /// # Errors
-    /// Where the line does not parse.
-    pub fn line_named(
+    /// If the line does not parse.
+    #[inline]
+    pub fn count_named(
         &mut self,
-        line: &Line<'_>,
-        counted: bool,
+        entry: &Entry<'_>,
         mut name_of: impl FnMut() -> Option<String>,
     ) -> Result<(), ParseError> {
-        if counted {
-            self.records.add_line(line);
+        if !entry.is_fused() {
+            self.records.add_line(entry.line());
         }
+        self.take(entry, true, &mut name_of)
+    }
+
+    /// Takes the next entry of the trace without counting it, for what it says of the others: which
+    /// mappings and devices there are.
+    ///
+    /// # Errors
+    /// If the line does not parse.
+    #[inline]
+    pub fn context(&mut self, entry: &Entry<'_>) -> Result<(), ParseError> {
+        self.take(entry, false, &mut || None)
+    }
+
+    #[inline]
+    fn take(
+        &mut self,
+        entry: &Entry<'_>,
+        counted: bool,
+        name_of: &mut dyn FnMut() -> Option<String>,
+    ) -> Result<(), ParseError> {
         let mut context = Context {
-            line: line.position().line(),
+            line: entry.line().position().line(),
             counted,
-            name_of: &mut name_of,
+            name_of,
         };
-        self.record(&line.parse()?, &mut context);
-        for fused in fused::records(line) {
-            self.record(&fused.parse()?, &mut context);
-        }
+        self.record(entry.record()?, &mut context);
         Ok(())
     }
 

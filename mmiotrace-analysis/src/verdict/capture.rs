@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-/// Who captured a trace, as far as the trace shows it: by an announcement, the marker
-/// `mmiotrace1 capture backend=NAME` in its header, or by what its events are like.
+/// Who captured a trace, as far as the trace shows it: by an announcement, the annotation
+/// `capture backend=NAME` in its header, or by what its events are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Capture {
     /// The kernel's own tracer. It prints 0 for every thread and knows no annotations.
@@ -15,25 +13,68 @@ pub enum Capture {
     Process,
     /// Our kernel module: kernel addresses.
     Kmod,
+    /// A plan that was replayed, and recorded as it ran.
+    Replay,
     /// Another tool, whose log was read as a trace.
     Imported,
     /// Several sources, merged; each has its own.
     Merged,
-    /// Whoever it was announced nothing and captured nothing, or announced what is not known here.
+    /// A backend that is not known here, by the name that it announced.
+    Named(BackendName),
+    /// Nothing announced itself, and there is no event to tell by.
     Unknown,
 }
 
-impl Capture {
-    /// In words.
+/// The name that a backend announced: ASCII letters, digits, `-` and `_`, at most 31.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BackendName {
+    // INVARIANT: the first `len` bytes are such characters, the others 0.
+    bytes: [u8; 31],
+    len: u8,
+}
+
+impl BackendName {
+    /// A name; `None` if it is empty, too long or has another character.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub fn new(name: &[u8]) -> Option<Self> {
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let mut bytes = [0; 31];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        let fits = !name.is_empty() && name.iter().all(is_word);
+        fits.then_some(Self {
+            bytes,
+            len: name.len() as u8,
+        })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let name = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
+        core::str::from_utf8(name).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for BackendName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl Capture {
+    /// One word: `kernel`, `process`, `kmod`, `replay`, `imported`, `merged`, `unknown`, or the name
+    /// that the backend announced.
+    #[must_use]
+    pub fn name(&self) -> &str {
         match self {
-            Self::Kernel => "the kernel's own tracer",
-            Self::Process => "the process backend",
-            Self::Kmod => "the kmod backend",
-            Self::Imported => "another tool, whose log was imported",
-            Self::Merged => "several captures, which were merged",
-            Self::Unknown => "a tool that is not known",
+            Self::Kernel => "kernel",
+            Self::Process => "process",
+            Self::Kmod => "kmod",
+            Self::Replay => "replay",
+            Self::Imported => "imported",
+            Self::Merged => "merged",
+            Self::Named(name) => name.as_str(),
+            Self::Unknown => "unknown",
         }
     }
 
@@ -45,26 +86,44 @@ impl Capture {
             Self::Kernel => KERNEL,
             Self::Process => PROCESS,
             Self::Kmod => KMOD,
+            Self::Replay => REPLAY,
             Self::Imported => IMPORTED,
-            Self::Merged | Self::Unknown => ALL,
+            Self::Merged | Self::Named(_) | Self::Unknown => ALL,
         }
     }
 
-    /// Whom the text of a reserved marker announces.
-    pub(super) fn announced(text: &[u8]) -> Option<Self> {
-        let words = text.strip_prefix(b"mmiotrace1 capture backend=")?;
-        match words.split(u8::is_ascii_whitespace).next()? {
-            b"process" => Some(Self::Process),
-            b"kmod" => Some(Self::Kmod),
-            b"tracefs" => Some(Self::Kernel),
-            _ => Some(Self::Unknown),
+    /// Who goes by that name.
+    pub(super) fn announced(backend: &[u8]) -> Self {
+        match backend {
+            b"process" => Self::Process,
+            b"kmod" => Self::Kmod,
+            b"tracefs" => Self::Kernel,
+            b"replay" => Self::Replay,
+            b"unknown" => Self::Unknown,
+            name => BackendName::new(name).map_or(Self::Unknown, Self::Named),
         }
     }
 }
 
 impl fmt::Display for Capture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(match self {
+            Self::Kernel => "the kernel's own tracer",
+            Self::Process => "the process backend",
+            Self::Kmod => "the kmod backend",
+            Self::Replay => "replay, which ran a plan",
+            Self::Imported => "another tool, whose log was imported",
+            Self::Merged => "several captures, which were merged",
+            Self::Named(name) => return write!(f, "the backend {}", name.as_str()),
+            Self::Unknown => "a tool that is not known",
+        })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Capture {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -101,6 +160,8 @@ const KMOD: &[&str] = not_seen![
     "device memory mapped by user space (BARs through sysfs, /dev/mem or VFIO)",
     "mappings made before the module was attached, early and fixed mappings (APIC), and memremap of RAM",
 ];
+
+const REPLAY: &[&str] = not_seen!["what a driver does beside the accesses of the plan"];
 
 const IMPORTED: &[&str] =
     not_seen!["what the other tool did not log: it has no count of its losses",];

@@ -2,7 +2,7 @@
 
 use super::finding::FindingKind;
 use mmiotrace_core::{AccessKind, BlindReason, Code, MapId, PhysAddr, Width};
-use mmiotrace_format::{LineKind, ParseErrorKind};
+use mmiotrace_format::{AnnotationError, LineKind, ParseErrorKind};
 
 /// A cause, with what its sentence needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +59,36 @@ pub(super) enum Cause {
     Unordered,
     Foreign(Foreign),
     Fused,
+    /// An annotation that is not what it should be.
+    Damaged(Damaged),
+    /// Accesses that may have happened and were not traced, as the capture says.
+    NotTraced {
+        reason: String,
+        text: String,
+    },
+    /// The capture promised an end, and there is none.
+    NoEnd,
+    /// The end counts something else than there is.
+    EndDiffers {
+        differs: &'static str,
+    },
+    /// The trace was made from another.
+    Derived {
+        by: String,
+    },
+}
+
+/// What is wrong with an annotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Damaged {
+    /// Its text.
+    Text(AnnotationError),
+    /// The records that it describes do not follow it.
+    Unmet,
+    /// The page whose blind interval it ends was not blind.
+    NeverBlind,
+    /// Records follow the end of the capture.
+    AfterEnd,
 }
 
 /// A line that is no record and that nothing explains.
@@ -117,6 +147,8 @@ impl Cause {
             Self::CutLine
             | Self::CutCompression
             | Self::MissingEntries
+            | Self::NoEnd
+            | Self::EndDiffers { .. }
             | Self::EndsInBurst { .. } => FindingKind::TruncatedEnd,
             Self::NoAccesses { .. } => FindingKind::NoAccesses,
             Self::NotMapped { .. } | Self::Outside { .. } | Self::UnmapUnlisted { .. } => {
@@ -131,6 +163,9 @@ impl Cause {
             Self::Unordered => FindingKind::UnorderedAccess,
             Self::Foreign(_) => FindingKind::ForeignLine,
             Self::Fused => FindingKind::FusedLine,
+            Self::Damaged(_) => FindingKind::DamagedAnnotation,
+            Self::NotTraced { .. } => FindingKind::UntracedAccess,
+            Self::Derived { .. } => FindingKind::DerivedTrace,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Markers whose text holds newlines.
 
-use crate::fused::decimals;
 use mmiotrace_core::{Marker, Timestamp};
 use mmiotrace_format::{Line, ParseError, ParseErrorKind};
 
@@ -36,7 +35,7 @@ impl Chain {
         let odd_time = matches!(
             error.kind(),
             ParseErrorKind::InvalidField(mmiotrace_format::Field::Time)
-        ) && decimals(line).is_some();
+        ) && line.columns().time_decimals().is_some();
         odd_time && self.explains(line)
     }
 

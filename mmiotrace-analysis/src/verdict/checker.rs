@@ -3,15 +3,16 @@
 use super::accesses::{Accesses, suspicion};
 use super::cause::{Cause, Foreign};
 use super::chain::Chain;
+use super::damage::Damage;
+use super::end::End;
 use super::evidence::Evidence;
 use super::groups::Groups;
 use super::loss::Losses;
 use super::sequence::Sequence;
 use super::tail::Tail;
-use crate::numbering::Origin;
-use crate::{Numbering, RecordCounts};
+use crate::RecordCounts;
 use mmiotrace_core::{Access, AccessKind, Code, Event, EventKind, Timestamp, UnknownOpcode, Width};
-use mmiotrace_format::{Line, LineKind, Other, ParseError, Record};
+use mmiotrace_format::{Context, Entry, Line, LineKind, ParseError, Record};
 
 /// Reads a trace once, line by line, and says at the end whether it can be trusted.
 ///
@@ -29,9 +30,9 @@ use mmiotrace_format::{Line, LineKind, Other, ParseError, Record};
 ///              CPU:0 [LOST 12052 EVENTS]\n\
 ///              UNMAP 9.000000 1 0x0 0\n";
 /// let mut checker = Checker::new();
-/// let mut reader = Reader::new(trace.as_bytes());
-/// while let Some(line) = reader.next_line()? {
-///     checker.line(&line);
+/// let mut entries = Reader::new(trace.as_bytes()).entries();
+/// while let Some(entry) = entries.next_entry()? {
+///     checker.entry(&entry);
 /// }
 /// let verdict = checker.finish();
 /// assert!(!verdict.complete);
@@ -48,14 +49,17 @@ pub struct Checker {
     pub(super) losses: Losses,
     pub(super) accesses: Accesses,
     pub(super) chain: Chain,
-    pub(super) numbering: Numbering,
+    /// Of lines and of what a capture yields; entries have theirs.
+    pub(super) context: Context,
     pub(super) sequence: Sequence,
     pub(super) evidence: Evidence,
     pub(super) tail: Tail,
     /// What an annotation said of the value of the next access.
     pub(super) value: Option<(Option<(AccessKind, Width)>, Code)>,
-    /// The line of an annotation that told a loss, which the next line tells again.
-    pub(super) annotated_loss: Option<u64>,
+    /// An annotation reported a loss, which the next record reports again.
+    pub(super) is_loss_counted: bool,
+    pub(super) damage: Damage,
+    pub(super) end: End,
     pub(super) entries: Entries,
     pub(super) last_line: u64,
     pub(super) cut: Option<Cause>,
@@ -83,19 +87,40 @@ impl Checker {
         Self::default()
     }
 
-    /// Takes the next line of the trace.
+    /// Takes the next entry of the trace.
     #[inline]
-    pub fn line(&mut self, line: &Line<'_>) {
-        self.counts.add_line(line);
-        self.last_line = line.position().line();
-        if !line.is_terminated() {
+    pub fn entry(&mut self, entry: &Entry<'_>) {
+        let line = entry.line();
+        if entry.is_fused() {
+            self.groups.add(Cause::Fused, self.last_line, 1);
+        } else {
+            self.counts.add_line(line);
+            self.last_line = line.position().line();
+        }
+        if entry.ends_line() && !line.is_terminated() {
             self.cut = Some(Cause::CutLine);
         }
-        match line.parse() {
-            Ok(Record::Event(event)) => self.event_line(line, &event),
-            Ok(record) => self.rare_record(line, &record),
+        if entry.breaks_annotation() {
+            self.damage.unmet(self.last_line);
+            (self.value, self.is_loss_counted) = (None, false);
+        }
+        self.damage.is_awaiting = entry.awaits_next();
+        match entry.record() {
+            Ok(Record::Event(event)) => self.event_line(entry, event),
+            Ok(record) => self.rare_record(entry, record),
             Err(error) => self.malformed(line, &error),
         }
+        self.end.line(line);
+    }
+
+    /// Takes the next line of the trace: one entry, or several that are fused. (A checker takes
+    /// either lines or entries.)
+    pub fn line(&mut self, line: &Line<'_>) {
+        let mut context = core::mem::take(&mut self.context);
+        for entry in context.entries(*line) {
+            self.entry(&entry);
+        }
+        self.context = context;
     }
 
     /// Takes the place of a line that the reader could not give because it is too long.
@@ -119,8 +144,8 @@ impl Checker {
     }
 
     #[inline]
-    fn event_line(&mut self, line: &Line<'_>, event: &Event) {
-        if let Some(marker) = self.chain.time_before(line) {
+    fn event_line(&mut self, entry: &Entry<'_>, event: &Event) {
+        if let Some(marker) = self.chain.time_before(entry.line()) {
             if self.is_forged(event, marker) {
                 return self
                     .groups
@@ -128,8 +153,7 @@ impl Checker {
             }
             self.chain.end();
         }
-        let origin = self.numbering.event();
-        self.event(event, origin);
+        self.event(event, entry.origin().seq);
     }
 
     /// An access that the kernel cannot have printed behind a marker of that time.
@@ -144,12 +168,13 @@ impl Checker {
 
     /// Takes an event, wherever it comes from.
     #[inline]
-    pub(super) fn event(&mut self, event: &Event, origin: Origin) {
+    pub(super) fn event(&mut self, event: &Event, seq: Option<u64>) {
         let line = self.last_line;
         self.entries.found += 1;
         self.time(event.time);
         self.evidence.event(event);
-        self.sequence.event(line, origin.seq);
+        self.sequence.event(line, seq);
+        self.end.event(line);
         match &event.kind {
             EventKind::Access(access) => self.access(event, access),
             EventKind::UnknownOpcode(unknown) => self.unknown(event.time, unknown),
@@ -238,9 +263,5 @@ impl Checker {
 
     pub(super) const fn last_line(&self) -> u64 {
         self.last_line
-    }
-
-    pub(super) fn other_line(&mut self, line: &Line<'_>, other: &Other<'_>) {
-        self.other(line, other);
     }
 }

@@ -30,7 +30,7 @@ impl Checker {
                 line: tally.line,
                 count: tally.count,
                 text: cause.text(tally.count),
-                advice: cause.advice(capture, events, tally.count),
+                advice: cause.advice(&capture, events, tally.count),
             })
             .collect();
         findings.extend(more.map(more_finding));
@@ -76,7 +76,8 @@ impl Checker {
         if let (Some(line), count @ 1..) = (self.entries.line, self.entries.missing) {
             found.push((Cause::MissingEntries, Tally { line, count }));
         }
-        if capture == Capture::Kernel {
+        let end_of_capture = core::mem::take(&mut self.end);
+        if capture == Capture::Kernel && !end_of_capture.has_ended() {
             let live = self.accesses.alive();
             if ends_whole && live > 0 && self.tail.is_burst() {
                 found.push((Cause::EndsInBurst { live }, end));
@@ -89,6 +90,10 @@ impl Checker {
         for (cause, tally) in core::mem::take(&mut self.accesses.untraced).finish(by_kernel) {
             self.groups.add(cause, tally.line, tally.count);
         }
+        if !end_of_capture.is_derived() {
+            found.extend(core::mem::take(&mut self.damage).finish(self.last_line));
+        }
+        found.extend(end_of_capture.finish(self.last_line));
         found
     }
 

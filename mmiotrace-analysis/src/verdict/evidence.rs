@@ -2,7 +2,7 @@
 
 use super::capture::Capture;
 pub(super) use crate::merge::source_of;
-use crate::merge::{Announcement, MAX_SOURCES, Origin};
+use crate::merge::{MAX_SOURCES, Origin};
 use mmiotrace_core::{Event, EventKind, MapId};
 use mmiotrace_format::Annotation;
 
@@ -99,47 +99,54 @@ impl Merged {
     }
 
     /// Of annotations that `merge` makes itself only those say something that have a number.
-    fn annotation(&mut self, text: &[u8]) {
-        if let Some(announced) = Announcement::parse(text) {
-            self.next = announced.source;
-            if let Some(Some(_)) = announced.seq {
-                let source = self.take_next();
-                self.signs(source)
-                    .into_iter()
-                    .for_each(|signs| signs.ours = true);
+    fn annotation(&mut self, annotation: &Annotation<'_>) {
+        match *annotation {
+            Annotation::Source { n, seq } => {
+                self.next = n as usize - 1;
+                if let Some(Some(_)) = seq {
+                    self.is_ours();
+                }
             }
-            return;
-        }
-        match Annotation::parse(text).ok().flatten() {
             // Before an event of another source than the line before: nothing is said of it yet.
-            Some(Annotation::Cpu { cpu: None }) => {
+            Annotation::Cpu { cpu: None } => {
                 self.next = 0;
                 self.speaks_of_event = false;
             }
-            Some(Annotation::Seq { seq: None }) => self.next = 0,
-            Some(Annotation::Cpu { .. } | Annotation::Seq { .. }) => {
+            Annotation::Seq { seq: None } => self.next = 0,
+            Annotation::Cpu { .. } | Annotation::Seq { .. } => {
                 self.next = 0;
                 self.speaks_of_event = true;
             }
-            Some(Annotation::Wide { .. } | Annotation::Value { .. } | Annotation::Unordered) => {
-                self.speaks_of_event = true
+            Annotation::Wide { .. } | Annotation::Value { .. } | Annotation::Unordered => {
+                self.speaks_of_event = true;
             }
             // The loss itself is the next line.
-            Some(Annotation::Lost { .. }) => {
+            Annotation::Lost { .. } => {
                 let source = self.next;
                 if let Some(signs) = self.signs(source) {
                     signs.ours = true;
                 }
             }
-            // Of a lost line of any source, merging makes a loss without one.
-            _ => {
-                let source = self.take_next();
-                if let Some(signs) = self.signs(source) {
-                    signs.ours = true;
-                    signs.announced = signs.announced.or_else(|| Capture::announced(text));
+            Annotation::Derived { .. } => {}
+            Annotation::Capture { backend, .. } => {
+                let announced = Capture::announced(backend);
+                if let Some(signs) = self.is_ours() {
+                    signs.announced = signs.announced.or(Some(announced));
                 }
             }
+            // Of a lost line of any source, merging makes a loss without one.
+            _ => {
+                let _ = self.is_ours();
+            }
         }
+    }
+
+    /// The source of the next record is not the kernel's tracer.
+    fn is_ours(&mut self) -> Option<&mut Signs> {
+        let source = self.take_next();
+        let signs = self.signs(source)?;
+        signs.ours = true;
+        Some(signs)
     }
 }
 
@@ -165,15 +172,30 @@ impl Evidence {
         self.whole.ours = true;
     }
 
-    /// The text of an annotation: the kernel's tracer has none.
-    pub(super) fn annotation(&mut self, text: &[u8]) {
-        match &mut self.merged {
-            Some(merged) => merged.annotation(text),
-            None => {
+    /// An annotation: the kernel's tracer has none.
+    pub(super) fn annotation(&mut self, annotation: &Annotation<'_>) {
+        if let Some(merged) = &mut self.merged {
+            return merged.annotation(annotation);
+        }
+        match annotation {
+            // What made the copy says nothing of what made the capture.
+            Annotation::Derived { .. } => {}
+            Annotation::Capture { backend, .. } => {
                 self.whole.ours = true;
-                let announced = || Capture::announced(text);
-                self.whole.announced = self.whole.announced.or_else(announced);
+                let announced = Capture::announced(backend);
+                self.whole.announced = self.whole.announced.or(Some(announced));
             }
+            _ => self.whole.ours = true,
+        }
+    }
+
+    /// What may have been an annotation.
+    pub(super) fn damaged_annotation(&mut self) {
+        match &mut self.merged {
+            Some(merged) => {
+                let _ = merged.is_ours();
+            }
+            None => self.whole.ours = true,
         }
     }
 

@@ -28,6 +28,13 @@ pub enum FindingKind {
     UntracedRange,
     /// A mapping made before tracing began: what was done through it before is absent.
     Premapped,
+    /// Accesses that may have happened and were not traced, as the capture itself says.
+    UntracedAccess,
+    /// A marker of the reserved form that is not an annotation, or that does not fit the records
+    /// after it: what it says is lost.
+    DamagedAnnotation,
+    /// The trace was made from another one, and what was left out is not judged.
+    DerivedTrace,
     /// No `VERSION` line.
     NoVersion,
     /// Accesses, but not one `MAP` line: whether they were to mapped memory cannot be told.
@@ -60,6 +67,9 @@ impl FindingKind {
             Self::SuspiciousValue => "suspicious-value",
             Self::UntracedRange => "untraced-range",
             Self::Premapped => "premapped",
+            Self::UntracedAccess => "untraced-access",
+            Self::DamagedAnnotation => "damaged-annotation",
+            Self::DerivedTrace => "derived-trace",
             Self::NoVersion => "no-version",
             Self::NoMaps => "no-maps",
             Self::TimeBackwards => "time-backwards",
@@ -84,8 +94,11 @@ impl FindingKind {
             | Self::UnmappedAccess
             | Self::SuspiciousValue
             | Self::UntracedRange
+            | Self::UntracedAccess
+            | Self::DamagedAnnotation
             | Self::Premapped => true,
-            Self::NoVersion
+            Self::DerivedTrace
+            | Self::NoVersion
             | Self::NoMaps
             | Self::TimeBackwards
             | Self::UnorderedAccess

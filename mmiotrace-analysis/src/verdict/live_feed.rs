@@ -1,7 +1,6 @@
 //! A checker at the end of a capture instead of a file.
 
 use super::Checker;
-use crate::numbering::Origin;
 use mmiotrace_core::{AccessKind, Blind, Event, EventKind, EventSink, Header, Loss, Marker};
 use mmiotrace_format::{Line, LineKind, Position, Record};
 
@@ -18,10 +17,6 @@ impl EventSink for Checker {
             _ => LineKind::Other,
         };
         self.counts().add(kind);
-        let origin = Origin {
-            cpu: event.cpu,
-            seq: event.seq,
-        };
         if event.seq.is_some() {
             self.evidence().ours();
         }
@@ -29,14 +24,15 @@ impl EventSink for Checker {
             self.unordered();
         }
         self.chain().end();
-        Self::event(self, event, origin);
+        Self::event(self, event, event.seq);
     }
 
     fn marker(&mut self, marker: &Marker<'_>) {
         self.next_line();
         self.counts().add(LineKind::Mark);
-        Self::marker(self, marker);
         let line = self.line_here(&[]);
+        let entry = self.context.entry(line, Ok(Record::Marker(*marker)));
+        Self::marker(self, marker, entry.annotation());
         self.chain().marker(&line, marker);
     }
 
@@ -58,7 +54,7 @@ impl EventSink for Checker {
         self.counts().add(LineKind::Other);
         let line = self.line_here(line);
         if let Ok(Record::Other(other)) = line.parse() {
-            self.other_line(&line, &other);
+            self.other(&line, &other);
         }
     }
 

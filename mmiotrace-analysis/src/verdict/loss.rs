@@ -2,7 +2,6 @@
 
 use super::capture::Capture;
 use super::groups::Tally;
-use std::collections::HashSet;
 
 /// Bytes of an access in the kernel's ring: 4 of header, 8 that every event has, 32 of the access
 /// (`struct mmiotrace_rw`). A page holds 92: losses of whole pages in real traces are multiples of
@@ -18,76 +17,55 @@ const MAX_KB: u64 = 4 << 20;
 
 /// Counts lost events.
 ///
-/// The kernel tells a loss twice: as `MARK 0.000000 Lost n events.`, which sums over CPUs and also
-/// has events that did not fit, and as `CPU:n [LOST k EVENTS]`, which ftrace prints for a gap in
-/// one CPU's ring. The markers count. A `CPU` line counts only for what exceeds the markers since
-/// the last `CPU` line; lines of several CPUs that follow one marker share it.
+/// The kernel reports a loss twice: as `MARK 0.000000 Lost n events.`, which sums over CPUs and also
+/// has events that did not fit, and as `CPU:n [LOST k EVENTS]`, which ftrace prints when the reader
+/// meets the gap in one CPU's ring, before the marker or up to thousands of lines after it. So both
+/// accounts are kept, and the larger of the two sums is the count.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    total: u64,
+    by_marker: u64,
+    by_cpu: u64,
     first_line: Option<u64>,
-    /// What markers told and no `CPU` line has told again.
-    unclaimed: u64,
-    /// The part of it that markers told after the last `CPU` line.
-    since_cpu_line: u64,
-    claimed_by: HashSet<u32>,
 }
 
-/// CPUs beyond so many are taken for one.
-const MAX_CPUS: usize = 8192;
-
 impl Losses {
-    /// `MARK … Lost n events.`, the two numbers of the header of `trace`, or a capture's own word.
-    pub(super) fn told(&mut self, line: u64, count: u64) {
-        self.add(line, count);
-        self.unclaimed = self.unclaimed.saturating_add(count);
-        self.since_cpu_line = self.since_cpu_line.saturating_add(count);
+    /// `MARK … Lost n events.`, the two numbers of the header of `trace`, or an annotation.
+    pub(super) fn reported(&mut self, line: u64, count: u64) {
+        self.by_marker = self.by_marker.saturating_add(count);
+        self.at(line, count);
     }
 
-    /// `CPU:n [LOST k EVENTS]`, or without number.
-    pub(super) fn told_by_cpu(&mut self, line: u64, cpu: u32, count: Option<u64>) {
-        if self.claimed_by.contains(&cpu) || self.claimed_by.len() >= MAX_CPUS {
-            // Its second line: what was told before its first is done with.
-            self.claimed_by.clear();
-            self.unclaimed = self.since_cpu_line;
-        }
-        self.claimed_by.insert(cpu);
-        self.since_cpu_line = 0;
-        match count {
-            Some(count) => {
-                let again = count.min(self.unclaimed);
-                self.unclaimed -= again;
-                if count > again {
-                    self.add(line, count - again);
-                }
-            }
-            // At least one, where no marker told more.
-            None if self.unclaimed == 0 => self.add(line, 1),
-            None => self.unclaimed = 0,
-        }
+    /// `CPU:n [LOST k EVENTS]`; without number it is one at least.
+    pub(super) fn reported_by_cpu(&mut self, line: u64, count: Option<u64>) {
+        let count = count.unwrap_or(1);
+        self.by_cpu = self.by_cpu.saturating_add(count);
+        self.at(line, count);
     }
 
-    fn add(&mut self, line: u64, count: u64) {
-        self.total = self.total.saturating_add(count);
+    fn at(&mut self, line: u64, count: u64) {
         if count > 0 {
             self.first_line.get_or_insert(line);
         }
     }
 
     pub(super) const fn total(&self) -> u64 {
-        self.total
+        if self.by_marker > self.by_cpu {
+            self.by_marker
+        } else {
+            self.by_cpu
+        }
     }
 
     pub(super) fn tally(&self) -> Option<Tally> {
         self.first_line.map(|line| Tally {
             line,
-            count: self.total,
+            count: self.total(),
         })
     }
 }
 
 /// Which buffer would have held them.
-pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
+pub(super) fn advice(capture: &Capture, events: u64, lost: u64) -> String {
     match capture {
         Capture::Kernel => {
             let pages = events.saturating_add(lost).div_ceil(EVENTS_PER_PAGE);
@@ -106,7 +84,7 @@ pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
             "check each source by itself: it says which buffer would have held them".to_owned()
         }
         Capture::Imported => "look at the lines that could not be read, or record again".to_owned(),
-        Capture::Process | Capture::Kmod | Capture::Unknown => {
+        _ => {
             let all = events
                 .saturating_add(lost)
                 .checked_next_power_of_two()
@@ -122,48 +100,42 @@ pub(super) fn advice(capture: Capture, events: u64, lost: u64) -> String {
 mod tests {
     use super::*;
 
-    /// `M` tells by marker, `C` by CPU.
-    fn total(told: &[(char, u32, u64)]) -> u64 {
+    /// `M` reports by marker, `C` by CPU.
+    fn total(reported: &[(char, u64)]) -> u64 {
         let mut losses = Losses::default();
-        for (what, cpu, count) in told {
-            match what {
-                'M' => losses.told(1, *count),
-                _ => losses.told_by_cpu(1, *cpu, Some(*count)),
+        for (by, count) in reported {
+            match by {
+                'M' => losses.reported(1, *count),
+                _ => losses.reported_by_cpu(1, Some(*count)),
             }
         }
         losses.total()
     }
 
     #[test]
-    fn one_loss_told_twice_counts_once() {
-        assert_eq!(
-            total(&[
-                ('M', 0, 2576),
-                ('M', 0, 8004),
-                ('C', 0, 10580),
-                ('M', 0, 92),
-                ('C', 0, 92)
-            ]),
-            10672
-        );
-        assert_eq!(total(&[('M', 0, 100), ('C', 0, 60), ('C', 1, 40)]), 100);
+    fn a_loss_reported_twice_counts_once() {
+        let fixture = [('M', 2576), ('M', 8004), ('C', 10580), ('M', 92), ('C', 92)];
+        assert_eq!(total(&fixture), 10672);
+        assert_eq!(total(&[('M', 100), ('C', 60), ('C', 40)]), 100);
+        // cases/r90
+        assert_eq!(total(&[('C', 30), ('M', 30), ('C', 7), ('M', 7)]), 37);
     }
 
     #[test]
-    fn what_only_a_cpu_line_tells_counts() {
-        assert_eq!(total(&[('C', 0, 7)]), 7);
-        assert_eq!(total(&[('M', 0, 10), ('C', 0, 15)]), 15);
-        assert_eq!(total(&[('M', 0, 10), ('C', 0, 4), ('C', 0, 5)]), 15);
-        assert_eq!(
-            total(&[('M', 0, 10), ('C', 0, 4), ('M', 0, 5), ('C', 0, 5)]),
-            15
-        );
+    fn the_larger_account_counts() {
+        assert_eq!(total(&[('C', 7)]), 7);
+        assert_eq!(total(&[('M', 10), ('C', 15)]), 15);
+        assert_eq!(total(&[('M', 10), ('C', 4), ('C', 5)]), 10);
+        assert_eq!(total(&[('M', 10), ('C', 4), ('M', 5), ('C', 5)]), 15);
+        let mut losses = Losses::default();
+        losses.reported_by_cpu(3, None);
+        assert_eq!(losses.tally(), Some(Tally { line: 3, count: 1 }));
     }
 
     #[test]
     fn advice_names_a_size() {
-        assert!(advice(Capture::Kernel, 980, 13_616).contains("echo 2048 >"));
-        assert!(advice(Capture::Kernel, 0, 1_000_000).contains("echo 65536 >"));
-        assert!(advice(Capture::Kernel, 0, u64::MAX).contains("largest"));
+        assert!(advice(&Capture::Kernel, 980, 13_616).contains("echo 2048 >"));
+        assert!(advice(&Capture::Kernel, 0, 1_000_000).contains("echo 65536 >"));
+        assert!(advice(&Capture::Kernel, 0, u64::MAX).contains("largest"));
     }
 }

@@ -6,6 +6,8 @@ mod cause;
 mod chain;
 mod checker;
 mod conclusion;
+mod damage;
+mod end;
 mod evidence;
 mod finding;
 mod groups;
@@ -17,7 +19,7 @@ mod tail;
 mod untraced;
 mod words;
 
-pub use capture::Capture;
+pub use capture::{BackendName, Capture};
 pub use checker::Checker;
 pub use evidence::MergedSource;
 pub use finding::{Finding, FindingKind};

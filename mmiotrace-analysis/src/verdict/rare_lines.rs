@@ -1,18 +1,23 @@
 //! Lines that are no events: markers, losses, headers, and what is no record.
 
 use super::Checker;
-use super::cause::{Cause, Foreign, NoRecord};
-use crate::fused;
+use super::cause::{Cause, Damaged, Foreign, NoRecord};
 use mmiotrace_core::{Blind, BlindEdge, Header, Loss, Marker, Timestamp};
-use mmiotrace_format::{Annotation, Line, Other, OtherKind, ParseError, Record};
+use mmiotrace_format::{
+    Annotation, AnnotationError, Entry, Line, Other, OtherKind, ParseError, Record,
+};
 
 /// The only version of the text format that any kernel prints.
 const VERSION: &[u8] = b"20070824";
 
 impl Checker {
-    pub(super) fn rare_record(&mut self, line: &Line<'_>, record: &Record<'_>) {
+    pub(super) fn rare_record(&mut self, entry: &Entry<'_>, record: &Record<'_>) {
+        let line = entry.line();
         match record {
-            Record::Marker(marker) => self.marker_line(line, marker),
+            Record::Marker(marker) => {
+                self.marker(marker, entry.annotation());
+                return self.chain.marker(line, marker);
+            }
             Record::Lost(loss) => self.lost(loss),
             Record::Header(header) => self.header(header),
             Record::Other(other) => {
@@ -21,58 +26,48 @@ impl Checker {
             }
             _ => {}
         }
-        if !matches!(record, Record::Marker(_)) {
-            self.evidence.line();
-            self.chain.end();
-        }
+        self.evidence.line();
+        self.chain.end();
     }
 
-    fn marker_line(&mut self, line: &Line<'_>, marker: &Marker<'_>) {
-        self.marker(marker);
-        self.chain.marker(line, marker);
-        for record in fused::records(line) {
-            self.groups.add(Cause::Fused, self.last_line, 1);
-            match record.parse() {
-                Ok(Record::Event(event)) => {
-                    self.chain.end();
-                    let origin = self.numbering.event();
-                    self.event(&event, origin);
-                }
-                Ok(Record::Marker(marker)) => {
-                    self.marker(&marker);
-                    self.chain.marker(&record, &marker);
-                }
-                Ok(Record::Lost(loss)) => self.lost(&loss),
-                _ => {}
-            }
-        }
-    }
-
-    pub(super) fn marker(&mut self, marker: &Marker<'_>) {
+    pub(super) fn marker(
+        &mut self,
+        marker: &Marker<'_>,
+        annotation: Option<&Result<Annotation<'_>, AnnotationError>>,
+    ) {
         self.entries.found += 1;
         // What was added to a trace and happened at no time has 0.
         if marker.time != Timestamp::ZERO {
             self.time(marker.time);
         }
         self.tail.other();
-        if !marker.is_reserved() {
-            self.evidence.marker(marker.text);
-            return;
-        }
-        self.evidence.annotation(marker.text);
-        self.numbering.marker(marker);
-        match Annotation::parse(marker.text).ok().flatten() {
-            Some(Annotation::Value { access, code }) => self.value = Some((access, code)),
-            Some(Annotation::Lost { n, .. }) => {
-                self.losses.told(self.last_line, n);
-                self.annotated_loss = Some(self.last_line);
+        match annotation {
+            None => self.evidence.marker(marker.text),
+            Some(Ok(annotation)) => {
+                self.evidence.annotation(annotation);
+                self.annotation(marker, annotation);
             }
-            Some(Annotation::Blind {
+            Some(Err(error)) => {
+                self.evidence.damaged_annotation();
+                self.groups
+                    .add(Cause::Damaged(Damaged::Text(*error)), self.last_line, 1);
+            }
+        }
+    }
+
+    fn annotation(&mut self, marker: &Marker<'_>, annotation: &Annotation<'_>) {
+        match *annotation {
+            Annotation::Value { access, code } => self.value = Some((access, code)),
+            Annotation::Lost { n, .. } => {
+                self.losses.reported(self.last_line, n);
+                self.is_loss_counted = true;
+            }
+            Annotation::Blind {
                 edge,
                 page,
                 reason,
                 code,
-            }) => {
+            } => {
                 self.blind(&Blind {
                     time: marker.time,
                     edge,
@@ -81,7 +76,24 @@ impl Checker {
                     code,
                 });
             }
-            Some(Annotation::Unordered) => self.unordered(),
+            Annotation::Unordered => self.unordered(),
+            Annotation::Capture { end_promised, .. } => {
+                self.end.capture(end_promised, self.last_line);
+            }
+            Annotation::End(end) => {
+                if let Some(differs) = self.end.ends(&end) {
+                    let cause = Cause::EndDiffers { differs };
+                    self.groups.add(cause, self.last_line, 1);
+                }
+            }
+            Annotation::Derived { by } => self.end.derived(short(by), self.last_line),
+            Annotation::Untraced { reason, text } => {
+                let cause = Cause::NotTraced {
+                    reason: short(reason),
+                    text: short(text),
+                };
+                self.groups.add(cause, self.last_line, 1);
+            }
             _ => {}
         }
     }
@@ -91,6 +103,7 @@ impl Checker {
     }
 
     pub(super) fn blind(&mut self, blind: &Blind) {
+        self.damage.blind(blind, self.last_line);
         if blind.edge == BlindEdge::Begin {
             self.groups.add(
                 Cause::Blind {
@@ -105,13 +118,9 @@ impl Checker {
 
     pub(super) fn lost(&mut self, loss: &Loss) {
         self.evidence.lost();
-        // The annotation in the line before told the same.
-        let again = self
-            .annotated_loss
-            .take()
-            .is_some_and(|line| line + 1 == self.last_line);
-        if !again {
-            self.losses.told(self.last_line, loss.count);
+        // The annotation before it reported the same.
+        if !core::mem::take(&mut self.is_loss_counted) {
+            self.losses.reported(self.last_line, loss.count);
         }
     }
 
@@ -120,6 +129,10 @@ impl Checker {
             return;
         };
         self.sequence.restart();
+        if self.end.version() {
+            self.groups
+                .add(Cause::NoEnd, self.last_line.saturating_sub(1), 1);
+        }
         if self.version.is_none() {
             let text = version.get(..version.len().min(64)).unwrap_or_default();
             self.version = Some(String::from_utf8_lossy(text).into_owned());
@@ -137,8 +150,8 @@ impl Checker {
                 Cause::Foreign(Foreign::Header)
             }
             OtherKind::Comment => Cause::Foreign(Foreign::Header),
-            OtherKind::CpuLost { cpu, count } => {
-                self.losses.told_by_cpu(self.last_line, cpu, count);
+            OtherKind::CpuLost { count, .. } => {
+                self.losses.reported_by_cpu(self.last_line, count);
                 Cause::Foreign(Foreign::CpuLost)
             }
             OtherKind::LineTooBig => Cause::NoRecord(NoRecord::TooBig),
@@ -161,7 +174,7 @@ impl Checker {
     fn entries(&mut self, in_buffer: u64, written: u64) {
         self.end_of_entries();
         self.losses
-            .told(self.last_line, written.saturating_sub(in_buffer));
+            .reported(self.last_line, written.saturating_sub(in_buffer));
         self.entries.in_buffer = in_buffer;
         self.entries.found = 0;
         self.entries.line.get_or_insert(self.last_line);
@@ -193,4 +206,11 @@ impl Checker {
             1,
         );
     }
+}
+
+/// As much of a text as a finding has room for.
+fn short(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text.get(..text.len().min(200)).unwrap_or_default());
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(plain).collect()
 }

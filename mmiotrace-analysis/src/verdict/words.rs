@@ -1,7 +1,7 @@
 //! Causes in words.
 
 use super::capture::Capture;
-use super::cause::{Cause, Foreign, NoRecord, Suspicion, Untraced};
+use super::cause::{Cause, Damaged, Foreign, NoRecord, Suspicion, Untraced};
 use super::loss;
 use mmiotrace_core::{AccessKind, Code, MapId, PhysAddr, Width};
 use mmiotrace_format::ParseErrorKind;
@@ -54,12 +54,18 @@ impl Cause {
             Self::TimeBackwards => "the time is before that of the record before it".to_owned(),
             Self::Unordered => "an access that may have come to the device before or after its neighbours here".to_owned(),
             Self::Foreign(foreign) => foreign_text(*foreign).to_owned(),
+            Self::Damaged(damaged) => damaged_text(*damaged),
+            Self::NotTraced { reason, text } if text.is_empty() => format!("accesses may be missing: the capture could not trace something ({reason})"),
+            Self::NotTraced { reason, text } => format!("accesses may be missing: the capture could not trace something ({reason}): {text}"),
+            Self::NoEnd => "the capture promised to write how it ends, and did not: it was cut off, or the file was".to_owned(),
+            Self::EndDiffers { differs } => format!("what the capture counted at its end differs from what is here: {differs}"),
+            Self::Derived { by } => format!("this is not a capture but was made from one ({by}): what was left out is not judged"),
             Self::Fused => "two records stand in one line, as after a marker with a NUL byte; both are counted in".to_owned(),
         }
     }
 
     /// What to do about it, in one sentence.
-    pub(super) fn advice(&self, capture: Capture, events: u64, count: u64) -> String {
+    pub(super) fn advice(&self, capture: &Capture, events: u64, count: u64) -> String {
         let advice = match self {
             Self::Lost => return loss::advice(capture, events, count),
             Self::Unknown { access: None, .. } => {
@@ -89,6 +95,20 @@ impl Cause {
             Self::CutLine | Self::CutCompression => {
                 "get the whole file; if it is whole, the capture was killed and should be repeated"
             }
+            Self::NoEnd => {
+                "get the whole file; if it is whole, the recorder was killed or the disk was full: capture again"
+            }
+            Self::EndDiffers { .. } => {
+                "take the file as it was captured: lines were changed, added or taken out"
+            }
+            Self::Damaged(Damaged::AfterEnd) => "check each capture by itself",
+            Self::Damaged(_) => {
+                "take the file as it was captured; a newer mmiotrace may know more kinds of annotations"
+            }
+            Self::NotTraced { .. } => {
+                "do not take the absence of an access for proof that it was not made"
+            }
+            Self::Derived { .. } => "check the trace that it was made from",
             Self::MissingEntries => {
                 "get the whole file; if it is whole, other events than the tracer's were in the ring"
             }
@@ -208,6 +228,17 @@ fn untraced_text(reason: Untraced, start: PhysAddr, end: PhysAddr) -> String {
                 "accesses to {start}..={last:#x} were not traced, if the kernel mapped it with pages of 1 GiB"
             )
         }
+    }
+}
+
+fn damaged_text(damaged: Damaged) -> String {
+    match damaged {
+        Damaged::Text(error) => {
+            format!("a marker that begins with mmiotrace1 is not an annotation: {error}")
+        }
+        Damaged::Unmet => "an annotation describes records that do not follow it".to_owned(),
+        Damaged::NeverBlind => "a blind interval ends that never began".to_owned(),
+        Damaged::AfterEnd => "records follow the end of the capture".to_owned(),
     }
 }
 

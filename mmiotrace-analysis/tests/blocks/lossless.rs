@@ -44,9 +44,10 @@ impl EventSink for All {
 }
 
 fn plain(trace: &[u8]) -> Vec<Plain> {
-    let (mut reader, mut lifter, mut all) = (Reader::new(trace), Lifter::new(), All::default());
-    while let Some(line) = reader.next_line().unwrap() {
-        let _ = lifter.push_line(&line, &mut all);
+    let (mut lifter, mut all) = (Lifter::new(), All::default());
+    let mut entries = Reader::new(trace).entries();
+    while let Some(entry) = entries.next_entry().unwrap() {
+        lifter.push_entry(&entry, &mut all);
     }
     lifter.finish(&mut all);
     all.0

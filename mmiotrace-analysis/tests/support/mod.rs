@@ -20,10 +20,10 @@ impl Random {
 
 /// The verdict on a trace, also where lines are too long to be kept.
 pub fn check(trace: &[u8]) -> Verdict {
-    let (mut checker, mut reader) = (Checker::new(), Reader::new(trace));
+    let (mut checker, mut entries) = (Checker::new(), Reader::new(trace).entries());
     loop {
-        match reader.next_line() {
-            Ok(Some(line)) => checker.line(&line),
+        match entries.next_entry() {
+            Ok(Some(entry)) => checker.entry(&entry),
             Ok(None) => return checker.finish(),
             Err(Error::Parse(error)) => checker.invalid(&error),
             Err(error) => panic!("{error}"),

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
-use crate::input::{InputArgs, Trouble};
+use crate::input::{InputArgs, LineOutcome};
 use crate::naming::{Names, NamingArgs};
 use crate::output::{Output, spare};
 use core::fmt;
@@ -52,25 +52,22 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<Outcome, Stop> {
         read: wanted.naming.and_files(wanted.input.file()),
         last: None,
     };
-    let walked = input.lines().walk(|line| {
-        let wanted = selector.selects(line)?;
-        let record = line.parse();
-        if let Ok(record) = &record {
-            let named = names.see(record);
-            let access = record.as_event().and_then(|event| event.as_access());
-            if let (Some(name), Some(access)) = (named, access) {
-                if known.0.len() < MAX_NAMES {
-                    known.0.entry((access.phys, access.width)).or_insert(name);
-                }
+    let walked = input.entries().walk(|entry| {
+        let wanted = selector.selects(entry)?;
+        let named = names.see(entry);
+        let access = entry.event().and_then(|event| event.as_access());
+        if let (Some(name), Some(access)) = (named, access) {
+            if known.0.len() < MAX_NAMES {
+                known.0.entry((access.phys, access.width)).or_insert(name);
             }
         }
         if wanted {
-            folder.push_line(line)?;
+            folder.push_entry(entry)?;
             while let Some(block) = folder.pop() {
-                printer.block(&block, &known).map_err(Trouble::Stop)?;
+                printer.block(&block, &known).map_err(LineOutcome::Stop)?;
             }
         } else {
-            record?;
+            entry.record()?;
         }
         Ok(ControlFlow::Continue(()))
     })?;

@@ -3,12 +3,12 @@
 use super::blocks;
 use crate::failure::{Failure, Outcome, Stop};
 use crate::filter_args::{FilterArgs, does_not_fit};
-use crate::input::{InputArgs, Trouble};
+use crate::input::{InputArgs, LineOutcome};
 use crate::naming::{NamingArgs, SymbolArgs};
 use crate::output::{Format, Output, Rows};
 use core::ops::ControlFlow;
-use mmiotrace_analysis::{Selector, split_fused};
-use mmiotrace_format::{Line, ParseError};
+use mmiotrace_analysis::Selector;
+use mmiotrace_format::{Entry, ParseError};
 use std::path::PathBuf;
 
 /// Print records, all or some
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     }
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     let walked = match args.format {
-        Format::Text if symbols.is_none() => input.lines().walk_blocks(|block, walked| {
+        Format::Text if symbols.is_none() => input.blocks().walk(|block, walked| {
             let keep = |line: &[u8]| output.write(line);
             let wrong = |error: &ParseError| walked.wrong_line(error);
             selector.select_block(block, keep, wrong)?;
@@ -86,8 +86,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         }),
         format => {
             let mut rows = Rows::new(format, symbols);
-            let walked = input.lines().walk(|line| {
-                row_of(line, &mut selector, &mut rows, &mut output)?;
+            let walked = input.entries().walk(|entry| {
+                row_of(entry, &mut selector, &mut rows, &mut output)?;
                 Ok(until_done(&selector))
             });
             rows.finish(&mut output)?;
@@ -110,20 +110,18 @@ fn until_done(selector: &Selector) -> ControlFlow<()> {
     }
 }
 
-/// A row for each record of the line that is wanted: two records may be fused into one.
+/// A row for a record that is wanted.
 fn row_of(
-    line: &Line<'_>,
+    entry: &Entry<'_>,
     selector: &mut Selector,
     rows: &mut Rows,
     output: &mut Output,
-) -> Result<(), Trouble> {
-    for line in split_fused(line) {
-        let wanted = selector.selects(&line)?;
-        rows.line(&line, wanted, output)?;
-        if wanted {
-            // Told after it was printed: with the text that it has.
-            line.parse()?;
-        }
+) -> Result<(), LineOutcome> {
+    let wanted = selector.selects(entry)?;
+    if wanted {
+        rows.entry(entry, output)?;
+        // Reported after it was printed: with the text that it has.
+        entry.record()?;
     }
     Ok(())
 }

@@ -78,29 +78,29 @@ fn check(
     sources: &mut Sources,
     output: &mut Output,
 ) -> Result<Outcome, Stop> {
-    let mut lines = Input::open(file, Printing::Afterwards)?.lines();
+    let mut entries = Input::open(file, Printing::Afterwards)?.entries();
     let mut checker = Checker::new();
     let mut seen = (!sources.is_empty()).then(Seen::default);
     let mut failure = None;
     loop {
-        match lines.next() {
-            Next::Given(line) => {
-                checker.line(&line);
+        match entries.next() {
+            Next::Given(entry) => {
+                checker.entry(&entry);
                 if let Some(seen) = &mut seen {
-                    seen.line(&line);
+                    seen.entry(&entry);
                 }
             }
             Next::Invalid(error) => checker.invalid(&error),
             Next::Failed(why) => {
                 failure.get_or_insert(why);
-                lines.give_up();
+                entries.give_up();
             }
             Next::End => break,
         }
     }
-    let name = lines.name().to_owned();
+    let name = entries.name().to_owned();
     // Takes the progress bar away.
-    drop(lines);
+    drop(entries);
     if failure.is_some() {
         checker.cut_off();
     }

@@ -101,15 +101,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         let input = Input::open_as(file, Printing::Afterwards, &args.import)?;
         let (input_name, mut selector) = (input.name().to_owned(), filter.selector());
         let mut names = Names::new(args.naming.namer()?);
-        let walked = input.lines().walk(|line| {
-            let wanted = selector.selects(line)?;
-            let record = line.parse()?;
-            let named = names.follow(&record);
+        let walked = input.entries().walk(|entry| {
+            let wanted = selector.selects(entry)?;
+            let named = names.follow(entry);
             // Mappings and devices tell the registers apart, also where they are not compared.
             if wanted {
-                comparison.push_known(side, line, || named.as_ref().and_then(known))?;
+                comparison.push_known(side, entry, || named.as_ref().and_then(known))?;
             } else {
-                comparison.context(side, line)?;
+                comparison.context(side, entry)?;
             }
             Ok(ControlFlow::Continue(()))
         })?;

@@ -116,12 +116,12 @@ fn feed(
 ) -> Result<Result<Outcome, Failure>, Stop> {
     let (input_name, mut selector) = (input.name().to_owned(), filter.selector());
     let mut lifter = Lifter::new();
-    let walked = input.lines().walk(|line| {
-        let wanted = selector.selects(line)?;
-        let record = line.parse()?;
-        *name.borrow_mut() = names.see(&record);
+    let walked = input.entries().walk(|entry| {
+        let wanted = selector.selects(entry)?;
+        entry.record()?;
+        *name.borrow_mut() = names.see(entry);
         if wanted {
-            lifter.push(&record, sink);
+            lifter.push_entry(entry, sink);
         }
         Ok(ControlFlow::Continue(()))
     })?;

@@ -87,11 +87,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
 fn physical(args: &Args, phys: u64) -> Result<Vec<Answer>, Stop> {
     let mut namer = args.naming.namer()?;
     if let Some(trace) = &args.trace {
-        let lines = Input::open(trace, Printing::Afterwards)?.lines();
-        let walked = lines.walk(|line| {
-            if let Ok(record) = line.parse() {
-                let _ = feed(&mut namer, &record);
-            }
+        let entries = Input::open(trace, Printing::Afterwards)?.entries();
+        let walked = entries.walk(|entry| {
+            let _ = feed(&mut namer, entry);
             Ok(ControlFlow::Continue(()))
         })?;
         walked.finish()?;

@@ -108,11 +108,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
 fn new(args: &New) -> Result<Outcome, Stop> {
     let mut draft = Draft::new();
     args.bars.iter().for_each(|bar| draft.bar(bar));
-    let lines = Input::open(&args.trace, Printing::Afterwards)?.lines();
-    let walked = lines.walk(|line| {
-        match line.parse()? {
-            Record::Header(header) => draft.header(&header),
-            Record::Event(event) => draft.event(&event),
+    let entries = Input::open(&args.trace, Printing::Afterwards)?.entries();
+    let walked = entries.walk(|entry| {
+        match entry.record()? {
+            Record::Header(header) => draft.header(header),
+            Record::Event(event) => draft.event(event),
             _ => {}
         }
         Ok(ControlFlow::Continue(()))

@@ -6,7 +6,7 @@ use crate::output::{Output, create};
 use core::ops::ControlFlow;
 use mmiotrace_analysis::merge::{Merge, MergeError, MergeErrorKind, Shift};
 use mmiotrace_core::Timestamp;
-use mmiotrace_format::Line;
+use mmiotrace_format::{Entry, Record};
 use regex::bytes::Regex;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -123,8 +123,9 @@ fn time_of_match(file: &str, pattern: &Regex, import: &ImportArgs) -> Result<Tim
     }
     let input = Input::open_as(file, Printing::Afterwards, import)?;
     let mut found = None;
-    let walked = input.lines().walk(|line| {
-        found = time_of(line).filter(|_| pattern.is_match(line.without_newline()));
+    let walked = input.entries().walk(|entry| {
+        let line = entry.line().without_newline();
+        found = time_of(entry).filter(|_| pattern.is_match(line));
         Ok(match found {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),
@@ -140,9 +141,14 @@ fn time_of_match(file: &str, pattern: &Regex, import: &ImportArgs) -> Result<Tim
     }
 }
 
-fn time_of(line: &Line<'_>) -> Option<Timestamp> {
-    let time = line.columns().time()?;
-    (time != Timestamp::ZERO && line.parse().is_ok()).then_some(time)
+fn time_of(entry: &Entry<'_>) -> Option<Timestamp> {
+    let time = match entry.record().ok()? {
+        Record::Event(event) => event.time,
+        Record::Marker(marker) => marker.time,
+        Record::Lost(loss) => loss.time,
+        _ => return None,
+    };
+    (time != Timestamp::ZERO).then_some(time)
 }
 
 fn tell(args: &Args, error: &MergeError) -> Failure {

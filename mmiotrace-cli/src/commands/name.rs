@@ -7,7 +7,6 @@ use crate::input::InputArgs;
 use crate::naming::{NamingArgs, SymbolArgs, rules};
 use crate::output::{Color, NamedFormat, NamedRows, Output};
 use core::ops::ControlFlow;
-use mmiotrace_analysis::split_fused;
 
 /// Print the trace with the names of registers and bit fields
 ///
@@ -72,14 +71,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let (name, mut selector) = (input.name().to_owned(), filter.selector());
     let mut output = Output::new()?;
     let mut rows = NamedRows::new(args.format, args.color.is_on(), namer, symbols);
-    let walked = input.lines().walk(|line| {
-        for line in split_fused(line) {
-            let wanted = selector.selects(&line)?;
-            output.write(rows.line(&line, wanted).bytes)?;
-            if wanted {
-                // Told after it was printed: with the text that it has.
-                line.parse()?;
-            }
+    let walked = input.entries().walk(|entry| {
+        let wanted = selector.selects(entry)?;
+        output.write(rows.entry(entry, wanted).bytes)?;
+        if wanted {
+            // Reported after it was printed: with the text that it has.
+            entry.record()?;
         }
         Ok(if selector.is_done() {
             ControlFlow::Break(())

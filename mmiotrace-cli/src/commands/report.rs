@@ -1,7 +1,7 @@
 //! `mmiotrace report`: a trace at a glance.
 
 use crate::failure::{Failure, Outcome, Stop, plain};
-use crate::input::{InputArgs, Unshown};
+use crate::input::{InputArgs, Skipped};
 use crate::naming::{Names, NamingArgs};
 use crate::output::{create, spare};
 use core::cell::RefCell;
@@ -9,7 +9,7 @@ use core::ops::ControlFlow;
 use mmiotrace_analysis::blocks::{Block, BlockKind, LineFolder};
 use mmiotrace_analysis::{Checker, Verdict};
 use mmiotrace_export::{Bar, Report, Severity};
-use mmiotrace_format::{Lifter, Line};
+use mmiotrace_format::{Entry, Lifter};
 use std::io::BufWriter;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,17 +55,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let mut names = Names::new(args.naming.namer()?);
     let (checker, mut lifter) = (RefCell::new(Checker::new()), Lifter::new());
     let mut polls = Polls::default();
-    let show = |line: &Line<'_>| {
-        checker.borrow_mut().line(line);
-        polls.line(line);
-        let record = line.parse()?;
-        *name.borrow_mut() = names.see(&record);
-        lifter.push(&record, &mut report);
+    let show = |entry: &Entry<'_>| {
+        checker.borrow_mut().entry(entry);
+        polls.entry(entry);
+        entry.record()?;
+        *name.borrow_mut() = names.see(entry);
+        lifter.push_entry(entry, &mut report);
         Ok(ControlFlow::Continue(()))
     };
-    let walked = input.lines().walk_minding(show, |what| match what {
-        Unshown::Line(error) => checker.borrow_mut().invalid(error),
-        Unshown::Rest => checker.borrow_mut().cut_off(),
+    let walked = input.entries().walk_minding(show, |what| match what {
+        Skipped::Line(error) => checker.borrow_mut().invalid(error),
+        Skipped::Rest => checker.borrow_mut().cut_off(),
     })?;
     lifter.finish(&mut report);
     for bar in polls.finish() {
@@ -118,9 +118,9 @@ struct Polls {
 }
 
 impl Polls {
-    fn line(&mut self, line: &Line<'_>) {
-        // A malformed line is told by whoever parses it first.
-        let _ = self.folder.push_line(line);
+    fn entry(&mut self, entry: &Entry<'_>) {
+        // A malformed line is reported by the caller.
+        let _ = self.folder.push_entry(entry);
         self.drain();
     }
 

@@ -64,15 +64,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     let namer = args.names.namer_with(VerbosityRules::new(), Some(4096))?;
     let mut names = Names::new(namer);
     let mut builder = StatisticsBuilder::new();
-    let walked = input.lines().walk(|line| {
-        let wanted = selector.selects(line)?;
-        let record = line.parse()?;
-        let named = names.follow(&record);
-        builder.line_named(line, wanted, || {
-            named
-                .as_ref()
-                .and_then(|named| named.name().map(str::to_owned))
-        })?;
+    let walked = input.entries().walk(|entry| {
+        let wanted = selector.selects(entry)?;
+        entry.record()?;
+        let named = names.follow(entry);
+        if wanted {
+            builder.count_named(entry, || named.as_ref()?.name().map(str::to_owned))?;
+        } else {
+            builder.context(entry)?;
+        }
         Ok(ControlFlow::Continue(()))
     })?;
     let mut statistics = builder.finish();

@@ -15,8 +15,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use follow::{Follow, Piece};
 use lines::{Lines, Wrong};
-use mmiotrace_analysis::{FilterError, Selector, split_fused};
-use mmiotrace_format::Line;
+use mmiotrace_analysis::{FilterError, Selector};
+use mmiotrace_format::{Context, Entry, Line, Record};
 use regex::bytes::Regex;
 use screen::{Asked, Screen};
 use std::io::{self, IsTerminal as _};
@@ -115,6 +115,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         args,
         rows: NamedRows::new(args.format, color, namer, symbols),
         selector: filter.selector(),
+        context: Context::new(),
         output: Output::new()?,
         screen: takes_screen.then(Screen::open).transpose()?,
         show: args.show.clone(),
@@ -169,6 +170,7 @@ struct Watch<'a> {
     args: &'a Args,
     rows: NamedRows,
     selector: Selector,
+    context: Context,
     output: Output,
     /// Instead of the output, on a terminal.
     screen: Option<Screen>,
@@ -261,26 +263,32 @@ impl Watch<'_> {
     fn line(&mut self, line: Result<Line<'_>, Wrong>) -> Result<bool, Stop> {
         match line {
             Ok(line) => {
-                for part in split_fused(&line) {
-                    if let Err(wrong) = self.record(&part)? {
+                let mut context = core::mem::take(&mut self.context);
+                let mut entries = context.entries(line);
+                let shown: Result<(), Stop> = entries.try_for_each(|entry| {
+                    if let Err(wrong) = self.record(&entry)? {
                         self.wrong(&wrong);
                     }
-                    if self.done {
-                        return Ok(false);
-                    }
-                }
+                    Ok(())
+                });
+                self.context = context;
+                shown?;
+                return Ok(!self.done);
             }
             Err(wrong) => self.wrong(&wrong),
         }
         Ok(true)
     }
 
-    fn record(&mut self, line: &Line<'_>) -> Result<Result<(), Wrong>, Stop> {
-        let wanted = match self.selector.selects(line) {
+    fn record(&mut self, entry: &Entry<'_>) -> Result<Result<(), Wrong>, Stop> {
+        if self.done {
+            return Ok(Ok(()));
+        }
+        let wanted = match self.selector.selects(entry) {
             Ok(wanted) => wanted,
             Err(error) => return Ok(Err(Wrong::of(&error))),
         };
-        let row = self.rows.line(line, wanted);
+        let row = self.rows.entry(entry, wanted);
         match &mut self.screen {
             Some(screen) => screen.push(row.bytes, row.register),
             None => self.output.write(row.bytes)?,
@@ -292,8 +300,8 @@ impl Watch<'_> {
         if self.selector.is_done() {
             self.done = true;
         }
-        match (line.parse(), &self.args.stop_on_mark) {
-            (Ok(mmiotrace_format::Record::Marker(marker)), Some(pattern)) => {
+        match (entry.record(), &self.args.stop_on_mark) {
+            (Ok(Record::Marker(marker)), Some(pattern)) => {
                 self.done |= pattern.is_match(marker.text);
             }
             (Err(error), _) if wanted => return Ok(Err(Wrong::of(&error))),

@@ -6,10 +6,10 @@ mod progress;
 mod walk;
 
 pub(crate) use import::ImportArgs;
-pub(crate) use walk::{Trouble, Unshown};
+pub(crate) use walk::{LineOutcome, Skipped};
 
 use crate::failure::{Failure, plain};
-use mmiotrace_format::{Block, Error, Line, ParseError, Reader};
+use mmiotrace_format::{Block, Entry, Error, ParseError, Reader};
 use progress::Progress;
 use std::fs::File;
 use std::io::{self, Read};
@@ -85,9 +85,9 @@ pub(crate) struct Input {
     source: Box<dyn Read>,
 }
 
-/// What a reader gives next: a line, or a block of lines.
+/// What a reader returns next: an entry, or a block of lines.
 pub(crate) enum Next<T> {
-    /// A line, or lines.
+    /// An entry, or lines.
     Given(T),
     /// No line: it is too long to be kept. Reading goes on behind it.
     Invalid(ParseError),
@@ -97,8 +97,14 @@ pub(crate) enum Next<T> {
     End,
 }
 
-/// The lines of an input.
-pub(crate) struct Lines {
+/// The records of an input with their lines.
+pub(crate) struct Entries {
+    name: String,
+    entries: mmiotrace_format::Entries<Box<dyn Read>>,
+}
+
+/// The lines of an input, many at a time.
+pub(crate) struct Blocks {
     name: String,
     reader: Reader<Box<dyn Read>>,
 }
@@ -163,12 +169,21 @@ impl Input {
         self.source
     }
 
-    /// Its lines.
-    pub(crate) fn lines(self) -> Lines {
+    /// Its records with their lines.
+    pub(crate) fn entries(self) -> Entries {
+        let Blocks { name, reader } = self.blocks();
+        Entries {
+            name,
+            entries: reader.entries(),
+        }
+    }
+
+    /// Its lines, many at a time.
+    pub(crate) fn blocks(self) -> Blocks {
         let reader = Reader::<Box<dyn Read>>::builder()
             .buffer_capacity(BLOCK)
             .from_reader(self.source);
-        Lines {
+        Blocks {
             name: self.name,
             reader,
         }
@@ -204,26 +219,28 @@ impl<T> Next<T> {
     }
 }
 
-impl Lines {
+impl Entries {
     /// The name of the input, for messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The next line.
+    /// The next entry.
     #[inline]
-    pub(crate) fn next(&mut self) -> Next<Line<'_>> {
-        Next::of(self.reader.next_line(), &self.name)
-    }
-
-    /// The next lines, as many as are in memory.
-    pub(crate) fn next_block(&mut self) -> Next<Block<'_>> {
-        Next::of(self.reader.next_block(), &self.name)
+    pub(crate) fn next(&mut self) -> Next<Entry<'_>> {
+        Next::of(self.entries.next_entry(), &self.name)
     }
 
     /// After a failure: there is nothing to be had but what was read before it.
     pub(crate) fn give_up(&mut self) {
-        self.reader.finish();
+        self.entries.finish();
+    }
+}
+
+impl Blocks {
+    /// The next lines, as many as are in memory.
+    fn next(&mut self) -> Next<Block<'_>> {
+        Next::of(self.reader.next_block(), &self.name)
     }
 }
 

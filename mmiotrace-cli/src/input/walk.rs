@@ -1,29 +1,29 @@
-//! Every line of an input in turn, and what is wrong on the way.
+//! Every record of an input in turn, and what is wrong with its lines.
 
-use super::{Lines, Next, wrong_line};
+use super::{Blocks, Entries, Next, wrong_line};
 use crate::failure::{Failure, Outcome, Stop};
 use core::ops::ControlFlow;
-use mmiotrace_format::{Block, Line, ParseError};
+use mmiotrace_format::{Block, Entry, ParseError};
 
-/// At most so many wrong lines are told one by one.
-const MAX_TOLD: u64 = 10;
+/// Maximum number of malformed lines that are reported one by one.
+const MAX_REPORTED: u64 = 10;
 
-/// What can come between a line and its use.
+/// Why a line was not used.
 #[derive(Debug)]
-pub(crate) enum Trouble {
-    /// The line is wrong. It is told, and the next line is shown.
+pub(crate) enum LineOutcome {
+    /// The line is malformed. It is reported, and the next line is shown.
     Line(ParseError),
     /// The verb cannot go on.
     Stop(Stop),
 }
 
-impl From<ParseError> for Trouble {
+impl From<ParseError> for LineOutcome {
     fn from(error: ParseError) -> Self {
         Self::Line(error)
     }
 }
 
-impl From<Stop> for Trouble {
+impl From<Stop> for LineOutcome {
     fn from(stop: Stop) -> Self {
         Self::Stop(stop)
     }
@@ -31,7 +31,7 @@ impl From<Stop> for Trouble {
 
 /// What of an input is not shown.
 #[derive(Debug)]
-pub(crate) enum Unshown<'e> {
+pub(crate) enum Skipped<'e> {
     /// A line that is too long to be kept.
     Line(&'e ParseError),
     /// All from here on: it cannot be read.
@@ -41,76 +41,82 @@ pub(crate) enum Unshown<'e> {
 /// What was wrong on the way through an input.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Walked {
+pub(crate) struct ReadReport {
     name: String,
     wrong_lines: u64,
     failure: Option<Failure>,
 }
 
-impl Lines {
-    /// Shows every line in turn, until there are no more or `show` breaks off. A wrong line is told
-    /// on standard error, and the next is shown. Where the input fails, what was read before is
-    /// shown, and [`Walked::finish`] tells the failure: write the results in between.
+impl Entries {
+    /// Shows every record in turn, until there are no more or `show` breaks off. A malformed line is
+    /// reported on standard error, and the next is shown. If the input fails, what was read before
+    /// is shown, and [`ReadReport::finish`] reports the failure: write the results in between.
     ///
     /// # Errors
     /// What `show` stops with.
     pub(crate) fn walk(
         self,
-        show: impl FnMut(&Line<'_>) -> Result<ControlFlow<()>, Trouble>,
-    ) -> Result<Walked, Stop> {
+        show: impl FnMut(&Entry<'_>) -> Result<ControlFlow<()>, LineOutcome>,
+    ) -> Result<ReadReport, Stop> {
         self.walk_minding(show, |_| {})
     }
 
     /// The same, and says in its place what could not be shown.
     pub(crate) fn walk_minding(
         mut self,
-        mut show: impl FnMut(&Line<'_>) -> Result<ControlFlow<()>, Trouble>,
-        mut mind: impl FnMut(Unshown<'_>),
-    ) -> Result<Walked, Stop> {
-        let mut walked = Walked::new(self.name());
+        mut show: impl FnMut(&Entry<'_>) -> Result<ControlFlow<()>, LineOutcome>,
+        mut mind: impl FnMut(Skipped<'_>),
+    ) -> Result<ReadReport, Stop> {
+        let mut report = ReadReport::new(self.name());
         loop {
             match self.next() {
-                Next::Given(line) => match show(&line) {
+                Next::Given(entry) => match show(&entry) {
                     Ok(ControlFlow::Continue(())) => {}
-                    Ok(ControlFlow::Break(())) => return Ok(walked),
-                    Err(Trouble::Line(error)) => walked.wrong_line(&error),
-                    Err(Trouble::Stop(stop)) => return Err(stop),
+                    Ok(ControlFlow::Break(())) => return Ok(report),
+                    Err(LineOutcome::Line(error)) => report.wrong_line(&error),
+                    Err(LineOutcome::Stop(stop)) => return Err(stop),
                 },
                 Next::Invalid(error) => {
-                    mind(Unshown::Line(&error));
-                    walked.wrong_line(&error);
+                    mind(Skipped::Line(&error));
+                    report.wrong_line(&error);
                 }
                 Next::Failed(failure) => {
-                    mind(Unshown::Rest);
-                    walked.fail(failure, &mut self);
+                    mind(Skipped::Rest);
+                    report.failure.get_or_insert(failure);
+                    self.give_up();
                 }
-                Next::End => return Ok(walked),
-            }
-        }
-    }
-
-    /// For as many lines at a time as are in memory.
-    pub(crate) fn walk_blocks(
-        mut self,
-        mut show: impl FnMut(&Block<'_>, &mut Walked) -> Result<ControlFlow<()>, Stop>,
-    ) -> Result<Walked, Stop> {
-        let mut walked = Walked::new(self.name());
-        loop {
-            match self.next_block() {
-                Next::Given(block) => {
-                    if show(&block, &mut walked)?.is_break() {
-                        return Ok(walked);
-                    }
-                }
-                Next::Invalid(error) => walked.wrong_line(&error),
-                Next::Failed(failure) => walked.fail(failure, &mut self),
-                Next::End => return Ok(walked),
+                Next::End => return Ok(report),
             }
         }
     }
 }
 
-impl Walked {
+impl Blocks {
+    /// As many lines at a time as are in memory: see [`Entries::walk`].
+    pub(crate) fn walk(
+        mut self,
+        mut show: impl FnMut(&Block<'_>, &mut ReadReport) -> Result<ControlFlow<()>, Stop>,
+    ) -> Result<ReadReport, Stop> {
+        let mut report = ReadReport::new(&self.name);
+        loop {
+            match self.next() {
+                Next::Given(block) => {
+                    if show(&block, &mut report)?.is_break() {
+                        return Ok(report);
+                    }
+                }
+                Next::Invalid(error) => report.wrong_line(&error),
+                Next::Failed(failure) => {
+                    report.failure.get_or_insert(failure);
+                    self.reader.finish();
+                }
+                Next::End => return Ok(report),
+            }
+        }
+    }
+}
+
+impl ReadReport {
     fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -119,16 +125,11 @@ impl Walked {
         }
     }
 
-    fn fail(&mut self, failure: Failure, lines: &mut Lines) {
-        self.failure.get_or_insert(failure);
-        lines.give_up();
-    }
-
-    /// Tells what is wrong with a line; of many, of the first few.
+    /// Reports what is wrong with a line; of many, of the first few.
     #[cold]
     pub(crate) fn wrong_line(&mut self, error: &ParseError) {
         self.wrong_lines += 1;
-        if self.wrong_lines <= MAX_TOLD {
+        if self.wrong_lines <= MAX_REPORTED {
             wrong_line(&self.name, error).print();
         }
     }
@@ -138,11 +139,11 @@ impl Walked {
     /// # Errors
     /// Where the input could not be read to its end.
     pub(crate) fn finish(self) -> Result<Outcome, Stop> {
-        let untold = self.wrong_lines.saturating_sub(MAX_TOLD);
-        if untold > 0 {
-            let what = format!("{untold} wrong lines more");
+        let unreported = self.wrong_lines.saturating_sub(MAX_REPORTED);
+        if unreported > 0 {
+            let what = format!("{unreported} more malformed lines");
             Failure::new(&self.name, what)
-                .advise("mmiotrace check tells all there is to say")
+                .advise("run `mmiotrace check` for all of them")
                 .print();
         }
         match self.failure {

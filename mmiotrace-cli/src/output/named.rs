@@ -3,11 +3,10 @@
 use super::columns::Columns;
 use super::jsonl::{self, push_hex_digits, push_key, push_string};
 use super::row::row;
-use crate::naming::{feed, symbol_text};
+use crate::naming::{feed, is_blind, symbol_text};
 use core::fmt::Write as _;
-use mmiotrace_analysis::Numbering;
 use mmiotrace_core::{Event, EventKind};
-use mmiotrace_format::{Annotation, Line, Record};
+use mmiotrace_format::{Entry, Record};
 use mmiotrace_registers::{
     FieldValue, HotRegister, Inference, Inner, Named, Namer, Part, Symbols, Verbosity,
 };
@@ -27,7 +26,6 @@ pub(crate) struct NamedRows {
     format: NamedFormat,
     namer: Namer,
     symbols: Option<Symbols>,
-    numbering: Numbering,
     columns: Columns,
     bytes: Vec<u8>,
     text: String,
@@ -52,7 +50,6 @@ impl NamedRows {
             format,
             namer,
             symbols,
-            numbering: Numbering::new(),
             columns: Columns::new(color),
             bytes: Vec::new(),
             text: String::new(),
@@ -68,36 +65,28 @@ impl NamedRows {
         self.namer.hot_registers(count)
     }
 
-    /// Takes the next line, or part of a fused line, of the trace; gives the text for it if it is
-    /// wanted and no rule hides it.
-    pub(crate) fn line(&mut self, line: &Line<'_>, wanted: bool) -> NamedRow<'_> {
+    /// Takes the next entry of the trace; returns the text for it if it is wanted and no rule hides
+    /// it.
+    pub(crate) fn entry(&mut self, entry: &Entry<'_>, wanted: bool) -> NamedRow<'_> {
         self.bytes.clear();
         self.text.clear();
-        let record = line.parse().ok();
-        let origin = record
-            .as_ref()
-            .map(|record| self.numbering.see(record))
-            .unwrap_or_default();
-        let named = record
-            .as_ref()
-            .and_then(|record| feed(&mut self.namer, record));
+        let named = feed(&mut self.namer, entry);
         if !wanted {
             return NamedRow {
                 bytes: &[],
                 register: None,
             };
         }
-        let event = record.as_ref().and_then(Record::as_event);
+        let event = entry.event();
         let symbol = event.and_then(|event| symbol_text(self.symbols.as_ref()?, event.pc.0));
         let shown = named.as_ref().is_none_or(Named::is_shown);
         let register = named
             .as_ref()
             .and_then(|named| Some((named.name()?, named.number())));
-        let row = row(line, record.as_ref(), origin);
         match (self.format, named) {
             _ if !shown => {}
             (NamedFormat::Jsonl, named) => {
-                jsonl::push_open(&mut self.bytes, &row);
+                jsonl::push_open(&mut self.bytes, &row(entry));
                 if let Some(symbol) = &symbol {
                     jsonl::push_symbol(&mut self.bytes, symbol);
                 }
@@ -112,13 +101,7 @@ impl NamedRows {
                         self.columns
                             .access(&mut self.text, event, named, symbol.as_deref());
                     }
-                    _ => push_other(
-                        &mut self.columns,
-                        &mut self.text,
-                        line,
-                        record.as_ref(),
-                        symbol.as_deref(),
-                    ),
+                    _ => push_other(&mut self.columns, &mut self.text, entry, symbol.as_deref()),
                 }
                 self.bytes.extend_from_slice(self.text.as_bytes());
             }
@@ -130,16 +113,9 @@ impl NamedRows {
     }
 }
 
-fn push_other(
-    columns: &mut Columns,
-    out: &mut String,
-    line: &Line<'_>,
-    record: Option<&Record<'_>>,
-    symbol: Option<&str>,
-) {
-    let content = String::from_utf8_lossy(line.content());
-    match record {
-        Some(Record::Event(event)) => {
+fn push_other(columns: &mut Columns, out: &mut String, entry: &Entry<'_>, symbol: Option<&str>) {
+    match entry.record() {
+        Ok(Record::Event(event)) => {
             let text = mapping_text(event, symbol);
             let word = if matches!(event.kind, EventKind::Map(_)) {
                 "MAP"
@@ -148,20 +124,19 @@ fn push_other(
             };
             columns.other(out, Some(event.time), word, &text);
         }
-        Some(Record::Marker(marker)) => {
+        Ok(Record::Marker(marker)) => {
             let text = String::from_utf8_lossy(marker.text);
-            let blind = matches!(
-                Annotation::parse(marker.text),
-                Ok(Some(Annotation::Blind { .. }))
-            );
-            let word = if blind { "BLIND" } else { "MARK" };
+            let word = if is_blind(entry) { "BLIND" } else { "MARK" };
             columns.other(out, Some(marker.time), word, text.trim_end());
         }
-        Some(Record::Lost(loss)) => {
+        Ok(Record::Lost(loss)) => {
             // The kernel prints no time for it.
             columns.other(out, None, "LOST", &format!("{} events", loss.count));
         }
-        _ => columns.other(out, None, "", &content),
+        _ => {
+            let content = String::from_utf8_lossy(entry.line().content());
+            columns.other(out, None, "", &content);
+        }
     }
 }
 

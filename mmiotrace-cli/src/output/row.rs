@@ -3,9 +3,8 @@
 use super::{Output, csv, jsonl};
 use crate::failure::Stop;
 use crate::naming::symbol_text;
-use mmiotrace_analysis::{Numbering, Origin};
 use mmiotrace_core::{Event, EventKind};
-use mmiotrace_format::{Field, Line, LineKind, Record};
+use mmiotrace_format::{Entry, Field, Line, LineKind, Record};
 use mmiotrace_registers::Symbols;
 
 /// How to print records.
@@ -48,7 +47,6 @@ pub(super) struct Row<'a> {
 /// Prints records as rows.
 pub(crate) struct Rows {
     format: Format,
-    numbering: Numbering,
     symbols: Option<Symbols>,
     buffer: Vec<u8>,
     begun: bool,
@@ -61,33 +59,18 @@ impl Rows {
         Self {
             format,
             symbols,
-            numbering: Numbering::new(),
             buffer: Vec::new(),
             begun: false,
         }
     }
 
-    /// Takes the next line, or part of a fused line, of the trace, and prints it if it is wanted.
-    /// One that does not parse is printed with its text.
-    pub(crate) fn line(
-        &mut self,
-        line: &Line<'_>,
-        wanted: bool,
-        output: &mut Output,
-    ) -> Result<(), Stop> {
-        let record = line.parse().ok();
-        let origin = record
-            .as_ref()
-            .map(|record| self.numbering.see(record))
-            .unwrap_or_default();
-        if !wanted {
-            return Ok(());
-        }
+    /// Prints an entry. One that does not parse is printed with its text.
+    pub(crate) fn entry(&mut self, entry: &Entry<'_>, output: &mut Output) -> Result<(), Stop> {
         self.begin(output)?;
         self.buffer.clear();
-        let event = record.as_ref().and_then(Record::as_event);
+        let (line, event) = (entry.line(), entry.event());
         let symbol = event.and_then(|event| symbol_text(self.symbols.as_ref()?, event.pc.0));
-        let row = row(line, record.as_ref(), origin);
+        let row = row(entry);
         match self.format {
             Format::Text => push_line(&mut self.buffer, line, symbol.as_deref()),
             Format::Jsonl => {
@@ -142,25 +125,26 @@ fn push_line(out: &mut Vec<u8>, line: &Line<'_>, symbol: Option<&str>) {
     }
 }
 
-pub(super) fn row<'a>(line: &Line<'a>, record: Option<&Record<'a>>, origin: Origin) -> Row<'a> {
+pub(super) fn row<'a>(entry: &Entry<'a>) -> Row<'a> {
+    let line = entry.line();
     let kind = line.kind();
     let mut row = Row {
         line: line.position().line(),
         kind: kind.name(),
         ..Row::default()
     };
-    match record {
-        Some(Record::Event(event)) => {
+    match entry.record() {
+        Ok(Record::Event(event)) => {
             row.time = line.columns().get(Field::Time);
             row.code = line.columns().get(Field::Code);
-            (row.seq, row.cpu) = (origin.seq, origin.cpu);
+            (row.seq, row.cpu) = (entry.origin().seq, entry.origin().cpu);
             fill(&mut row, event);
         }
-        Some(Record::Marker(_) | Record::Lost(_)) => {
+        Ok(Record::Marker(_) | Record::Lost(_)) => {
             row.time = line.columns().get(Field::Time);
             row.text = Some(marker_text(line, row.time));
         }
-        _ => row.text = Some(text_of(line, kind, record.is_some())),
+        record => row.text = Some(text_of(line, kind, record.is_ok())),
     }
     row
 }

@@ -82,6 +82,12 @@ impl<R: Read> Entries<R> {
 }
 
 impl<R> Entries<R> {
+    /// Where the next line begins.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.reader.position()
+    }
+
     /// Where the line of the last entry, or the last error, begins.
     #[must_use]
     pub const fn record_position(&self) -> Position {

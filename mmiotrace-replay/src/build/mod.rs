@@ -11,7 +11,7 @@ use crate::plan::{Pacing, Plan, SideFiles};
 use core::time::Duration;
 use mmiotrace_analysis::blocks::{Block, LineFolder};
 use mmiotrace_core::PhysAddr;
-use mmiotrace_format::{Error, Line, ParseError, Reader};
+use mmiotrace_format::{Entry, Error, Line, ParseError, Reader};
 use regions::RegionFinder;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -110,6 +110,17 @@ impl PlanBuilder {
     /// Where the line begins like a record and is none. It is passed over.
     pub fn push_line(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
         let result = self.folder.push_line(line);
+        self.blocks
+            .extend(core::iter::from_fn(|| self.folder.pop()));
+        result
+    }
+
+    /// Takes the next entry: see [`push_line`](Self::push_line).
+    ///
+    /// # Errors
+    /// If the line begins like a record and is none. It is passed over.
+    pub fn push_entry(&mut self, entry: &Entry<'_>) -> Result<(), ParseError> {
+        let result = self.folder.push_entry(entry);
         self.blocks
             .extend(core::iter::from_fn(|| self.folder.pop()));
         result

@@ -31,13 +31,13 @@ impl Survey {
         wanted: Option<PciAddress>,
         redactor: &mut Redactor,
     ) -> Result<Self, Stop> {
-        let mut lines = Input::open(trace, Printing::Afterwards)?.lines();
+        let mut entries = Input::open(trace, Printing::Afterwards)?.entries();
         let (mut checker, mut devices, mut counts) =
             (Checker::new(), Devices::new(), BTreeMap::new());
-        let (mut len, mut markers, mut number) = (0, Vec::new(), 0);
+        let (mut len, mut markers, mut number, mut line) = (0, Vec::new(), 0, Vec::new());
         loop {
-            let line = match lines.next() {
-                Next::Given(line) => line,
+            let entry = match entries.next() {
+                Next::Given(entry) => entry,
                 Next::Invalid(error) => {
                     checker.invalid(&error);
                     continue;
@@ -45,11 +45,17 @@ impl Survey {
                 Next::Failed(failure) => return Err(failure.into()),
                 Next::End => break,
             };
-            number += 1;
-            checker.line(&line);
-            len += redactor.line(line.as_bytes()).len() as u64;
-            match line.parse() {
-                Ok(Record::Header(header)) => drop(devices.apply(&header)),
+            checker.entry(&entry);
+            line.extend_from_slice(entry.line().as_bytes());
+            if !entry.is_fused() {
+                number += 1;
+            }
+            if entry.ends_line() {
+                len += redactor.line(&line).len() as u64;
+                line.clear();
+            }
+            match entry.record() {
+                Ok(Record::Header(header)) => drop(devices.apply(header)),
                 Ok(Record::Event(event)) => {
                     if let Some(access) = event.as_access() {
                         redactor.look_at_access(number, access);
@@ -70,7 +76,7 @@ impl Survey {
                 _ => {}
             }
         }
-        drop(lines);
+        drop(entries);
         redactor.end_of_trace();
         let verdict = checker.finish();
         let busiest = counts
@@ -147,10 +153,17 @@ pub(super) fn copy(
     redactor: &mut Redactor,
     hand_on: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(), Stop> {
-    let mut lines = Input::open(trace, Printing::Afterwards)?.lines();
+    let mut entries = Input::open(trace, Printing::Afterwards)?.entries();
+    let mut line = Vec::new();
     loop {
-        match lines.next() {
-            Next::Given(line) => hand_on(&redactor.line(line.as_bytes()))?,
+        match entries.next() {
+            Next::Given(entry) => {
+                line.extend_from_slice(entry.line().as_bytes());
+                if entry.ends_line() {
+                    hand_on(&redactor.line(&line))?;
+                    line.clear();
+                }
+            }
             Next::Invalid(_) => {}
             Next::Failed(failure) => return Err(failure.into()),
             Next::End => return Ok(()),

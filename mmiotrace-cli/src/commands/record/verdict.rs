@@ -13,10 +13,10 @@ pub(crate) fn tell(path: &Path) -> Result<Outcome, Failure> {
     let name = path.display().to_string();
     let failed = |error: &io::Error| Failure::new(&name, plain(error));
     let file = File::open(path).map_err(|error| failed(&error))?;
-    let (mut reader, mut checker) = (Reader::new(file), Checker::new());
+    let (mut entries, mut checker) = (Reader::new(file).entries(), Checker::new());
     loop {
-        match reader.next_line() {
-            Ok(Some(line)) => checker.line(&line),
+        match entries.next_entry() {
+            Ok(Some(entry)) => checker.entry(&entry),
             Ok(None) => break,
             Err(Error::Parse(error)) => checker.invalid(&error),
             Err(Error::Io(error)) => return Err(failed(&error)),

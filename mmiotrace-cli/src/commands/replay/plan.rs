@@ -56,25 +56,19 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
     options.pacing = args.pacing;
     options.stops = !args.no_stops;
     let mut builder = PlanBuilder::new(options);
-    let walked = input.lines().walk(|line| {
-        let wanted = selector.selects(line)?;
-        let record = line.parse();
-        if let Ok(record) = &record {
-            let named = names.see(record);
-            let phys = record
-                .as_event()
-                .and_then(|event| event.as_access())
-                .map(|access| access.phys);
-            if let (Some(name), Some(phys)) = (named, phys) {
-                builder.name(phys, name);
-            }
+    let walked = input.entries().walk(|entry| {
+        let wanted = selector.selects(entry)?;
+        let named = names.see(entry);
+        let access = entry.event().and_then(|event| event.as_access());
+        if let (Some(name), Some(access)) = (named, access) {
+            builder.name(access.phys, name);
         }
         // Devices and mappings tell where registers are, also where they are not wanted.
-        let context = matches!(&record, Ok(Record::Header(_)));
+        let context = matches!(entry.record(), Ok(Record::Header(_)));
         if wanted || context {
-            builder.push_line(line)?;
+            builder.push_entry(entry)?;
         } else {
-            record?;
+            entry.record()?;
         }
         Ok(ControlFlow::Continue(()))
     })?;

@@ -115,10 +115,11 @@ fn guard<T: Target + Send + 'static>(target: T, limit: Option<Duration>) -> AnyT
 fn model(trace: &str) -> Result<ModelBuilder, Stop> {
     let (mut builder, mut lifter) = (ModelBuilder::new(), Lifter::new());
     let walked = Input::open(trace, Printing::Afterwards)?
-        .lines()
-        .walk(|line| {
+        .entries()
+        .walk(|entry| {
             let sink: &mut dyn EventSink = &mut builder;
-            lifter.push_line(line, sink)?;
+            lifter.push_entry(entry, sink);
+            entry.record()?;
             Ok(ControlFlow::Continue(()))
         })?;
     lifter.finish(&mut builder);

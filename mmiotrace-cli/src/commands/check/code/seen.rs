@@ -1,7 +1,7 @@
 //! What a trace says of instructions.
 
 use mmiotrace_core::{AccessKind, Event, EventKind, Width};
-use mmiotrace_format::{Line, LineKind, Record};
+use mmiotrace_format::Entry;
 use std::collections::BTreeMap;
 
 /// Sorts of records that are kept apart; what comes beyond is counted.
@@ -37,20 +37,11 @@ pub(in super::super) struct Seen {
 }
 
 impl Seen {
-    /// Takes a line in.
-    pub(in super::super) fn line(&mut self, line: &Line<'_>) {
-        if !matches!(
-            line.kind(),
-            LineKind::Read | LineKind::Write | LineKind::Unknown
-        ) {
-            return;
-        }
-        // What is malformed, the checker tells.
-        let Ok(Record::Event(event)) = line.parse() else {
-            return;
-        };
-        let Some(sort) = Sort::of(&event) else { return };
-        let number = line.position().line();
+    /// Takes an entry in. What is malformed, the checker reports.
+    pub(in super::super) fn entry(&mut self, entry: &Entry<'_>) {
+        let Some(event) = entry.event() else { return };
+        let Some(sort) = Sort::of(event) else { return };
+        let number = entry.line().position().line();
         if let Some(known) = self.sorts.get_mut(&sort) {
             known.count += 1;
         } else if self.sorts.len() < MOST_SORTS {
