@@ -31,10 +31,8 @@ impl CaptureBackend for Analyser<'_> {
             });
         };
         self.1 += 1;
-        sink.event(&Event::new(
-            Timestamp::from_nanos(self.1 * 1000),
-            parse(line)?,
-        ));
+        let time = Timestamp::from_nanos(self.1 * 1000);
+        sink.event(&Event::new(time, parse(line)?));
         Ok(Drained {
             records: 1,
             state: DrainState::Pending,

@@ -41,6 +41,32 @@ fn its_trace_is_complete_and_read_back_as_what_it_was_given() {
     assert_eq!(printed.collect::<Vec<_>>(), example::LINES[1..]);
 }
 
+/// By the name that it announces, if nothing was captured either.
+#[test]
+fn backends_are_known_by_their_names() {
+    use mmiotrace_capture::{kmod, tracefs};
+    use mmiotrace_core::CaptureBackend;
+    let kmod = kmod::Kmod::new(kmod::Options::new());
+    let tracefs = tracefs::Tracefs::new(tracefs::Options::new());
+    for (name, capture) in [
+        (kmod.name(), Capture::Kmod),
+        (tracefs.name(), Capture::Kernel),
+        ("process", Capture::Process),
+        ("analyser", Capture::Unknown),
+    ] {
+        let mut writer = mmiotrace_format::Writer::capture(Vec::new(), name);
+        writer.end().unwrap();
+        let text = writer.into_inner().unwrap();
+        let (mut checker, mut reader) = (Checker::new(), Reader::new(text.as_slice()));
+        while let Some(line) = reader.next_line().unwrap() {
+            checker.line(&line);
+        }
+        let verdict = checker.finish();
+        assert_eq!(verdict.capture, capture, "{name}");
+        assert_eq!((verdict.first_time, verdict.last_time), (None, None));
+    }
+}
+
 #[test]
 fn the_page_shows_the_code_that_runs() {
     let page = include_str!("../../docs/own-backend.md");

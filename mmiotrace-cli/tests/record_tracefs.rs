@@ -126,6 +126,19 @@ fn a_whole_trace_is_status_0_and_its_bytes_are_the_kernels() {
     assert!(told.contains(&counted), "{told}");
 }
 
+/// CPUs that could not be taken off-line: the trace itself says that accesses may be missing.
+#[test]
+fn more_than_one_cpu_is_in_the_trace() {
+    let machine = machine();
+    machine.put("/sys/devices/system/cpu/online", "0-1\n");
+    let recording = Recording::start(machine, &["--", "sleep", "0.2"]);
+    let (machine, output, told) = recording.end();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let trace = machine.get("/tmp/t.mmiotrace");
+    let said = " mmiotrace1 untraced reason=cpus-online n=2 text=";
+    assert!(trace.contains(said), "{trace}");
+}
+
 #[test]
 fn the_status_of_the_command() {
     for (script, status) in [("exit 3", 3), ("kill -9 $$", 137)] {

@@ -162,7 +162,7 @@ impl Session<'_> {
         // Whether the trace can be written is known before anything happens that belongs in it.
         self.step();
         let mut attached = false;
-        if let Some(driver) = driver.filter(|_| self.stop.is_none()) {
+        if let Some(driver) = driver.filter(|_| self.output_error.is_none()) {
             attached = self.driver_phase(&driver.attach_phase(), driver, Driver::attach);
             if !attached {
                 self.stop.get_or_insert(StopReason::Failed);

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     text: String,
 
-    /// The capture, where several run: `tracefs`, `kmod`, or the process id of a `mmiotrace record`
+    /// The capture, if several run: `tracefs`, `kmod`, or the process id of a `mmiotrace record`
     #[arg(long, value_name = "tracefs|kmod|PID")]
     to: Option<Target>,
 

@@ -2,7 +2,7 @@
 
 use super::output::{End, Output, finish};
 use super::signals::Signals;
-use super::{Args, PLACE, status_of, tell, unwritable};
+use super::{Args, PLACE, status_of, tell, untraced, unwritable};
 use crate::failure::{Failure, Outcome, Stop};
 use crate::units;
 use core::time::Duration;
@@ -11,7 +11,7 @@ use mmiotrace_capture::tracefs::{
     Buffer, Displaced, Driver, Error, Figures, MarkerTest, Options, Plan, Report, StopReason,
     Subject, Tracefs, restore_leftover,
 };
-use mmiotrace_core::CaptureBackend;
+use mmiotrace_core::{CaptureBackend, EventSink, Marker, Timestamp};
 use mmiotrace_format::{Line, Position, Writer};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -224,7 +224,7 @@ fn end(
     report: &Report,
     backend: &Tracefs,
     output: &Path,
-    writer: Writer<Output>,
+    mut writer: Writer<Output>,
 ) -> Result<Outcome, Stop> {
     backend.notes().iter().for_each(tell);
     for error in &report.failures {
@@ -240,6 +240,7 @@ fn end(
             advised >> 10
         ));
     }
+    annotate_missing(figures, &mut writer);
     let ending = End {
         continued: report.continued.as_slice(),
         entries: Some(figures.records + figures.lost),
@@ -255,6 +256,24 @@ fn end(
         .command
         .and_then(status_of)
         .map_or(outcome, Outcome::Status))
+}
+
+/// Says in the trace that accesses may be missing which nothing counts.
+fn annotate_missing(figures: &Figures, writer: &mut Writer<Output>) {
+    let mut annotate = |reason, n, text: &str| {
+        let time = Timestamp::ZERO;
+        let text = &untraced(reason, None, Some(n), text);
+        writer.marker(&Marker { time, text });
+    };
+    if figures.cpus > 1 {
+        let text = "CPUs were on-line: accesses are missed while another CPU steps over one";
+        annotate("cpus-online", figures.cpus, text);
+    }
+    let taken = figures.ring.read_events.saturating_sub(figures.records);
+    if taken > 0 {
+        let text = "entries were given by the kernel and did not come here: another reader?";
+        annotate("other-reader", taken, text);
+    }
 }
 
 fn summary(report: &Report, output: &Path) -> String {
