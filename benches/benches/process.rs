@@ -10,6 +10,7 @@ use core::time::Duration;
 use criterion::{Criterion, criterion_group};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use mmiotrace_benches::ratio::{Comparison, thread_time};
+use mmiotrace_capture::RingOptions;
 use mmiotrace_capture::process::{
     Area, Options, Process, SharedMapping, Tracer, doc_example_device, map_shared,
 };
@@ -171,7 +172,8 @@ fn ratios() {
 
 fn benches(criterion: &mut Criterion) {
     let device = map_shared(&doc_example_device(), 0, PAGE).expect("a page");
-    let mut capture = Process::new(Options::new().with_ring_slots(1 << 20));
+    let mut capture =
+        Process::new(Options::new().with_ring(RingOptions::new().with_slots(1 << 20)));
     capture.start().expect("a capture begins");
     let tracer = capture.tracer().expect("it runs");
     // SAFETY: the mapping outlives the region, and is accessed by pointers only.

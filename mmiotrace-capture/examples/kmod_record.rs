@@ -12,8 +12,9 @@
 use core::error::Error;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use mmiotrace_capture::kmod::{Kmod, Options, Order, premapped};
+use mmiotrace_capture::kmod::{Kmod, Options, premapped};
 use mmiotrace_capture::machine::Root;
+use mmiotrace_capture::{DeviceOrder, RingOptions};
 use mmiotrace_core::{CaptureBackend, DrainState, PhysAddr};
 use mmiotrace_format::Writer;
 use std::fs::File;
@@ -22,16 +23,23 @@ use std::io::{BufWriter, Read};
 static ENDED: AtomicBool = AtomicBool::new(false);
 
 fn options(words: &[String]) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options::new().with_ring_bytes(16 << 20);
+    let mut options = Options::new();
+    let mut ring = RingOptions::new().with_bytes(16 << 20);
     let mut ranges = Vec::new();
     for word in words {
         options = match word.as_str() {
             "all" => options.with_all(),
             "resume" => options.resuming(),
-            "interval" => options.with_order(Order::Interval),
+            "interval" => {
+                ring = ring.with_order(DeviceOrder::Interval);
+                options
+            }
             "premapped" => options,
             word => match word.strip_prefix("ring=") {
-                Some(bytes) => options.with_ring_bytes(bytes.parse()?),
+                Some(bytes) => {
+                    ring = ring.with_bytes(bytes.parse()?);
+                    options
+                }
                 None => {
                     ranges.push(range(word)?);
                     options
@@ -48,7 +56,9 @@ fn options(words: &[String]) -> Result<Options, Box<dyn Error>> {
             options = options.with_premapped(mapping);
         }
     }
-    Ok(ranges.into_iter().fold(options, Options::with_range))
+    Ok(ranges
+        .into_iter()
+        .fold(options.with_ring(ring), Options::with_range))
 }
 
 fn range(word: &str) -> Result<core::ops::Range<PhysAddr>, Box<dyn Error>> {

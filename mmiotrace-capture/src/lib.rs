@@ -20,7 +20,12 @@ mod marker;
 pub mod process;
 mod reorder;
 mod request;
+mod ring_options;
 pub mod tracefs;
 
 pub use marker::check_marker;
 pub use request::EndRequest;
+pub use ring_options::{DeviceOrder, OnFull, RingOptions};
+
+/// The fault engine of the backends `process` and `kmod`.
+use mmiotrace_kmod as engine;

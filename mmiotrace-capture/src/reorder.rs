@@ -1,7 +1,7 @@
 //! From the rings of all CPUs to one sequence.
 
+use crate::engine::{Body, Channel, Cursor, Entry, EntryBuf, Written};
 use mmiotrace_core::{Blind, BlindEdge, Event, EventSink, Loss, Marker, Timestamp};
-use mmiotrace_kmod::{Body, Channel, Cursor, Entry, EntryBuf, Written};
 use std::collections::{BTreeMap, VecDeque};
 
 fn index(ring: u32) -> usize {
@@ -43,7 +43,7 @@ pub(crate) struct Totals {
     pub(crate) records: u64,
 }
 
-/// Puts records in the order of their numbers, and tells numbers that are late from lost ones.
+/// Puts records in the order of their numbers, and distinguishes numbers that are late from lost ones.
 #[derive(Debug, Default)]
 pub(crate) struct Reorder {
     /// The number that comes next.
@@ -71,7 +71,7 @@ impl Reorder {
         self.totals
     }
 
-    /// Leaves records in the rings until they are [`written`](Self::written), and begins behind
+    /// Leaves records in the rings until they are [`written`](Self::written), and begins after
     /// what an earlier recorder has written.
     pub(crate) fn keep(&mut self, channel: &Channel<'_>) {
         let written = channel.written().unwrap_or_default();
@@ -84,7 +84,7 @@ impl Reorder {
     }
 
     /// Notes that all that was given is on disk, in a trace of this length, and has the rings forget
-    /// it. For one who keeps.
+    /// it. Only with [`keep`](Self::keep).
     pub(crate) fn written(&mut self, channel: &Channel<'_>, bytes: u64) {
         channel.note_written(&Written {
             next: self.next,
@@ -244,8 +244,8 @@ impl Reorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Geometry, Options};
     use core::sync::atomic::AtomicU64;
-    use mmiotrace_kmod::{Geometry, Options};
 
     #[derive(Default)]
     struct Texts(Vec<String>);
@@ -312,7 +312,7 @@ mod tests {
         }
     }
 
-    /// Without one who writes the ring fills up, and what finds no room is told.
+    /// If nothing is written the ring fills up, and what finds no room is a loss.
     #[test]
     fn what_is_not_written_stays() {
         let geometry = Geometry {

@@ -97,7 +97,9 @@ fn four_threads(
     let summary = drain_all(&mut capture, &mut seen);
     assert_eq!(
         (summary.lost, seen.losses.len(), seen.blinds.len()),
-        (0, 0, 0)
+        (0, 0, 0),
+        "{:?}",
+        seen.blinds
     );
     assert_eq!(summary.events as usize, seen.events.len());
     judge(&workers, &seen);

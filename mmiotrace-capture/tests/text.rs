@@ -63,7 +63,12 @@ fn what_is_captured_comes_back_from_its_text() {
     unsafe { device.as_ptr().add(3 * 4096).write_volatile(9) };
     region.detach();
     let summary = drain_all(&mut capture, &mut seen);
-    assert_eq!((summary.lost, summary.blind_intervals), (0, 1));
+    assert_eq!(
+        (summary.lost, summary.blind_intervals),
+        (0, 1),
+        "{:?}",
+        seen.blinds
+    );
 
     let accesses: Vec<Access> = seen.accesses().copied().collect();
     let at = |offset| {

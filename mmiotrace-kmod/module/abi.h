@@ -15,6 +15,7 @@
 #define MMIOTRACE_IOC 0xAC
 #define MMIOTRACE_MAX_PARAMETERS 128
 #define MMIOTRACE_MAX_MARKER 4096
+#define MMIOTRACE_MAX_FILTERS 1024
 
 struct mmiotrace_version {
 	__u32 abi;		/* out: MMIOTRACE_ABI */
@@ -33,7 +34,10 @@ struct mmiotrace_start {
 	__u64 channel_bytes;	/* out: how much to mmap */
 };
 
-/* Which mappings are traced: those that lie in one of these ranges, in part or as a whole. */
+/*
+ * Which mappings are traced: those that lie in one of these ranges, in part or as a whole. Beyond
+ * MMIOTRACE_MAX_FILTERS: ENOSPC.
+ */
 struct mmiotrace_filter {
 	__u64 phys_start;
 	__u64 phys_end;		/* exclusive */

@@ -72,12 +72,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 
 static int device_mmap(struct file *file, struct vm_area_struct *area)
 {
-	void *channel = mmiotrace_engine_channel((unsigned long)file);
-
-	/* Only who began the capture, or resumed it, empties its rings. */
-	if (!channel)
-		return -ENXIO;
-	return remap_vmalloc_range(area, channel, area->vm_pgoff);
+	/* Only the file that began the capture, or resumed it, empties its rings. */
+	return mmiotrace_engine_mmap((unsigned long)file, area);
 }
 
 static ssize_t device_write(struct file *file, const char __user *from, size_t len, loff_t *at)

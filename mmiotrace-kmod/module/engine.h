@@ -27,8 +27,11 @@ void mmiotrace_engine_unmap(u64 virt);
 int mmiotrace_engine_control(u32 command, void *parameters, size_t len, u64 file);
 int mmiotrace_engine_marker(const char *text, size_t len);
 size_t mmiotrace_engine_describe(char *text, size_t len);
-/* The memory of the channel, if this file is the recorder's. */
-void *mmiotrace_engine_channel(u64 file);
+/*
+ * Maps the memory of the channel, if this file is the recorder's; else -ENXIO. Under the mutex, so
+ * that the mapping has its references to the pages before anybody can free them.
+ */
+int mmiotrace_engine_mmap(u64 file, void *area);
 void mmiotrace_engine_release(u64 file);
 /* Whether records wait for the recorder. */
 int mmiotrace_engine_pending(void);

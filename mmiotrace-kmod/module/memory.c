@@ -36,6 +36,14 @@ void mmiotrace_shim_free_shared(void *at)
 	vfree(at);
 }
 
+/* Maps it into a process, which then has a reference to each page. */
+int mmiotrace_shim_map_shared(void *area, void *at)
+{
+	struct vm_area_struct *to = area;
+
+	return remap_vmalloc_range(to, at, to->vm_pgoff);
+}
+
 /* Reads ordinary memory, of the kernel or of the current process. Any context. 0 if all is read. */
 int mmiotrace_shim_read(u64 from, void *to, size_t len)
 {

@@ -36,6 +36,7 @@ void *mmiotrace_shim_alloc(size_t size, size_t align);
 void mmiotrace_shim_free(void *at);
 void *mmiotrace_shim_alloc_shared(size_t size);
 void mmiotrace_shim_free_shared(void *at);
+int mmiotrace_shim_map_shared(void *area, void *at);
 int mmiotrace_shim_read(u64 from, void *to, size_t len);
 int mmiotrace_shim_write(u64 to, const void *from, size_t len);
 bool mmiotrace_shim_can_write(u64 to, size_t len);

@@ -48,7 +48,7 @@ struct Strikes {
 pub(crate) enum Opening {
     /// Open it, and say [`Blinds::opened`].
     Open(Token),
-    /// Somebody else opens it, or has: retry the instruction.
+    /// Another opens it, or has: retry the instruction.
     Already,
     /// It is being armed again at this moment: look again.
     Busy,
@@ -95,7 +95,7 @@ impl Blinds {
 
     /// Announces that `page` is to be opened.
     ///
-    /// Waits for nobody, so that an NMI may call it between any two steps of another call.
+    /// Never waits, so that an NMI may call it between any two steps of another call.
     pub(crate) fn begin(&self, page: u64) -> Opening {
         if let Some((_, word)) = self.find(page, None) {
             if word & STATE != CLAIMED {

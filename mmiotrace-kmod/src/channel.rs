@@ -8,7 +8,7 @@
 //! Everything recorded takes a number before it is known whether there is room for it. A record
 //! that finds no room is counted in its ring, and its number stays missing: a loss is a gap.
 //! A number can also be missing because its owner has not written it yet. [`Channel::settled`]
-//! tells the two apart: below it, what is missing is lost.
+//! distinguishes the two: below it, what is missing is lost.
 
 pub(crate) mod context;
 mod layout;

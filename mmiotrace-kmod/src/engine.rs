@@ -92,7 +92,7 @@ pub struct Counts {
 
 /// The fault engine.
 ///
-/// It is told of page faults and debug traps, carries the faulting instructions out on the aliases
+/// It is called for page faults and debug traps, carries the faulting instructions out on the aliases
 /// of the traced regions, and writes what it saw to a channel. It may be called on any number of
 /// CPUs and threads at the same time; it allocates when it is made and when regions come and go,
 /// never in a fault.

@@ -3,7 +3,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "a value behind a try-lock: the language has no such cell without the standard library"
+    reason = "a value under a try-lock: the language has no such cell without the standard library"
 )]
 
 use crate::number::{index, wrap};
@@ -17,7 +17,7 @@ struct Slot<T> {
     taken: AtomicU32,
     /// What its users have counted; changed by who has it only.
     count: AtomicU64,
-    // INVARIANT: looked at only by who stored 1 over 0 in `taken`, until he stores 0.
+    // INVARIANT: accessed only by the thread that stored 1 over 0 in `taken`, until it stores 0.
     value: UnsafeCell<T>,
 }
 

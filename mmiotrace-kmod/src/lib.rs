@@ -1,14 +1,17 @@
-//! The fault engine: captures every access to memory-mapped device registers, from page faults.
+//! The fault engine of all backends: captures every access to memory-mapped device registers, from
+//! page faults. The crate is named for the kernel module, which it has in `module/`; the backend
+//! `process` in user space runs the same engine (and imports it under that name).
 //!
 //! Traced pages are not present, for good and for everybody. An instruction that touches one
 //! faults; the engine carries it out on an *alias*, a second mapping of the same device memory that
-//! only it knows, writes down what it saw, and returns behind the instruction. There is no moment
+//! only it knows, records what it saw, and returns to the next instruction. There is no moment
 //! at which a page is open, so no CPU and no thread can slip through, and one access costs one trap.
 //!
-//! The engine is one, its homes are several: a kernel module, a user process (SIGSEGV in place of
-//! the page-fault hook), and a simulated machine for tests (feature `sim`). A
-//! home implements [`Platform`] and calls [`Engine::on_page_fault`]; what is captured goes through
-//! a [`Channel`], memory that the recorder shares.
+//! One engine runs on several platforms: a kernel module, a user process (SIGSEGV in place of
+//! the page-fault hook), and a simulated machine for tests (feature `sim`). A platform implements
+//! [`Platform`], and those of [`Execution`], [`Stepping`] and [`RemoteFence`] that it can, and calls
+//! [`Engine::on_page_fault`]; what is captured goes through a [`Channel`], memory that the recorder
+//! shares.
 //!
 //! ```
 //! use core::sync::atomic::AtomicU64;
@@ -20,7 +23,7 @@
 //! let memory: Vec<AtomicU64> = (0..words).map(|_| AtomicU64::new(0)).collect();
 //! let channel = Channel::create(&memory, geometry, Options::default())?;
 //! assert_eq!(channel.sequence(), 0);
-//! // What a home does with the memory that it is given.
+//! // What a platform does with the memory that it is given.
 //! assert_eq!(Channel::open(&memory)?.geometry(), geometry);
 //! # Ok::<(), mmiotrace_kmod::ChannelError>(())
 //! ```
@@ -38,7 +41,7 @@
 //! | the alias does not answer | [`Claim::Raise`] with [`Raise::Device`] | stays armed |
 //! | memory beside the device is missing | [`Claim::Raise`] with [`Raise::Memory`] | stays armed |
 //! | the instruction raises an exception | [`Claim::Raise`] with [`Raise::Exception`] | stays armed |
-//! | one of these three where the home does not raise ([`Platform::RAISES`]) | *blind begin* is recorded, then the page is opened | open |
+//! | one of these three, if the platform does not raise ([`Platform::RAISES`]) | *blind begin* is recorded, then the page is opened | open |
 //!
 //! # States of a page
 //! | from | event | to | recorded |
@@ -53,7 +56,7 @@
 //! # Order
 //! With [`DeviceOrder::Total`] a sequence number is taken under the same lock as the access itself,
 //! so the numbers are the order of the device. Waiting for that lock is bounded: an NMI that took
-//! its own CPU's lock holder, and one who waited for 100 ms, go on without it, and their records
+//! its own CPU's lock holder, and a thread that waited for 100 ms, go on without it, and their records
 //! say so ([`Order::Unordered`]). With [`DeviceOrder::Interval`] there is no lock; every record has
 //! the counter before and after its access.
 //!

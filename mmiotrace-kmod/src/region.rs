@@ -1,6 +1,6 @@
 //! Traced regions, and how a fault finds its own.
 //!
-//! A fault handler looks a region up while others are added and removed, and can wait for nobody.
+//! A fault handler looks a region up while others are added and removed, and can never wait.
 //! So there are two sorted lists of regions; one is looked at, the other is written, and they
 //! change roles. What a reader may still be looking at is not written again before every context
 //! that was inside the engine has left it (the caller's `quiesce`).
@@ -43,7 +43,7 @@ impl Region {
             && self.phys.0.checked_add(self.len).is_some()
     }
 
-    /// The first address behind it.
+    /// The first address after it.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.start.0.wrapping_add(self.len)
@@ -61,7 +61,7 @@ impl Region {
         address.0 < self.end() && address.0.saturating_add(len) > self.start.0
     }
 
-    /// How far `address` lies behind the start.
+    /// How far `address` lies after the start.
     #[must_use]
     pub const fn offset(&self, address: VirtAddr) -> u64 {
         address.0.wrapping_sub(self.start.0)
@@ -159,7 +159,7 @@ pub(crate) struct RegionTable {
     /// Where the search for a free slot goes on: the content of a slot whose region was removed
     /// is kept as long as possible.
     cursor: AtomicU32,
-    /// Held by who changes the table: his owner number, 0 for nobody.
+    /// The number of the owner that changes the table; 0 if none does.
     writer: AtomicU64,
 }
 
@@ -204,7 +204,7 @@ impl RegionTable {
             .get(index(u64::from(entry.load(Ordering::Relaxed))))
     }
 
-    /// The region with the lowest start that ends behind `address`. Inside the engine only.
+    /// The region with the lowest start that ends after `address`. Inside the engine only.
     #[inline]
     fn at_or_above(&self, address: VirtAddr) -> Option<Region> {
         let list = self.list();
@@ -251,7 +251,7 @@ impl RegionTable {
         }
     }
 
-    /// Takes the right from whoever has it: in the child of a fork, where nobody else exists.
+    /// Takes the right from the owner that has it: in the child of a fork, which has no other thread.
     pub(crate) fn seize(&self) {
         self.writer.store(0, Ordering::Release);
     }
@@ -340,7 +340,7 @@ impl RegionTable {
         }
     }
 
-    /// Writes the list that nobody looks at, and has it looked at.
+    /// Writes the list that is not in use, and puts it into use.
     fn publish(&self) {
         let mut used: Vec<(u64, u32)> = Vec::with_capacity(self.slots.len());
         for (number, slot) in self.slots.iter().enumerate() {

@@ -4,7 +4,8 @@
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
 use crate::real_fns::call_next;
-use core::ffi::c_int;
+use crate::syscall::ask_kernel;
+use core::ffi::{c_int, c_long};
 use core::mem;
 use libc::{sighandler_t, sigset_t};
 use mmiotrace_capture::process::preload::{is_active, swap_program_action};
@@ -129,4 +130,22 @@ unsafe extern "C" fn sigsuspend(set: *const sigset_t) -> c_int {
     let open = unsafe { open(set) };
     let set = open.as_ref().map_or(set, |open| &raw const *open);
     call_next!(c"sigsuspend" as fn(*const sigset_t) -> c_int, set)
+}
+
+/// `rt_sigprocmask` by its number: as [`sigprocmask`], with the kernel's set.
+///
+/// # Safety
+/// As the system call.
+pub(crate) unsafe fn change_mask(arguments: [c_long; 6]) -> c_long {
+    let [how, set, old, len, ..] = arguments;
+    let taken = TAKEN
+        .iter()
+        .fold(0u64, |all, signal| all | 1 << (signal - 1));
+    let given = set as *const u64;
+    let blocks = !given.is_null() && how != libc::SIG_UNBLOCK.into() && len == 8;
+    // SAFETY: the caller's promise.
+    let open = blocks.then(|| unsafe { given.read_unaligned() } & !taken);
+    let set = open.as_ref().map_or(set, |open| &raw const *open as c_long);
+    // SAFETY: as above.
+    unsafe { ask_kernel(libc::SYS_rt_sigprocmask, [how, set, old, len, 0, 0]) }
 }

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "a function of the C library is replaced")]
 
 use crate::real_fns::call_next;
-use crate::{memory, process};
+use crate::{memory, process, signals};
 use core::ffi::{c_int, c_long, c_void};
 use mmiotrace_capture::process::preload::{self, Watched};
 
@@ -49,6 +49,8 @@ unsafe extern "C" fn syscall(
             unsafe { memory::mremap(address, len, new_len, flags, to) as c_long }
         }
         // SAFETY: as above.
+        libc::SYS_rt_sigprocmask => unsafe { signals::change_mask(arguments) },
+        // SAFETY: as above.
         libc::SYS_vfork => unsafe { process::vfork() }.into(),
         // SAFETY: as above.
         libc::SYS_fork => unsafe { libc::fork() }.into(),
@@ -73,7 +75,7 @@ fn prepare(number: c_long) {
 ///
 /// # Safety
 /// As the C library's function.
-unsafe fn ask_kernel(number: c_long, arguments: [c_long; 6]) -> c_long {
+pub(crate) unsafe fn ask_kernel(number: c_long, arguments: [c_long; 6]) -> c_long {
     static WATCHED: Watched = Watched::new("syscall");
     let arguments = arguments.map(|argument| argument as usize);
     // SAFETY: the caller's promise.

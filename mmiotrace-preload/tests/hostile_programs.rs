@@ -6,12 +6,16 @@
 
 mod support;
 
-use mmiotrace_capture::process::{Launch, OnFull, Options, Order};
+use mmiotrace_capture::process::{Launch, Options};
+use mmiotrace_capture::{DeviceOrder, OnFull, RingOptions};
 use mmiotrace_core::{AccessKind, CaptureBackend, DrainState, EventKind};
+use mmiotrace_format::Annotation;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
-use support::{Collected, HEAD, build, drain, library, read, record, run, write};
+use support::{
+    Collected, HEAD, annotations, build, drain, library, read, record, run, untraced_reasons, write,
+};
 
 /// As [`run`], for a program that a signal ends.
 fn run_to_signal(test: &str, body: &str) -> Option<(Collected, i32)> {
@@ -313,6 +317,7 @@ fn what_cannot_be_traced_is_told() {
     assert_eq!(seen.accesses().len(), 256);
     assert_eq!(seen.blinds.len(), 300 - 256);
     assert_eq!(seen.blinds[0].reason.as_str(), "too-many-regions");
+    assert_eq!(untraced_reasons(&seen), ["limit"; 300 - 256]);
 }
 
 fn capture(program: &Path, device: &Path, options: Options) -> Launch {
@@ -340,13 +345,14 @@ fn full_rings_make_the_program_wait_or_are_counted() {
     };
     let device = folder.path().join("device");
     // The smallest rings: 20,000 accesses do not fit.
-    let options = || Options::new().with_ring_slots(128);
-    let mut waiting = capture(&program, &device, options());
+    let ring = RingOptions::new().with_slots(128);
+    let options = |ring| Options::new().with_ring(ring);
+    let mut waiting = capture(&program, &device, options(ring));
     let (seen, status) = drain(&mut waiting);
     assert!(status.success());
     assert_eq!(seen.accesses().len(), 20_000);
 
-    let mut dropping = capture(&program, &device, options().with_on_full(OnFull::Drop));
+    let mut dropping = capture(&program, &device, options(ring.with_on_full(OnFull::Drop)));
     dropping.start().unwrap();
     // Nobody takes anything before the program has ended.
     std::thread::sleep(core::time::Duration::from_secs(2));
@@ -370,7 +376,8 @@ fn without_total_order_and_without_addresses_of_code() {
         return;
     };
     let device = folder.path().join("device");
-    let options = Options::new().with_order(Order::Interval).without_pc();
+    let ring = RingOptions::new().with_order(DeviceOrder::Interval);
+    let options = Options::new().with_ring(ring.without_pc());
     let (seen, status) = drain(&mut capture(&program, &device, options));
     assert!(status.success());
     assert!(seen.events.iter().all(|event| event.pc.0 == 0));
@@ -409,4 +416,208 @@ fn programs_that_are_executed_and_programs_that_close_everything() {
     };
     let expected = [write(0, 1), write(4, 2), read(4, 2), write(8, 3)];
     assert_eq!(seen.accesses(), expected);
+}
+
+/// A child without its parent's mapping finds nothing there, and its own stack elsewhere: nothing of
+/// the library may have come in its place.
+#[test]
+fn dontfork_child_finds_nothing() {
+    let body = "static siginfo_t last; static sigjmp_buf back;
+    static void on_fault(int s, siginfo_t *i, void *u) { last = *i; siglongjmp(back, 1); }
+    int main(int n, char **a) {
+        device = map(a[1]);
+        device[0] = 1;
+        CHECK(madvise((void *)device, 8192, MADV_DONTFORK) == 0);
+        pid_t child = fork();
+        if (!child) {
+            struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+            CHECK(sigaction(SIGSEGV, &act, 0) == 0);
+            for (int i = 0; i < 2048; i += 64) {
+                last.si_code = 0;
+                if (!sigsetjmp(back, 1)) device[i] = 7;
+                CHECK(last.si_code == SEGV_MAPERR && last.si_addr == (void *)(device + i));
+            }
+            /* The place is the program's to use. */
+            CHECK(mmap((void *)device, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                -1, 0) == device);
+            device[1] = 9; CHECK(device[1] == 9 && device[2] == 0);
+            _exit(7);
+        }
+        int status; CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7);
+        device[1] = 2;
+        CHECK(device[0] == 1);
+        /* One page of two. */
+        CHECK(madvise((void *)device, 8192, MADV_DOFORK) == 0);
+        CHECK(madvise((void *)device, 4096, MADV_DONTFORK) == 0);
+        child = fork();
+        if (!child) { device[1024] = 3; CHECK(device[1024] == 3); _exit(7); }
+        CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7);
+        return 0; }";
+    let Some(seen) = run("dontfork_child", body) else {
+        return;
+    };
+    let expected = [
+        write(0, 1),
+        write(4, 2),
+        read(0, 1),
+        write(4096, 3),
+        read(4096, 3),
+    ];
+    assert_eq!(seen.accesses(), expected);
+}
+
+/// Nothing of ours is called in the child of such a fork.
+#[test]
+fn fork_by_inline_syscall() {
+    let body = "#include <sys/syscall.h>
+    static long inline_fork(void) {
+        long number = SYS_fork;
+        asm volatile(\"syscall\" : \"+a\"(number) : : \"rcx\", \"r11\", \"memory\");
+        return number; }
+    int main(int n, char **a) {
+        device = map(a[1]);
+        device[0] = 1;
+        pid_t child = inline_fork();
+        if (!child) { for (int i = 0; i < 1000; i++) device[1] = i; _exit(7); }
+        for (int i = 0; i < 1000; i++) device[2] = i;
+        int status; CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7);
+        return 0; }";
+    let Some(seen) = run("fork_by_inline_syscall", body) else {
+        return;
+    };
+    let values = |offset| {
+        let accesses = seen
+            .events
+            .iter()
+            .filter_map(|event| Some((event, event.as_access()?)));
+        let own = accesses.filter(move |(_, access)| access.phys.0 == offset);
+        own.map(|(event, access)| (event.pid, access.value.unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let (child, parent) = (values(4), values(8));
+    assert_eq!((child.len(), parent.len()), (1000, 1000));
+    assert!(child.iter().all(|(pid, _)| *pid == child[0].0));
+    assert_ne!(child[0].0, parent[0].0);
+}
+
+#[test]
+fn blocked_and_ignored_signals() {
+    let body = "#include <sys/syscall.h>
+    int main(int n, char **a) {
+        device = map(a[1]);
+        unsigned long all = ~0ul, old;
+        CHECK(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &old, 8) == 0);
+        device[0] = 1;
+        CHECK(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, 8) == 0);
+        /* What is sent can be ignored; what the CPU raises cannot. */
+        CHECK(signal(SIGSEGV, SIG_IGN) == SIG_DFL);
+        CHECK(raise(SIGSEGV) == 0 && kill(getpid(), SIGSEGV) == 0);
+        CHECK(signal(SIGBUS, SIG_IGN) == SIG_DFL && raise(SIGBUS) == 0);
+        device[1] = 2;
+        return 0; }";
+    let Some(seen) = run("blocked_and_ignored", body) else {
+        return;
+    };
+    assert_eq!(seen.accesses(), [write(0, 1), write(4, 2)]);
+}
+
+/// The flag AC: code of ours makes accesses that are not aligned.
+#[test]
+fn alignment_check_flag() {
+    let body = "int main(int n, char **a) {
+        device = map(a[1]);
+        char *byte = (char *)device;
+        asm volatile(\"pushfq; orq $0x40000, (%%rsp); popfq\" : : : \"cc\", \"memory\");
+        for (int i = 0; i < 100; i++) device[i % 8] = i;
+        asm volatile(\"rep movsb\" : \"+S\"(byte), \"+c\"((long){5}), \"+D\"((char *){byte + 64}) : : \"memory\");
+        asm volatile(\"movdqu %%xmm0, 128(%0)\" : : \"r\"(device) : \"memory\");
+        asm volatile(\"pushfq; andq $~0x40000, (%%rsp); popfq\" : : : \"cc\", \"memory\");
+        return 0; }";
+    // The operands of the string instruction are variables.
+    let body = body.replace(
+        "asm volatile(\"rep movsb\" : \"+S\"(byte), \"+c\"((long){5}), \"+D\"((char *){byte + 64}) : : \"memory\");",
+        "long count = 5; char *to = byte + 65; asm volatile(\"rep movsb\" : \"+S\"(byte), \"+c\"(count), \"+D\"(to) : : \"memory\");",
+    );
+    let Some(seen) = run("alignment_check", &body) else {
+        return;
+    };
+    assert!(
+        seen.accesses().len() >= 100 + 10,
+        "{}",
+        seen.accesses().len()
+    );
+}
+
+/// The program's only thread ends alone: its process ends, although the library has a thread in it.
+#[test]
+fn a_thread_that_ends_alone_ends_the_program() {
+    for (test, end) in [
+        ("ends_seccomp_strict", "prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT); getppid();"),
+        (
+            "ends_seccomp_filter",
+            "struct sock_filter f[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_THREAD) };
+             struct sock_fprog p = { 1, f };
+             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p); getppid();",
+        ),
+    ] {
+        let body = format!(
+            "#include <sys/prctl.h>
+            #include <linux/seccomp.h>
+            #include <linux/filter.h>
+            int main(int n, char **a) {{ device = map(a[1]); device[1] = 5; {end} return 0; }}"
+        );
+        let Some((seen, _)) = run_to_signal(test, &body) else {
+            return;
+        };
+        assert_eq!(seen.accesses(), [write(4, 5)], "{test}");
+    }
+    let body = "int main(int n, char **a) { device = map(a[1]); device[1] = 5; pthread_exit(0); }";
+    let Some(seen) = run("ends_pthread_exit", body) else {
+        return;
+    };
+    assert_eq!(seen.accesses(), [write(4, 5)]);
+}
+
+/// Equal offsets of two files are two registers, and the trace says which file each mapping is.
+#[test]
+fn every_matched_file_has_a_range_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = "int main(int n, char **a) {
+        for (int i = 1; i < n; i++) { device = map(a[i]); device[1] = i; }
+        return 0; }";
+    let Some(program) = build(
+        "every_matched_file",
+        folder.path(),
+        &format!("{HEAD}{body}"),
+    ) else {
+        return;
+    };
+    let files = ["first", "second-a", "second-b"].map(|name| folder.path().join(name));
+    for file in &files {
+        std::fs::write(file, vec![0; 8192]).unwrap();
+    }
+    let mut launch = Launch::new(Options::new(), &program, library())
+        .with_arguments(&files)
+        .with_match(files[0].to_str().unwrap())
+        .with_match(format!("{}/second-*", folder.path().display()));
+    let (seen, status) = drain(&mut launch);
+    assert!(status.success(), "{status}");
+    let second = 1 << 40;
+    let third = second + (1 << 52);
+    assert_eq!(
+        seen.accesses(),
+        [write(4, 1), write(second + 4, 2), write(third + 4, 3)]
+    );
+    let maps = seen.events.iter().filter_map(|event| match event.kind {
+        EventKind::Map(mapping) => Some(mapping.id),
+        _ => None,
+    });
+    let named = annotations(&seen)
+        .into_iter()
+        .filter_map(|annotation| match annotation {
+            Annotation::File { map_id, path } => Some((map_id, path.to_vec())),
+            _ => None,
+        });
+    let expected = maps.zip(files.map(|file| file.to_str().unwrap().as_bytes().to_vec()));
+    assert_eq!(named.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }

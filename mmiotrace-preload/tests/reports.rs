@@ -6,7 +6,7 @@ mod support;
 
 use mmiotrace_core::AccessKind;
 use std::process::Command;
-use support::{HEAD, build, markers, record, run, write};
+use support::{HEAD, build, markers, record, run, untraced_reasons, write};
 
 /// The kernel fails them all, and each is told once for each call.
 #[test]
@@ -38,6 +38,7 @@ fn system_calls_that_fail_for_being_traced() {
     let Some(seen) = run("system_calls_that_fail", body) else {
         return;
     };
+    assert_eq!(untraced_reasons(&seen), ["efault"; 4]);
     // None of them has reached the device.
     assert_eq!(seen.accesses(), [write(0, 1), write(4, 2)]);
     let told = markers(&seen);
@@ -87,7 +88,7 @@ fn fortified_transfers() {
     expected.extend((0..6).map(|at| byte(4 + at, b"abcdef"[at as usize])));
     expected.extend([byte(16, b'a'), byte(32, b'x'), byte(33, b'y')]);
     assert_eq!(seen.accesses(), expected);
-    assert!(seen.markers.is_empty(), "{:?}", markers(&seen));
+    assert!(markers(&seen).is_empty(), "{:?}", markers(&seen));
 }
 
 /// Each way to start a program, with one that can be traced and with one that cannot.
@@ -157,6 +158,7 @@ fn programs_that_cannot_be_traced_are_told_when_they_are_started() {
     assert!(status.success(), "{status}");
     let told = markers(&seen);
     assert_eq!(told.len(), 12, "{told:?}");
+    assert_eq!(untraced_reasons(&seen), ["child"; 12]);
     assert!(
         told.iter().all(|text| text.contains(" is not traced: ")),
         "{told:?}"
@@ -215,5 +217,5 @@ fn arguments_one_by_one_arrive_as_they_were_passed() {
         return;
     };
     assert_eq!(seen.accesses(), [write(0, 4), write(0, 1000), write(0, 9)]);
-    assert!(seen.markers.is_empty(), "{:?}", markers(&seen));
+    assert!(markers(&seen).is_empty(), "{:?}", markers(&seen));
 }

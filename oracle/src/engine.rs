@@ -16,6 +16,7 @@ use crate::report::{Category, Report};
 use crate::trial::{Bench, Outcome, Setup, Trial};
 use crate::{compare, ways};
 use core::fmt;
+use mmiotrace_capture::RingOptions;
 use mmiotrace_capture::process::{Area, Options, Process, TracedRegion};
 use mmiotrace_core::{Blind, BlindEdge, CaptureBackend, Event, EventSink, Loss, Marker, PhysAddr};
 use mmiotrace_decode::{Context, Decoder, Way};
@@ -314,7 +315,8 @@ struct Capture {
 
 impl Capture {
     fn begin(bench: &Bench) -> io::Result<Self> {
-        let mut process = Process::new(Options::new().with_ring_slots(SLOTS));
+        let mut process =
+            Process::new(Options::new().with_ring(RingOptions::new().with_slots(SLOTS)));
         process.start().map_err(io::Error::other)?;
         let tracer = process.tracer().map_err(io::Error::other)?;
         let mut regions = Vec::new();

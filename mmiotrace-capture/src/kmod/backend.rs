@@ -2,11 +2,12 @@
 
 use super::device::{Device, Memory};
 use super::module::refuse_other_tracer;
-use super::{Error, Options, Order, abi};
+use super::{Error, Options, abi};
+use crate::DeviceOrder;
+use crate::engine::{Channel, EntryBuf};
 use crate::machine::{PciIds, PciInventory, Root};
 use crate::reorder::Reorder;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
-use mmiotrace_kmod::{Channel, EntryBuf};
 
 /// Our module in the kernel as a source of events.
 ///
@@ -91,10 +92,10 @@ impl Kmod {
             return device.resume();
         }
         let mut flags = 0;
-        if options.order == Order::Interval {
+        if options.ring.order == DeviceOrder::Interval {
             flags |= abi::ORDER_INTERVAL;
         }
-        if options.no_pc {
+        if options.ring.no_pc {
             flags |= abi::NO_PC;
         }
         if options.death_timeout.is_some() {

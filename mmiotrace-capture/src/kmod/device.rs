@@ -59,7 +59,7 @@ impl Device {
         device
             .version(&mut version)
             .map_err(|errno| command("version", errno))?;
-        let channel = u32::try_from(mmiotrace_kmod::ABI_VERSION).unwrap_or(u32::MAX);
+        let channel = u32::try_from(crate::engine::ABI_VERSION).unwrap_or(u32::MAX);
         for (module, program) in [(version.abi, abi::ABI), (version.channel, channel)] {
             if module != program {
                 return Err(Error::Version { module, program });
@@ -111,7 +111,10 @@ impl Device {
             phys_end,
         };
         self.filter_command(&mut filter)
-            .map_err(|errno| command("filter", errno))
+            .map_err(|errno| match errno {
+                Errno::NOSPC => Error::TooManyRanges,
+                errno => command("filter", errno),
+            })
     }
 
     /// Arms a mapping that exists; `false` where it is not there (any more).

@@ -61,7 +61,7 @@ pub enum Error {
     #[error("no capture by the module runs (start one: mmiotrace record --backend kmod)")]
     NotRunning,
     /// The kernel does not let the module hook its fault handler.
-    #[error("the module could not begin to capture (dmesg tells why)")]
+    #[error("the module could not begin to capture (dmesg says why)")]
     Refused,
     /// There is not enough memory for the rings.
     #[error("the rings of {bytes} bytes for each CPU do not fit into memory (choose smaller ones)")]
@@ -77,6 +77,9 @@ pub enum Error {
     /// A marker that begins with the word reserved for mmiotrace itself, or holds a line feed.
     #[error("a marker may not {0}")]
     Marker(&'static str),
+    /// More ranges of addresses than the module takes.
+    #[error("the module traces at most 1024 ranges of addresses (give fewer, larger ones)")]
+    TooManyRanges,
     /// A command of the module failed.
     #[error("{what}: {source}")]
     Command {

@@ -2,7 +2,7 @@
 //!
 //! [`Kmod`] talks to `/dev/mmiotrace`, maps the rings that the module writes to, and gives what is
 //! in them in the order of the device. [`Module`] loads the module; which addresses are a device's
-//! or a driver's is told by [`device_ranges`] and [`driver_ranges`]. Binding a driver while it is
+//! or a driver's is given by [`device_ranges`] and [`driver_ranges`]. Binding a driver while it is
 //! traced is up to the caller ([`crate::tracefs::Driver`] can).
 //!
 //! ```no_run
@@ -33,6 +33,6 @@ pub use backend::Kmod;
 pub use device::{ModuleState, module_state, write_marker};
 pub use error::Error;
 pub use module::Module;
-pub use options::{Options, Order, RING_BYTES};
+pub use options::{Options, RING_BYTES};
 pub use ranges::{device_ranges, driver_ranges};
 pub use vmalloc::{Premapped, premapped};

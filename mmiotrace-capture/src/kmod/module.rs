@@ -57,7 +57,7 @@ impl Module {
         let flags = if is_plain { 0 } else { 4 };
         match rustix::system::finit_module(file, c"", flags) {
             Ok(()) => {}
-            // Somebody else was faster.
+            // Another process was faster.
             Err(Errno::EXIST) => return Ok(Self { loaded_here: false }),
             Err(errno) => return Err(why_not_loaded(root, &path, errno)),
         }
@@ -91,7 +91,7 @@ impl Module {
     }
 }
 
-/// Fails where the kernel's own tracer is active: its pages and ours cannot be told apart in a fault. The
+/// Fails where the kernel's own tracer is active: its pages and ours cannot be distinguished in a fault. The
 /// module cannot see it.
 pub(super) fn refuse_other_tracer(root: &Root) -> Result<(), Error> {
     let tracer = TraceDir::find(root).and_then(|dir| dir.read("current_tracer").ok());

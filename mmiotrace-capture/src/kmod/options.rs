@@ -1,31 +1,23 @@
 //! What is captured, and how.
 
 use super::Premapped;
+use crate::RingOptions;
 use core::ops::Range;
 use core::time::Duration;
 use mmiotrace_core::PhysAddr;
 
-/// How accesses of several CPUs are put in order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Order {
-    /// Exactly as the device sees them: one lock around number and access.
-    #[default]
-    Total,
-    /// Without a lock: accesses that two CPUs make at the same time may stand in either order.
-    Interval,
-}
+/// Records in the ring of each CPU, unless another number is asked for.
+const SLOTS: u32 = 262_144;
 
-/// Bytes of one ring unless another size is asked for: 262,144 accesses.
-pub const RING_BYTES: u64 = 16 << 20;
+/// Bytes of one ring unless another size is asked for.
+pub const RING_BYTES: u64 = 64 * SLOTS as u64;
 
 /// What is captured, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(super) ranges: Vec<Range<PhysAddr>>,
     pub(super) premapped: Vec<Premapped>,
-    pub(super) ring_bytes: u64,
-    pub(super) order: Order,
-    pub(super) no_pc: bool,
+    pub(super) ring: RingOptions,
     pub(super) death_timeout: Option<Duration>,
     pub(super) resume: bool,
     pub(super) header: bool,
@@ -39,15 +31,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// No mapping is traced yet; rings of 16 MiB, total order.
+    /// No mapping is traced yet; the defaults of [`RingOptions`].
     #[must_use]
     pub const fn new() -> Self {
         Self {
             ranges: Vec::new(),
             premapped: Vec::new(),
-            ring_bytes: RING_BYTES,
-            order: Order::Total,
-            no_pc: false,
+            ring: RingOptions::new(),
             death_timeout: None,
             resume: false,
             header: true,
@@ -76,25 +66,10 @@ impl Options {
         self
     }
 
-    /// The size of each CPU's ring in bytes, rounded up to a power of two between 8 KiB and 16 GiB.
-    /// An access takes 64.
+    /// Order, rings, and what is recorded.
     #[must_use]
-    pub const fn with_ring_bytes(mut self, bytes: u64) -> Self {
-        self.ring_bytes = bytes;
-        self
-    }
-
-    /// How accesses of several CPUs are put in order.
-    #[must_use]
-    pub const fn with_order(mut self, order: Order) -> Self {
-        self.order = order;
-        self
-    }
-
-    /// Leaves the addresses of instructions out.
-    #[must_use]
-    pub const fn without_pc(mut self) -> Self {
-        self.no_pc = true;
+    pub const fn with_ring(mut self, ring: RingOptions) -> Self {
+        self.ring = ring;
         self
     }
 
@@ -132,9 +107,6 @@ impl Options {
 
     /// Slots of 64 bytes in a ring.
     pub(super) fn slots(&self) -> u32 {
-        let slots = (self.ring_bytes / 64)
-            .clamp(128, 1 << 28)
-            .next_power_of_two();
-        u32::try_from(slots).unwrap_or(1 << 28)
+        self.ring.slots_or(SLOTS)
     }
 }

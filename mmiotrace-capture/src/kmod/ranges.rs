@@ -66,7 +66,7 @@ fn aliases_in(module: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// Whether `text` fits a pattern in which `*` stands for anything.
+/// Whether `text` fits a pattern in which `*` matches anything.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {

@@ -11,7 +11,7 @@ use std::io;
 pub struct Premapped {
     /// Where it begins.
     pub virt: VirtAddr,
-    /// Its length in bytes: whole pages, without the guard page behind it.
+    /// Its length in bytes: whole pages, without the guard page after it.
     pub len: u64,
     /// Its first physical address.
     pub phys: PhysAddr,

@@ -1,4 +1,4 @@
-//! The program's own signal actions: kept beside the engine's handler, and obeyed where a signal is
+//! The program's own signal actions: kept beside the engine's handler, and obeyed if a signal is
 //! not the engine's.
 
 #![expect(
@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use libc::{c_int, c_void, sigaction, siginfo_t, sigset_t, ucontext_t};
 use std::sync::OnceLock;
 
-/// The signals by which the CPU tells of an instruction: those that the engine's handler takes.
+/// The signals by which the CPU reports an instruction: those that the engine's handler takes.
 pub(crate) const TAKEN: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
 
 /// A signal handler as `SA_SIGINFO` wants it.
@@ -242,10 +242,17 @@ impl Delivery {
         mask: &sigset_t,
         again: bool,
     ) -> Self {
-        let action = of_program(signal).filter(|action| {
-            // The kernel does not let the CPU's own signals be ignored.
-            action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
-        });
+        let wanted = of_program(signal);
+        // A signal that was sent (`raise`, `kill`) can be ignored; one of the CPU's own cannot: the kernel
+        // then takes the default action (`force_sig_info_to_task` in kernel/signal.c).
+        // SAFETY: the caller's promise.
+        let was_sent = unsafe { (*info).si_code } <= 0;
+        let is = |action: &sigaction, handler| action.sa_sigaction == handler;
+        if was_sent && wanted.is_some_and(|action| is(&action, libc::SIG_IGN)) {
+            return Self::Return;
+        }
+        let action =
+            wanted.filter(|action| !is(action, libc::SIG_DFL) && !is(action, libc::SIG_IGN));
         let Some(action) = action else {
             // SAFETY: the caller's promise.
             unsafe { die_of(signal, info, mask, again) };
@@ -292,7 +299,7 @@ impl Delivery {
             return;
         };
         set_mask(mask);
-        // SAFETY: the handler's type is told by its flags (sigaction(2)).
+        // SAFETY: the handler's type is given by its flags (sigaction(2)).
         unsafe {
             if with_info {
                 let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
@@ -306,7 +313,7 @@ impl Delivery {
     }
 }
 
-/// Ends the process by this signal, as if nobody had handled it.
+/// Ends the process by this signal, as if it were not handled.
 ///
 /// # Safety
 /// As for [`Delivery::of`].
@@ -328,5 +335,21 @@ unsafe fn die_of(signal: c_int, info: *mut siginfo_t, mask: &sigset_t, again: bo
             info,
         );
         set_mask(word(mask) & !bit(signal));
+    }
+}
+
+/// Ends the process by a signal, whose action is the default one then.
+pub(super) fn end_by(signal: c_int) {
+    let _ = kernel_action(signal, Some(&KernelAction::default()));
+    set_mask(!bit(signal));
+    // SAFETY: a signal to this thread.
+    unsafe {
+        libc::syscall(
+            libc::SYS_tgkill,
+            libc::getpid(),
+            super::thread::id(),
+            signal,
+        );
+        libc::_exit(128 + signal);
     }
 }

@@ -4,8 +4,8 @@
 
 use super::maps::{self, Mapped};
 use super::{Area, Error};
-use mmiotrace_kmod::PAGE;
-use std::os::fd::AsRawFd;
+use crate::engine::PAGE;
+use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap, mremap};
 
 /// What is mapped where an area is to be traced.
 pub(super) type Found = Mapped;
@@ -63,37 +63,32 @@ impl Alias {
     /// The area is mapped as `found` says, and stays so meanwhile.
     pub(super) unsafe fn make(area: &Area<'_>, found: &Found) -> Result<Self, Error> {
         let len = usize::try_from(area.len()).unwrap_or(usize::MAX);
-        let protection = i32::try_from(found.protection()).unwrap_or(0);
+        let protection = u32::try_from(found.protection()).unwrap_or(0);
+        // Not by the C library, whose functions may be replaced by some that ask the engine.
         let start = match area.file() {
             // SAFETY: a new mapping of the caller's file, at an address of the kernel's choice.
             Some((file, offset)) => unsafe {
-                libc::mmap(
+                mmap(
                     core::ptr::null_mut(),
                     len,
-                    protection,
-                    libc::MAP_SHARED,
-                    file.as_raw_fd(),
-                    i64::try_from(offset).unwrap_or(-1),
+                    ProtFlags::from_bits_retain(protection),
+                    MapFlags::SHARED,
+                    file,
+                    offset,
                 )
             },
             // SAFETY: with an old length of 0 the mapping stays where it is, and the same memory
             // is mapped again elsewhere (mremap(2)); it is shared, as `find` has seen.
-            None => unsafe {
-                libc::mremap(
-                    area.start() as *mut libc::c_void,
-                    0,
-                    len,
-                    libc::MREMAP_MAYMOVE,
-                )
-            },
+            None => unsafe { mremap(area.start() as *mut _, 0, len, MremapFlags::MAYMOVE) },
         };
-        if start != libc::MAP_FAILED {
-            return Ok(Self { start, len });
+        match (start, area.file()) {
+            (Ok(start), _) => Ok(Self { start, len }),
+            (Err(error), Some(_)) => Err(Error::System {
+                what: "map the file a second time",
+                source: error.into(),
+            }),
+            (Err(_), None) => Err(Error::NoAlias { start: area.virt() }),
         }
-        if area.file().is_some() {
-            return Err(Error::last("map the file a second time"));
-        }
-        Err(Error::NoAlias { start: area.virt() })
     }
 
     /// That of a model.

@@ -1,7 +1,7 @@
 //! What is to be traced.
 
+use crate::engine::PAGE;
 use mmiotrace_core::{PhysAddr, VirtAddr};
-use mmiotrace_kmod::PAGE;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// A range of this process's memory that is to be traced: a mapping of a device, of a file, of

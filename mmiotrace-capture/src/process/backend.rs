@@ -5,10 +5,10 @@ use super::handler_state::pid;
 use super::memory::ChannelMemory;
 use super::tracer::{check_marker, install};
 use super::{Error, Options, Tracer, thread};
+use crate::engine::EntryBuf;
 use crate::machine::{PciIds, PciInventory, Root};
 use crate::reorder::Reorder;
 use mmiotrace_core::{CaptureBackend, DrainState, Drained, EventSink, Summary};
-use mmiotrace_kmod::EntryBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// This process as a source of events.
@@ -44,7 +44,7 @@ impl Reader {
         self.reorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes room in the rings, unless somebody is doing so.
+    /// Makes room in the rings, unless another thread is doing so.
     fn pump(&self) {
         if let (Ok(mut reorder), Ok(channel)) = (self.reorder.try_lock(), self.memory.channel()) {
             let (reorder, buf) = &mut *reorder;
@@ -98,7 +98,7 @@ impl CaptureBackend for Process {
             reorder: Mutex::default(),
         });
         let pump = Arc::clone(&reader);
-        let capture = Capture::new(memory, Some(Box::new(move || pump.pump())))?;
+        let capture = Capture::new(memory, Some(Box::new(move || pump.pump())), false)?;
         let tracer = install(capture)?;
         if self.options.header {
             let root = Root::system();

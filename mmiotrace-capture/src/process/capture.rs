@@ -1,6 +1,7 @@
 //! One capture in this process.
 
 use super::Error;
+use super::annotation::annotate;
 use super::handler_state::{HandlerState, Pump};
 use super::memory::ChannelMemory;
 use super::regions::Regions;
@@ -18,10 +19,15 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    pub(super) fn new(memory: Arc<ChannelMemory>, pump: Option<Pump>) -> Result<Arc<Self>, Error> {
+    /// `names_files`: the trace says which file each mapping is.
+    pub(super) fn new(
+        memory: Arc<ChannelMemory>,
+        pump: Option<Pump>,
+        names_files: bool,
+    ) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             handler: HandlerState::new::<UserSpace<'_>>(memory, pump)?,
-            regions: Regions::default(),
+            regions: Regions::new(names_files),
             scan: OnceLock::new(),
         }))
     }
@@ -46,6 +52,11 @@ impl Capture {
         self.handler.engine().marker(&space, text);
     }
 
+    /// Writes an annotation: a marker that begins with the reserved word.
+    pub(super) fn annotate(&self, text: &[u8]) {
+        annotate(&self.handler, &[text]);
+    }
+
     /// In the child of a fork: its mappings are its own.
     ///
     /// # Safety
@@ -53,9 +64,12 @@ impl Capture {
     #[expect(unsafe_code, reason = "the contract of `after_fork` is the caller's")]
     pub(super) unsafe fn after_fork(&self) {
         self.handler.renew_pid();
+        // Before anything is mapped or allocated.
+        self.regions.reserve_vanished();
         let space = UserSpace::outside(&self.handler);
         // SAFETY: the caller's promise.
         unsafe { self.handler.after_fork(&space) };
         self.regions.after_fork(&self.handler);
+        self.regions.forget_unmapped(&self.handler);
     }
 }

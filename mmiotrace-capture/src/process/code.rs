@@ -5,14 +5,14 @@
     reason = "code is read that another may be about to unmap"
 )]
 
+use crate::engine::PAGE;
 use mmiotrace_decode::native;
-use mmiotrace_kmod::PAGE;
 
 /// The code at an address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Code {
     pub(super) pc: u64,
-    /// Its bytes 0 to 7 and 7 to 14, zero behind those that could be read.
+    /// Its bytes 0 to 7 and 7 to 14, zero after those that could be read.
     words: [u64; 2],
     have: usize,
 }
@@ -87,7 +87,7 @@ impl Code {
     /// Whether it may use the base of `fs` or `gs`.
     pub(super) fn may_use_bases(&self) -> bool {
         /// The legacy prefixes (Intel SDM volume 2, section 2.1.1). An override of the segment is one, and
-        /// may stand behind others; no other byte stands before one.
+        /// may follow others; no other byte precedes one.
         const PREFIXES: [u8; 11] = [
             0x64, 0x65, 0x26, 0x2e, 0x36, 0x3e, 0x66, 0x67, 0xf0, 0xf2, 0xf3,
         ];
@@ -111,7 +111,7 @@ pub(super) const fn piece(left: usize) -> usize {
 fn read_code(at: u64, into: &mut [u8], len: usize) -> Option<usize> {
     for len in [len, 1] {
         let now = into.get_mut(..len)?;
-        // SAFETY: code that has just been executed, and up to seven bytes behind it; reading has no
+        // SAFETY: code that has just been executed, and up to seven bytes after it; reading has no
         // effect, and a fault is recovered.
         if unsafe { native::read(at as *const u8, now) } {
             return Some(len);

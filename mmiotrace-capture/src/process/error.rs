@@ -68,11 +68,11 @@ pub enum Error {
         /// The range's start.
         start: VirtAddr,
         /// Why.
-        source: mmiotrace_kmod::AttachError,
+        source: crate::engine::AttachError,
     },
     /// The shared memory is no channel of this version.
     #[error("{0}")]
-    Channel(#[from] mmiotrace_kmod::ChannelError),
+    Channel(#[from] crate::engine::ChannelError),
     /// No such program.
     #[error("{0}: no such program")]
     NoProgram(String),

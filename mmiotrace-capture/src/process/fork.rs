@@ -7,7 +7,7 @@
 
 use super::capture::Capture;
 use super::regions::Lists;
-use super::{current, handler_stack, thread, worker};
+use super::{current, handler_stack, thread, unannounced, worker};
 use core::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
@@ -55,6 +55,7 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
+    unannounced::announce();
     thread::forget();
     handler_stack::reset_after_fork();
     let Some(capture) = HELD.take().map(HeldLists::into_owner) else {

@@ -4,10 +4,10 @@
 
 use super::code::Code;
 use super::handler_stack::Floating;
+use crate::engine::Frame;
 use core::arch::asm;
 use libc::{greg_t, ucontext_t};
 use mmiotrace_decode::{Gpr, Registers};
-use mmiotrace_kmod::Frame;
 
 /// The places of the general-purpose registers in the kernel's array, by their numbers.
 const PLACES: [usize; 16] = [
@@ -81,6 +81,15 @@ impl SignalFrame {
 
     pub(super) fn rip(&self) -> u64 {
         self.get(RIP)
+    }
+
+    /// Whether accesses that are not aligned raise an exception (the flag AC; Intel SDM volume 3,
+    /// section 2.3). The kernel leaves it as it is for a handler.
+    #[inline]
+    pub(super) fn checks_alignment(&self) -> bool {
+        const ALIGNMENT_CHECK: greg_t = 1 << 18;
+        let flags = self.ucontext().uc_mcontext.gregs.get(FLAGS);
+        flags.is_some_and(|flags| flags & ALIGNMENT_CHECK != 0)
     }
 
     pub(super) fn set_rip(&mut self, rip: u64) {
@@ -201,7 +210,7 @@ impl SignalFrame {
         let before = top(words);
         words.copy_from_slice(floating.x87.to_le_bytes().get(2..5).unwrap_or(&[0; 3]));
         let moved = (top(words) + 8 - before) % 8;
-        // The registers stand in the area from the top of the stack on.
+        // The registers are in the area from the top of the stack on.
         if let Some(registers) = area.get_mut(32..160) {
             registers.rotate_left(16 * moved);
         }

@@ -8,12 +8,13 @@ use super::code::Code;
 use super::frame::SignalFrame;
 use super::handler_stack::{self, SignalInfo, StackGuard};
 use super::space::UserSpace;
-use super::{current, maps, recently_traced, thread};
+use super::{current, maps, recently_traced, thread, unannounced};
+use crate::engine::{Claim, Fault, Raise};
+use core::arch::asm;
 use core::mem;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use mmiotrace_core::VirtAddr;
 use mmiotrace_decode::Exception;
-use mmiotrace_kmod::{Claim, Fault, Raise};
 
 /// `si_code` of a fault on a page that is mapped without the right asked for; and on one that is
 /// not mapped (`include/uapi/asm-generic/siginfo.h`).
@@ -26,7 +27,7 @@ const DIVIDED_BY_ZERO: c_int = 1;
 const ERROR_WRITE: u64 = 1 << 1;
 const ERROR_FETCH: u64 = 1 << 4;
 
-/// What the program is to be told instead of being returned to.
+/// How the program goes on.
 enum Outcome {
     Return,
     /// The signal as it came.
@@ -39,8 +40,8 @@ enum Outcome {
 pub(super) extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the handler is installed with SA_SIGINFO, after the stacks are mapped: the kernel gives both.
     let (signal, delivery) = unsafe { handle(signal, info, context.cast()) };
-    // Nothing of the engine is in use any more: the program's handler may not come back. It finds nearly
-    // all of the room that it would have without us: its stack may be as small as two signals need.
+    // Nothing of the engine is in use any more: the program's handler may not come back. It runs with
+    // almost its whole stack available, which may be as small as two signals need.
     // SAFETY: this is the handler, and both are the kernel's.
     unsafe { delivery.carry_out(signal, info, context.cast()) };
 }
@@ -65,6 +66,13 @@ unsafe fn handle(
         };
         (came, SignalFrame::new(context))
     };
+    if frame.checks_alignment() {
+        allow_unaligned();
+    }
+    if unannounced::is_child() {
+        // SAFETY: the engine was not entered in this process.
+        unsafe { unannounced::begin() };
+    }
     let thread = thread::id();
     // A fault in the engine's own code comes on the stack that the engine runs on.
     if let Some(landing) = current::recover(frame.rip()) {
@@ -97,6 +105,20 @@ unsafe fn handle(
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = error };
     delivery
+}
+
+/// Has the engine's own code make accesses that are not aligned, until the handler returns.
+#[cold]
+fn allow_unaligned() {
+    // SAFETY: only the flag AC is changed, which nothing here depends on.
+    unsafe {
+        asm!(
+            "pushfq",
+            "and dword ptr [rsp], {without}",
+            "popfq",
+            without = const !(1 << 18),
+        );
+    }
 }
 
 /// How the program gets its signal, if it is to have one; `info` then says what it is to see.
@@ -146,7 +168,7 @@ fn info_of(came: &SignalInfo) -> siginfo_t {
         address: came.address,
         rest: [0; 13],
     };
-    // SAFETY: same size, plain data, and the fields stand where the kernel puts them.
+    // SAFETY: same size, plain data, and the fields are where the kernel puts them.
     unsafe { mem::transmute(info) }
 }
 
@@ -199,6 +221,11 @@ fn on_fault(
             }
             Outcome::Signal(raised(capture, raise, guard, frame))
         }
+        // For the program nothing is mapped there.
+        _ if capture.regions.is_reserved(came.address) => Outcome::Signal(SignalInfo {
+            code: NOT_MAPPED,
+            ..*came
+        }),
         _ => Outcome::AsItCame,
     }
 }

@@ -5,10 +5,10 @@ use super::memory::ChannelMemory;
 use super::unmapped::Unmapped;
 use super::wakeup::Wakeup;
 use super::{Error, barrier, recorder};
+use crate::engine::{Channel, Config, Engine, PAGE, Platform};
 use core::ops::Range;
 use core::sync::atomic::{AtomicI32, Ordering};
 use mmiotrace_decode::Native;
-use mmiotrace_kmod::{Channel, Config, Engine, PAGE, Platform};
 use std::sync::Arc;
 
 /// Lanes of the engine: beyond this many, threads that are inside at one time wait.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// A mapping of device memory, by the file that it was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MappedFile {
-    /// The physical address of the mapping's first byte; `None` where nothing tells it.
+    /// The physical address of the mapping's first byte; `None` if it is not known.
     pub phys: Option<PhysAddr>,
 }
 
@@ -80,7 +80,7 @@ impl MappedFile {
     /// is asked for: the BAR in its configuration space. It counts only where a PCI function has its
     /// memory there, because a program may write other addresses to what VFIO shows it.
     ///
-    /// Which region is mapped, and that region 7 is the configuration space, stands in
+    /// Which region is mapped, and that region 7 is the configuration space, is in
     /// `include/linux/vfio_pci_core.h` and `include/uapi/linux/vfio.h`. Linux 6.1 puts the address into
     /// the mapping itself, 6.12 no longer does.
     fn of_vfio(self, root: &Root, device: BorrowedFd<'_>, offset: u64) -> Self {
@@ -98,7 +98,7 @@ impl MappedFile {
         }
     }
 
-    /// The path behind a descriptor of this process.
+    /// The path of a descriptor of this process.
     #[must_use]
     pub fn path_of(descriptor: i32) -> Option<PathBuf> {
         std::fs::read_link(format!("/proc/self/fd/{descriptor}")).ok()
@@ -149,7 +149,7 @@ fn hex(text: &str) -> Option<PhysAddr> {
     u64::from_str_radix(digits, 16).ok().map(PhysAddr)
 }
 
-/// Whether a whole text matches a pattern: `*` stands for any text, `?` for one character, `[a-z]`
+/// Whether a whole text matches a pattern: `*` matches any text, `?` for one character, `[a-z]`
 /// for one of a set; everything else for itself. Allocates nothing.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
@@ -157,14 +157,14 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     // Where to go on when what follows the last star does not fit.
     let mut retry: Option<(&str, &str)> = None;
     while let Some(character) = text.chars().next() {
-        let behind = text.get(character.len_utf8()..).unwrap_or("");
+        let after = text.get(character.len_utf8()..).unwrap_or("");
         if let Some(rest) = pattern.strip_prefix('*') {
             retry = Some((rest, text));
             pattern = rest;
             continue;
         }
         match (one(pattern, character), retry) {
-            (Some(rest), _) => (pattern, text) = (rest, behind),
+            (Some(rest), _) => (pattern, text) = (rest, after),
             (None, Some((star, from))) => {
                 let skipped = from.chars().next().map_or(0, char::len_utf8);
                 let from = from.get(skipped..).unwrap_or("");
@@ -177,7 +177,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern.chars().all(|rest| rest == '*')
 }
 
-/// What follows in the pattern on what stands for this one character, if it does.
+/// What follows in the pattern on what matches this one character, if it does.
 fn one(pattern: &str, character: char) -> Option<&str> {
     if let Some(set) = pattern.strip_prefix('[') {
         let (set, rest) = set.split_once(']')?;
@@ -269,7 +269,7 @@ mod tests {
         let table = "0x00000000febc0000 0x00000000febdffff 0x0000000000040200\n\
                      0x000000c000000000 0x000000c000003fff 0x0000000000140204\n";
         std::fs::write(sysfs.join("resource"), table).unwrap();
-        // As long as its configuration space lies far behind: a file with a hole.
+        // As long as its configuration space lies far away: a file with a hole.
         let device = tempfile::tempfile().unwrap();
         let put = |bars: [u32; 3]| {
             let bytes: Vec<u8> = bars.iter().flat_map(|bar| bar.to_le_bytes()).collect();

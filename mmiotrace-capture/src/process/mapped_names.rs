@@ -45,7 +45,7 @@ pub(crate) fn each_named(mut show: impl FnMut(&Named<'_>)) -> bool {
     while let Some(read) = buffer.get_mut(used..).and_then(|free| file.read(free)) {
         used += read;
         let done = show_lines(buffer.get(..used).unwrap_or(&[]), &mut show);
-        // A line that fills all of it is nobody's.
+        // A line that fills all of it has no path that could be wanted.
         let done = if done == 0 && used == buffer.len() {
             used
         } else {

@@ -5,7 +5,7 @@
     reason = "a signal handler reads a file with bare system calls"
 )]
 
-use mmiotrace_kmod::Fault;
+use crate::engine::Fault;
 
 /// One line of `/proc/self/maps` (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +161,16 @@ pub(crate) fn at(address: u64) -> Option<Mapped> {
             found = Some(*mapped);
         }
         found.is_none() && mapped.start <= address
+    });
+    found
+}
+
+/// The start of the first mapping after an address.
+pub(crate) fn next_from(address: u64) -> Option<u64> {
+    let mut found = None;
+    each(|mapped| {
+        found = (mapped.start > address).then_some(mapped.start);
+        found.is_none()
     });
     found
 }

@@ -3,8 +3,9 @@
 #![expect(unsafe_code, reason = "memory is mapped, and looked at as words")]
 
 use super::Error;
+use super::file_numbers::{FILES, FileNumbers};
+use crate::engine::{Channel, Geometry, Options};
 use core::sync::atomic::AtomicU64;
-use mmiotrace_kmod::{Channel, Geometry, Options};
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::Path;
@@ -29,7 +30,8 @@ impl ChannelMemory {
     pub(crate) fn create(geometry: Geometry, options: Options) -> Result<Self, Error> {
         let bytes = geometry
             .bytes()
-            .ok_or(mmiotrace_kmod::ChannelError::Geometry)?;
+            .and_then(|bytes| bytes.checked_add(8 * FILES as u64))
+            .ok_or(crate::engine::ChannelError::Geometry)?;
         // SAFETY: a call with a name that ends in 0, and no memory of ours.
         let fd = unsafe { libc::memfd_create(c"mmiotrace".as_ptr(), libc::MFD_CLOEXEC) };
         if fd < 0 {
@@ -70,7 +72,7 @@ impl ChannelMemory {
         })?;
         let len = usize::try_from(metadata.len()).unwrap_or(0);
         if len < 4096 {
-            return Err(mmiotrace_kmod::ChannelError::NotAChannel.into());
+            return Err(crate::engine::ChannelError::NotAChannel.into());
         }
         // All of it in the page tables at once: a handler that meets a page for the first time would take a
         // page fault of its own, which costs a third of what the access costs.
@@ -102,12 +104,19 @@ impl ChannelMemory {
         unsafe { core::slice::from_raw_parts(self.start, self.len / 8) }
     }
 
+    /// What comes after the channel: numbers of files.
+    pub(crate) fn file_numbers(&self) -> FileNumbers<'_> {
+        let words = self.words();
+        let begin = words.len().saturating_sub(FILES);
+        FileNumbers(words.get(begin..).unwrap_or(&[]))
+    }
+
     /// The channel in it.
     pub(crate) fn channel(&self) -> Result<Channel<'_>, Error> {
         Ok(Channel::open(self.words())?)
     }
 
-    /// The file behind it: others open it by its descriptor.
+    /// Its file: others open it by its descriptor.
     pub(crate) const fn file(&self) -> &File {
         &self.file
     }

@@ -3,7 +3,7 @@
 //!
 //! A traced range stays inaccessible; every access raises SIGSEGV, whose handler carries the
 //! instruction out on a second mapping of the same memory and notes it ([`mmiotrace_kmod`] is the
-//! engine behind it). One access costs one signal. It works on any thread, at the same time, and
+//! engine). One access costs one signal. It works on any thread, at the same time, and
 //! loses nothing.
 //!
 //! ```
@@ -48,10 +48,16 @@
 //! | `fork` | the child is traced too, into the same capture, under its own ids |
 //! | `vfork` | as the parent; its records carry the parent's thread id unless [`Options::with_exact_threads`] |
 //! | system calls that are given a traced range | fail with EFAULT: the kernel finds no memory there |
-//! | the same in a program that is recorded by preloading ([`Launch`]) | read, write, send and receive with their kin, `fread` and `fwrite` go through memory of ours, byte by byte; others fail with EFAULT, which is told on standard error and by a marker for `ioctl`, `syscall`, and calls with vectors and messages (not for instructions `syscall` of the program's own); that a program uses `io_uring`, whose transfers fail so too, is told once |
-//! | programs that such a program starts | traced too; one that cannot be (static, setuid, an environment without the library) is told on standard error and by a marker |
-//! | a mapping that cannot be traced | the trace says so: a MAP record, and a blind interval that ends with the mapping |
-//! | a mapping that nobody stands before (an instruction `syscall` of the program's own, one from before the library was there) | found in `/proc/self/maps`, which is looked at in the beginning, then at most once a second and for at most 0.1 % of a CPU, and at the end (`exit`, `_exit`, `exec`); traced from then on where it can be. A marker and a blind interval `seen-late` say so. One that comes and goes between two looks, or with a program that is killed, is not seen |
+//! | the same in a program that is recorded by preloading ([`Launch`]) | read, write, send and receive with their kin, `fread` and `fwrite` go through memory of ours, byte by byte; others fail with EFAULT, which is reported on standard error and in the trace (`untraced reason=efault`) for `ioctl`, `syscall`, and calls with vectors and messages (not for instructions `syscall` of the program's own); that a program uses `io_uring`, whose transfers fail so too, is reported once (`reason=io-uring`) |
+//! | `raise(SIGSEGV)` and kin while the signal is ignored | ignored |
+//! | the flag AC (alignment check) | the engine makes its own accesses without it |
+//! | `MADV_DONTFORK` on a traced mapping | the child finds nothing there, and no memory of the library comes in its place |
+//! | a fork by an instruction `syscall` | traced too, from its first access on |
+//! | the end of the program's last thread alone (a seccomp filter, `pthread_exit`) | the process ends within a second, as that thread did |
+//! | programs that such a program starts | traced too; one that cannot be (static, setuid, an environment without the library) is reported on standard error and in the trace (`untraced reason=child`) |
+//! | a mapping that cannot be traced | the trace says so: a MAP record, a blind interval that ends with the mapping, and `untraced reason=limit` or `mapping` |
+//! | several files that the user has named | each has its own range of physical addresses: `(f << 52) + (p << 40)`, where `p` is the place of the first pattern that matches and `f` the place of the file among those of this pattern, in the order in which they are first mapped, both from 0; `file map=3 path=…` says which file each mapping is |
+//! | a mapping made without going through libc (an instruction `syscall` of the program's own, one from before the library was loaded) | found in `/proc/self/maps`, which is looked at in the beginning, then at most once a second and for at most 0.1 % of a CPU, and at the end (`exit`, `_exit`, `exec`); traced from then on where it can be. A marker and a blind interval `seen-late` say so. One that comes and goes between two looks, or with a program that is killed, is not seen |
 //! | the recorder's death | within some seconds nothing is traced any more, and the program goes on |
 //! | timing | an access takes some microseconds longer |
 //!
@@ -59,6 +65,7 @@
 
 mod action;
 mod alias;
+mod annotation;
 mod area;
 mod arena;
 mod backend;
@@ -69,6 +76,7 @@ mod code;
 mod cost;
 mod current;
 mod error;
+mod file_numbers;
 mod fork;
 mod frame;
 mod handler;
@@ -88,11 +96,13 @@ mod recently_traced;
 mod recorder;
 mod regions;
 mod registry;
+mod reserved;
 mod shared;
 mod space;
 mod stack;
 mod thread;
 mod tracer;
+mod unannounced;
 mod unmapped;
 mod wakeup;
 mod worker;
@@ -105,7 +115,7 @@ pub use error::Error;
 pub use launch::{CHANNEL_VARIABLE, Launch, MATCH_VARIABLE};
 pub use model::Model;
 pub use notes::{Notes, Unmatched};
-pub use options::{OnFull, Options, Order};
+pub use options::Options;
 pub use registry::{RunningCapture, running_captures};
 pub use shared::{SharedMapping, map_shared};
 pub use tracer::{TracedRegion, Tracer};

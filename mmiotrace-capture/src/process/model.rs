@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 /// registers are calls of these functions, with every side effect a real device has.
 ///
 /// Both are called in a signal handler, on any thread, under the capture's order lock (unless
-/// [`Order::Interval`](super::Order) was chosen): they must not allocate, take locks, or panic.
+/// [`DeviceOrder::Interval`](crate::DeviceOrder) was chosen): they must not allocate, take locks, or panic.
 /// Atomics are what they have.
 pub trait Model: Sync {
     /// The device is read: `into.len()` bytes (1, 2, 4, 8, 16, 32 or 64) at `offset`.

@@ -64,7 +64,7 @@ impl Program {
 }
 
 /// Why nothing would be preloaded into a program that this process executes now; `None` where it would
-/// be, or where nothing can be told. Allocates nothing for paths below 384 bytes: for a child between
+/// be, or if nothing is known. Allocates nothing for paths below 384 bytes: for a child between
 /// `fork` and `exec` too.
 #[must_use]
 pub(super) fn obstacle(path: &Path) -> Option<&'static str> {

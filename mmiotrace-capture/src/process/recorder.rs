@@ -1,8 +1,8 @@
 //! Whether the process that records is alive.
 
 use super::{clock, maps, thread};
+use crate::engine::Channel;
 use core::time::Duration;
-use mmiotrace_kmod::Channel;
 use std::io::Write;
 
 /// How old the recorder's last sign of life may be before its process is looked for.
@@ -28,7 +28,7 @@ fn is_running(pid: u64, started: u64) -> bool {
     exists && stat(pid).is_none_or(|(state, began)| !b"ZX".contains(&state) && began == started)
 }
 
-/// When a process began, in ticks since boot; 0 where nothing tells.
+/// When a process began, in ticks since boot; 0 if that is not known.
 pub(super) fn start_of(pid: u64) -> u64 {
     stat(pid).map_or(0, |(_, began)| began)
 }
@@ -63,7 +63,7 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = u64::from(child.id());
         let began = start_of(pid);
-        // It ends, and nobody has asked how: the number is still taken.
+        // It ends, and was not waited for: the number is still taken.
         while is_running(pid, began) {
             std::thread::yield_now();
         }

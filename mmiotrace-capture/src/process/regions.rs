@@ -5,11 +5,14 @@
 mod untraced;
 
 use super::alias::{self, Alias};
+use super::annotation::annotate;
 use super::handler_state::HandlerState;
+use super::mapped_names::each_named;
+use super::reserved::Reserved;
 use super::space::UserSpace;
 use super::{Area, Error, Model, model, recently_traced, unmapped};
+use crate::engine::{AttachError, Region, RegionId};
 use mmiotrace_core::{MapId, Mapping, PhysAddr, VirtAddr};
-use mmiotrace_kmod::{AttachError, Region, RegionId};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use untraced::Untraced;
 pub(super) use untraced::UntracedMapping;
@@ -27,30 +30,47 @@ struct Attached {
 pub(super) struct Lists {
     attached: Vec<Attached>,
     untraced: Vec<Untraced>,
+    reserved: Reserved,
 }
 
 /// The mappings of this process that are traced, and those that are known not to be.
-#[derive(Debug, Default)]
-pub(super) struct Regions(Mutex<Lists>);
+#[derive(Debug)]
+pub(super) struct Regions {
+    lists: Mutex<Lists>,
+    /// Whether the trace says which file each mapping is.
+    names_files: bool,
+}
 
 impl Regions {
+    pub(super) fn new(names_files: bool) -> Self {
+        Self {
+            lists: Mutex::default(),
+            names_files,
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Lists> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lists, if they are free: for code that may have interrupted a thread which has them.
     fn try_lock(&self) -> Option<MutexGuard<'_, Lists>> {
-        match self.0.try_lock() {
+        match self.lists.try_lock() {
             Ok(lists) => Some(lists),
             Err(TryLockError::Poisoned(lists)) => Some(lists.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
+    /// Whether the lists are free.
+    pub(super) fn are_free(&self) -> bool {
+        self.try_lock().is_some()
+    }
+
     /// The address in a region that an address in its alias belongs to; any other address is
     /// itself. For signal handlers too: it never waits.
     pub(super) fn original(&self, address: u64) -> u64 {
-        let Ok(lists) = self.0.try_lock() else {
+        let Ok(lists) = self.lists.try_lock() else {
             return address;
         };
         let found = lists.attached.iter().find_map(|attached| {
@@ -90,7 +110,7 @@ impl Regions {
         let found = alias::find(area)?;
         let start = model::install(model).ok_or(Error::Region {
             start: area.virt(),
-            source: mmiotrace_kmod::RegionError::Full.into(),
+            source: crate::engine::RegionError::Full.into(),
         })?;
         self.register(handler, &mut lists, area, &found, Alias::of_model(start))
     }
@@ -139,7 +159,48 @@ impl Regions {
             source,
         })?;
         lists.attached.push(Attached { id, region, alias });
+        self.name_file(handler, map_id, region.start.0);
         Ok(id)
+    }
+
+    /// Says in the trace which file a mapping at an address is.
+    fn name_file(&self, handler: &HandlerState, map_id: MapId, address: u64) {
+        if !self.names_files || handler.channel().is_closed() {
+            return;
+        }
+        each_named(|named| {
+            if (named.mapped.start..named.mapped.end).contains(&address) {
+                let mut number = [0; 11];
+                let number = decimal(&mut number, map_id);
+                annotate(
+                    handler,
+                    &[b"file map=", number, b" path=", named.path.as_bytes()],
+                );
+            }
+        });
+    }
+
+    /// Keeps the library's memory out of what is traced and not mapped. In the child of a fork, before
+    /// anything else: it allocates nothing.
+    pub(super) fn reserve_vanished(&self) {
+        let mut lists = self.lock();
+        let Lists {
+            attached, reserved, ..
+        } = &mut *lists;
+        for attached in attached.iter() {
+            reserved.add_gaps(attached.region.start.0, attached.region.end());
+        }
+    }
+
+    /// Lets the kernel have again what was reserved in a range.
+    pub(super) fn release_reserved(&self, from: u64, to: u64) {
+        self.lock().reserved.release(from, to);
+    }
+
+    /// Whether an address is reserved: for the program nothing is mapped there. For signal handlers.
+    pub(super) fn is_reserved(&self, address: u64) -> bool {
+        self.try_lock()
+            .is_some_and(|lists| lists.reserved.contains(address))
     }
 
     /// Ends the tracing of a region. Whether it was traced.
@@ -191,13 +252,27 @@ impl Regions {
     /// Forgets the regions that vanished; see [`unmapped`].
     pub(super) fn forget_unmapped(&self, handler: &HandlerState) {
         let space = UserSpace::outside(handler);
-        self.lock().attached.retain(|attached| {
+        let mut lists = self.lock();
+        let mut vanished = Vec::new();
+        lists.attached.retain(|attached| {
             let stays = unmapped::is_mapped(&attached.region);
             if !stays {
                 let _ = handler.engine().forget(&space, attached.id);
+                vanished.push(attached.region);
             }
             stays
         });
+        drop(lists);
+        for region in vanished {
+            unmapped::each_remnant(&region, |start, len| {
+                let area = Area::new(start as *mut u8, len);
+                let offset = start - region.start.0;
+                let area = area.with_phys(PhysAddr(region.phys.0.wrapping_add(offset)));
+                // What is left was traced, by the promise for all of it.
+                // SAFETY: as above.
+                let _ = unsafe { self.attach(handler, &area) };
+            });
+        }
     }
 
     /// In the child of a fork, after the engine: its mappings have numbers of their own.
@@ -210,6 +285,10 @@ impl Regions {
                 mine.region.map_id = region.map_id;
             }
         });
+        for attached in &lists.attached {
+            let region = attached.region;
+            self.name_file(handler, region.map_id, region.start.0);
+        }
     }
 
     /// Whether nothing is traced.
@@ -233,4 +312,14 @@ fn mapping_of(handler: &HandlerState, area: &Area<'_>, offset: u64) -> Mapping {
         virt: VirtAddr(area.start()),
         len: area.mapped_len(),
     }
+}
+
+/// A mapping's number in decimal digits, in the memory given.
+fn decimal(into: &mut [u8; 11], map_id: MapId) -> &[u8] {
+    use std::io::Write;
+    let len = into.len();
+    let mut rest = &mut into[..];
+    let _ = write!(rest, "{}", map_id.0);
+    let used = len - rest.len();
+    into.get(..used).unwrap_or(&[])
 }

@@ -9,13 +9,13 @@ use super::code::{Code, piece};
 use super::frame::SignalFrame;
 use super::handler_state::{ELEMENTS, HandlerState, Lane};
 use super::{barrier, clock, maps, model, thread};
+use crate::engine::{DeviceBus, Execution, Fault, Frame, PAGE, Platform, Region, RemoteFence};
 use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
     AliasBus, Bus, BusFault, Context, DecodedAccess, DecodedInstruction, Hint, Locked, LockedOp,
     Place, Progress, Reason, Stop, Way, native,
 };
-use mmiotrace_kmod::{DeviceBus, Execution, Fault, Frame, PAGE, Platform, Region, RemoteFence};
 use rustix::mm::{MprotectFlags, mprotect};
 
 /// This process, for one call of the engine.

@@ -9,7 +9,7 @@ use super::Error;
 const LEN: usize = 64 * 1024;
 
 /// Gives this thread an alternate signal stack, where it has none as large. It stays mapped: when a
-/// thread ends, nobody can tell whether something still uses it.
+/// thread ends, nothing shows whether it is still in use.
 pub(super) fn enlarge() -> Result<(), Error> {
     // SAFETY: the structure is ours, and any bits are one.
     let mut now: libc::stack_t = unsafe { core::mem::zeroed() };

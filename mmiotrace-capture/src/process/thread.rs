@@ -78,7 +78,7 @@ fn set(id: i32) {
 pub(crate) fn is_alive(thread: i32) -> bool {
     // SAFETY: a call without memory; signal 0 is none.
     let sent = unsafe { libc::syscall(libc::SYS_tkill, thread, 0) };
-    // Not permitted means that there is somebody. The thread's error number is the handler's to
+    // Not permitted means that it exists. The thread's error number is the handler's to
     // keep.
     sent == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }
@@ -89,6 +89,33 @@ pub(crate) fn owner_is_alive(owner: u64) -> bool {
         .ok()
         .and_then(|id| i32::try_from(id).ok());
     id.is_none_or(is_alive)
+}
+
+/// If all threads of this process but this one have ended: how the first one did, as wait(2) has it.
+pub(super) fn end_of_the_others() -> Option<i32> {
+    let own = id();
+    let first = i32::try_from(std::process::id()).ok()?;
+    let mut end = None;
+    for task in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
+        let thread: i32 = task.file_name().to_str()?.parse().ok()?;
+        if thread == own {
+            continue;
+        }
+        let stat = std::fs::read(task.path().join("stat"));
+        // One that is gone by now has ended too.
+        let Ok(stat) = stat else { continue };
+        let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+        let fields = core::str::from_utf8(stat.get(name_end + 2..)?).ok()?;
+        let mut fields = fields.split_ascii_whitespace();
+        // Fields 3 and 52 of proc(5).
+        if !matches!(fields.next()?, "Z" | "X") {
+            return None;
+        }
+        if thread == first {
+            end = fields.nth(48).and_then(|code| code.parse().ok());
+        }
+    }
+    end
 }
 
 /// How often the masks are read, 5 ms apart, before a blocked signal counts.

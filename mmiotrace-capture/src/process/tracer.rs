@@ -6,10 +6,11 @@ use super::capture::Capture;
 use super::memory::ChannelMemory;
 use super::regions::UntracedMapping;
 use super::{
-    Area, Error, Model, action, current, fork, handler, handler_stack, model, notes, thread, worker,
+    Area, Error, Model, action, current, fork, handler, handler_stack, model, notes, thread,
+    unannounced, worker,
 };
+use crate::engine::{Region, RegionId};
 use mmiotrace_core::{MapId, PhysAddr};
-use mmiotrace_kmod::{Region, RegionId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub(super) fn check_marker(text: &[u8]) -> Result<(), Error> {
 /// Makes a capture the current one of this process: from here on its handler gets the signals.
 pub(super) fn install(capture: Arc<Capture>) -> Result<Tracer, Error> {
     thread::check_masks()?;
+    unannounced::watch();
     handler_stack::map_stacks()?;
     if !current::set(&capture) {
         return Err(Error::Busy);
@@ -63,7 +65,7 @@ impl Tracer {
     /// SIGSEGV.
     pub fn join(path: &Path) -> Result<Self, Error> {
         let memory = Arc::new(ChannelMemory::open(path)?);
-        let tracer = install(Capture::new(memory, None)?)?;
+        let tracer = install(Capture::new(memory, None, true)?)?;
         notes::joined(|text| tracer.capture.marker(text));
         Ok(tracer)
     }
@@ -132,6 +134,27 @@ impl Tracer {
         Ok(())
     }
 
+    /// Writes an annotation of a form that mmiotrace-format knows, without the reserved word.
+    pub(super) fn annotate(&self, text: &[u8]) {
+        self.capture.annotate(text);
+    }
+
+    /// The physical address of a byte of a file that the `pattern`th pattern has named.
+    pub(super) fn file_phys(&self, pattern: usize, path: &str, offset: u64) -> PhysAddr {
+        self.capture
+            .handler
+            .memory()
+            .file_numbers()
+            .phys(pattern, path, offset)
+    }
+
+    /// Lets the kernel have again what was reserved in a range, before the program maps there.
+    pub(super) fn release_reserved(&self, from: *const u8, to: *const u8) {
+        self.capture
+            .regions
+            .release_reserved(from as u64, to as u64);
+    }
+
     /// Says in the trace that an area is not traced, because [`attach`](Self::attach) has refused it:
     /// a mapping, and a blind interval that does not end. Such a trace is not complete.
     pub fn note_untraced(&self, area: &Area<'_>, why: &Error) {
@@ -171,8 +194,8 @@ impl Tracer {
             .forget_untraced(&self.capture.handler, from as u64, to as u64);
     }
 
-    /// Shows every part of a mapping that `is_wanted` and that is neither traced nor told of. Allocates
-    /// nothing. Not `patient`: shows nothing while somebody changes what is traced.
+    /// Shows every part of a mapping that `is_wanted` and that is neither traced nor known not to be. Allocates
+    /// nothing. Not `patient`: shows nothing while another thread changes what is traced.
     pub(super) fn each_untraced_mapping(
         &self,
         patient: bool,
@@ -191,7 +214,7 @@ impl Tracer {
     }
 
     /// Ends the tracing of every region that shares a page with these `len` bytes, and gives the
-    /// areas that were traced. For who is about to unmap or change them.
+    /// areas that were traced. Before they are unmapped or changed.
     pub fn detach_in(&self, start: *const u8, len: usize) -> Vec<Area<'static>> {
         let found = self.capture.regions.regions_in(start as u64, len as u64);
         let extent = |region: &Region| {

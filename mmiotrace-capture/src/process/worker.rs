@@ -3,8 +3,8 @@
 
 #![expect(unsafe_code, reason = "signal masks, and the time of a thread")]
 
-use super::action;
 use super::capture::Capture;
+use super::{action, thread};
 use core::time::Duration;
 use std::sync::Weak;
 use std::time::Instant;
@@ -90,6 +90,7 @@ fn work(capture: &Weak<Capture>) {
     let mut seen = 0;
     let mut wait = SHORT;
     let mut schedule = ScanSchedule::new();
+    let mut last_look = Instant::now();
     loop {
         let Some(capture) = capture.upgrade() else {
             return;
@@ -113,6 +114,10 @@ fn work(capture: &Weak<Capture>) {
             capture.regions.forget_unmapped(handler);
         }
         let _ = action::reinstall();
+        if last_look.elapsed() >= LONG {
+            last_look = Instant::now();
+            end_if_alone();
+        }
         if let Some(scan) = capture.scan() {
             wait = wait.min(schedule.run(scan));
         }
@@ -122,5 +127,18 @@ fn work(capture: &Weak<Capture>) {
             capture.regions.detach_all(handler);
             return;
         }
+    }
+}
+
+/// Ends the process if all of the program's threads have ended and only this one is left: it would
+/// have ended without us, as its first thread did.
+fn end_if_alone() {
+    let Some(ended) = thread::end_of_the_others() else {
+        return;
+    };
+    match ended & 0x7f {
+        // SAFETY: no thread of the program is left that could use what its functions at exit free.
+        0 => unsafe { libc::exit(ended >> 8) },
+        signal => action::end_by(signal),
     }
 }

@@ -16,6 +16,9 @@ pub(crate) const WORDS: usize = 16;
 /// The parameters of a command, in and out.
 pub(crate) type Words = [u64; WORDS];
 
+/// `MMIOTRACE_MAX_FILTERS`.
+pub(crate) const MAX_FILTERS: usize = 1024;
+
 const ORDER_INTERVAL: u32 = 1;
 const NO_PC: u32 = 1 << 1;
 const DISARM_ON_DEATH: u32 = 1 << 2;
@@ -31,6 +34,8 @@ pub(crate) enum Errno {
     Invalid = 22,
     NotTyped = 25,
     NotPermitted = 1,
+    NoDevice = 6,
+    NoSpace = 28,
     NoData = 61,
 }
 

@@ -54,7 +54,7 @@ fn prepare(state: &mut State, start: &Start) -> Result<(Live, SharedMemory), Err
     let words = unsafe { memory.words() };
     let mut options = Options::default();
     options.order = if start.interval { DeviceOrder::Interval } else { DeviceOrder::Total };
-    // A fault waits for nobody.
+    // A fault never waits.
     options.on_full = OnFull::Drop;
     options.no_pc = start.no_pc;
     let channel = Channel::create(words, geometry, options).map_err(|_| Errno::Invalid)?;
@@ -94,7 +94,7 @@ pub(crate) fn stop() -> Result<(), Errno> {
         state::with(|state, _, _| state.running = None);
         drop(state::withdraw());
         state::with(|state, _, _| {
-            // Where nobody came back in time, somebody may still want what was recorded until then.
+            // If no recorder came back in time, what was recorded until then may still be wanted.
             if state.recorder.is_none() && !state.memory.as_ref().is_some_and(has_unwritten) {
                 state.memory = None;
             }

@@ -7,6 +7,7 @@ use crate::mappings::Asked;
 use crate::platform::Kernel;
 use crate::state::{self, Live};
 use crate::{capture, describe, shim};
+use core::ffi::c_void;
 use core::sync::atomic::Ordering;
 use mmiotrace_core::VirtAddr;
 use mmiotrace_kmod::{Claim, Fault};
@@ -32,7 +33,7 @@ unsafe extern "C" fn mmiotrace_engine_fault(regs: *mut PtRegs, address: u64, cpu
     // SAFETY: the caller's promise.
     let Some(frame) = (unsafe { regs.as_mut() }) else { return 0 };
     let claim = state::in_fault(|live| {
-        // The kernel's handler is not told whether it was a write, and needs it not: all that is
+        // The kernel's handler does not say whether it was a write, and that is not needed: all that is
         // traced is mapped writable.
         let fault = Fault { address: VirtAddr(address), write: false };
         let claim = live.engine.on_page_fault(&Kernel::in_fault(cpu, thread), frame, fault);
@@ -102,8 +103,7 @@ fn control(command: u32, words: &mut Words, file: u64) -> Result<(), Errno> {
         abi::RESUME => words[2] = capture::resume(file)?,
         abi::STOP => capture::stop()?,
         abi::FILTER => only_recorder(file, |state, _| {
-            state.mappings.add_filter(words[0], words[1]);
-            Ok(())
+            state.mappings.add_filter(words[0], words[1])
         })?,
         abi::ARM => {
             let asked = Asked { virt: words[0], len: words[1], phys: words[2] };
@@ -150,11 +150,16 @@ unsafe extern "C" fn mmiotrace_engine_describe(text: *mut u8, len: usize) -> usi
     describe::describe(unsafe { core::slice::from_raw_parts_mut(text, len) })
 }
 
+/// # Safety
+/// `area` is a mapping of the device that is being made.
 #[unsafe(no_mangle)]
-extern "C" fn mmiotrace_engine_channel(file: u64) -> *mut u8 {
-    state::with(|state, _, _| {
+unsafe extern "C" fn mmiotrace_engine_mmap(file: u64, area: *mut c_void) -> i32 {
+    state::with(|state, _, lock| {
         let memory = state.memory.as_ref().filter(|_| state.recorder == Some(file));
-        memory.map_or(core::ptr::null_mut(), |memory| memory.address())
+        memory.map_or(Errno::NoDevice.to_result(), |memory| {
+            // SAFETY: the caller's promise, and memory that is not freed while the mutex is held.
+            unsafe { shim::map_shared(area, memory.address(), lock) }
+        })
     })
 }
 

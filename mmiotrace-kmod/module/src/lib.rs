@@ -2,10 +2,10 @@
 //!
 //! The C files beside this folder are the kernel's side: `entry` is what they call, `shim` what they
 //! offer. Between the two lies `capture`: which mappings are traced, from when to when. What
-//! happens in a fault is `mmiotrace-kmod`'s and `mmiotrace-decode`'s; `platform` tells them where
+//! happens in a fault is `mmiotrace-kmod`'s and `mmiotrace-decode`'s; `platform` says where
 //! they are.
 //!
-//! Unsafe code stands in `shim` (calls into C), `entry` (pointers from C), `device` (device
+//! Unsafe code is in `shim` (calls into C), `entry` (pointers from C), `device` (device
 //! accesses), `heap`, `memory` (what the compiler calls to copy) and `state` (what the mutex of the C side protects), each block with its proof.
 #![no_std]
 #![deny(unsafe_code)]

@@ -1,5 +1,6 @@
 //! Which mappings are traced.
 
+use crate::abi::{Errno, MAX_FILTERS};
 use crate::platform::Kernel;
 use crate::shim::{self, Locked};
 use crate::state::Live;
@@ -45,8 +46,12 @@ impl Asked {
 }
 
 impl Mappings {
-    pub(crate) fn add_filter(&mut self, start: u64, end: u64) {
+    pub(crate) fn add_filter(&mut self, start: u64, end: u64) -> Result<(), Errno> {
+        if self.filters.len() >= MAX_FILTERS {
+            return Err(Errno::NoSpace);
+        }
         self.filters.push((start, end));
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> usize {

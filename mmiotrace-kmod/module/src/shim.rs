@@ -1,6 +1,7 @@
-//! What the C side offers, as safe functions. The contracts stand in `shim.h`.
+//! What the C side offers, as safe functions. The contracts are in `shim.h`.
 #![expect(unsafe_code, reason = "calls into C")]
 
+use core::ffi::c_void;
 use core::ptr::NonNull;
 
 mod raw {
@@ -24,6 +25,7 @@ mod raw {
         pub(super) fn mmiotrace_shim_free(at: *mut c_void);
         pub(super) fn mmiotrace_shim_alloc_shared(size: usize) -> *mut c_void;
         pub(super) fn mmiotrace_shim_free_shared(at: *mut c_void);
+        pub(super) fn mmiotrace_shim_map_shared(area: *mut c_void, at: *mut c_void) -> i32;
         pub(super) fn mmiotrace_shim_read(from: u64, to: *mut c_void, len: usize) -> i32;
         pub(super) fn mmiotrace_shim_write(to: u64, from: *const c_void, len: usize) -> i32;
         pub(super) fn mmiotrace_shim_can_write(to: u64, len: usize) -> bool;
@@ -89,7 +91,7 @@ plain! {
     unalias = mmiotrace_shim_unalias(alias: u64);
     /// Whether memory can be written. Any context.
     can_write = mmiotrace_shim_can_write(to: u64, len: usize) -> bool;
-    /// Nanoseconds of the clock that dmesg shows, and what is behind ftrace's "local". Any context.
+    /// Nanoseconds of the clock that dmesg shows, and ftrace's "local". Any context.
     now = sched_clock() -> u64;
     /// The number of this CPU. Any context.
     cpu = mmiotrace_shim_cpu() -> u32;
@@ -171,6 +173,15 @@ pub(crate) fn alloc_shared(size: usize) -> Option<NonNull<u8>> {
 pub(crate) unsafe fn free_shared(at: NonNull<u8>) {
     // SAFETY: the caller's promise. Pages that user space has mapped live until it unmaps them.
     unsafe { raw::mmiotrace_shim_free_shared(at.as_ptr().cast()) }
+}
+
+/// Maps such memory into a process; a negative error number if that failed.
+///
+/// # Safety
+/// `area` is a mapping that is being made (`struct vm_area_struct`); `at` is from `alloc_shared`.
+pub(crate) unsafe fn map_shared(area: *mut c_void, at: *mut u8, _lock: &Locked) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { raw::mmiotrace_shim_map_shared(area, at.cast()) }
 }
 
 /// Memory for Rust's collections. May sleep.

@@ -21,7 +21,7 @@ pub(crate) struct Live {
     pub(crate) cpus: u32,
     /// What the flags of the CPUs were before their steps.
     pub(crate) step_flags: StepFlags,
-    /// How many pages had been opened when somebody last looked.
+    /// How many pages had been opened at the last look.
     pub(crate) blind_seen: AtomicU64,
 }
 

@@ -1,7 +1,7 @@
 //! Contexts: one for each CPU or thread that is inside the engine now.
 //!
-//! A context says to whoever shares the memory that its owner is inside, and below which sequence
-//! number nothing of it is still to come. The first is what the removal of a region waits for, the
+//! A context says to all that share the memory that its owner is inside, and the lowest sequence
+//! number that it may still write. The first is what the removal of a region waits for, the
 //! second what the recorder needs to tell a number that is late from a number that is lost.
 
 use super::Channel;
@@ -12,7 +12,7 @@ use crate::sync::{AtomicU64, Ordering, compiler_fence, fence, full_fence};
 const W_OWNER: usize = 0;
 /// 0, or 1 + a number below which nothing of the owner is still to come.
 const W_FLOOR: usize = 1;
-/// How often somebody left.
+/// How often an owner left.
 const W_PASSES: usize = 2;
 
 /// The number of a context.
@@ -47,19 +47,19 @@ impl<'m> Context<'m> {
         self.floor.load(Ordering::Acquire).checked_sub(1)
     }
 
-    /// How often somebody left.
+    /// How often an owner left.
     pub(crate) fn passes(&self) -> u64 {
         self.passes.load(Ordering::Acquire)
     }
 
-    /// Frees the context of an owner who died inside. Whether it was still his.
+    /// Frees the context of an owner that died inside. Whether it was still the owner's.
     pub(super) fn release(&self, owner: u64) -> bool {
         // The floor first: once the owner is gone the context may be another's.
-        let was_his = self.owner.load(Ordering::Acquire) == owner;
-        if was_his {
+        let was_its = self.owner.load(Ordering::Acquire) == owner;
+        if was_its {
             self.floor.store(0, Ordering::Release);
         }
-        was_his
+        was_its
             && self
                 .owner
                 .compare_exchange(owner, 0, Ordering::AcqRel, Ordering::Relaxed)
@@ -67,7 +67,7 @@ impl<'m> Context<'m> {
     }
 }
 
-/// Somebody is inside the engine, until this is dropped.
+/// An owner is inside the engine, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct ContextGuard<'m> {
     context: Context<'m>,
@@ -82,7 +82,7 @@ impl<'m> ContextGuard<'m> {
     /// Comes in as `owner` (not 0), who is one CPU or one thread. `None` where all contexts are
     /// taken: wait and ask again.
     ///
-    /// An owner who is inside already (an NMI took the CPU) is found again, if his number is below
+    /// An owner that is inside already (an NMI took the CPU) is found again, if its number is below
     /// the number of contexts; others never nest.
     #[inline]
     pub(crate) fn enter(channel: &Channel<'m>, owner: u64) -> Option<Self> {
@@ -94,7 +94,7 @@ impl<'m> ContextGuard<'m> {
         })
     }
 
-    /// As [`enter`](Self::enter), into the context that it tries first. `None` where somebody else is in it.
+    /// As [`enter`](Self::enter), into the context that it tries first. `None` if another owner is in it.
     ///
     /// `ordered`: who waits for all has every thread of the owner's address space pass a fence first, so that
     /// this needs none of its own.
@@ -105,7 +105,7 @@ impl<'m> ContextGuard<'m> {
     }
 
     /// As [`enter`](Self::enter), into the owner's own context, by plain stores: where owners are CPUs
-    /// ([`Platform::CPUS`](crate::Platform::CPUS)). `None` where somebody else is in it.
+    /// ([`Platform::CPUS`](crate::Platform::CPUS)). `None` if another owner is in it.
     #[inline(always)]
     pub(crate) fn enter_own(
         channel: &Channel<'m>,
@@ -140,7 +140,7 @@ impl<'m> ContextGuard<'m> {
             Err(_) => return None,
         };
         let inside = Self::begin(channel, context, id, owner, nested);
-        // Whoever removes a region first unpublishes it and then looks at the floors; here the
+        // A thread that removes a region first unpublishes it and then looks at the floors; here the
         // floor is stored and then regions are looked at. One of both sees the other.
         if ordered {
             compiler_fence(Ordering::SeqCst);
@@ -265,7 +265,7 @@ pub(crate) fn quiesce(channel: &Channel<'_>, owner: u64, mut relax: impl FnMut(u
         let passes = context.passes();
         while context.floor().is_some() && context.passes() == passes {
             let inside = context.owner();
-            // The upper half of an owner's number names his address space: the regions of others
+            // The upper half of an owner's number names its address space: the regions of others
             // are others.
             let foreign = inside != 0 && inside >> 32 != owner >> 32;
             if foreign || !relax(inside) {

@@ -1,4 +1,4 @@
-//! Where things stand in the shared memory, in words of eight bytes. This is the interface between
+//! Where things are in the shared memory, in words of eight bytes. This is the interface between
 //! who captures and who records: [`ABI_VERSION`] changes with every change here.
 
 use crate::number::{index, word};
@@ -9,7 +9,7 @@ pub const ABI_VERSION: u64 = 2;
 /// `mmiotrc1` as a little-endian word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mmiotrc1");
 
-/// Words of a cache line: what different CPUs write stands on different lines.
+/// Words of a cache line: what different CPUs write is on different lines.
 pub(super) const LINE: usize = 8;
 
 // Line 0: written once, before the magic.

@@ -1,4 +1,4 @@
-//! What stands in a record: six words that all have, and what only some have behind them.
+//! What a record holds: six words that all have, and what only some have after them.
 //!
 //! | word | holds |
 //! | --- | --- |
@@ -9,7 +9,7 @@
 //! | 4 | thread id (low half), mapping id (high half) |
 //! | 5 | CPU (low half; all ones: unknown), kind, and three bytes `a`, `b`, `c` |
 //!
-//! | kind | a | b | c | behind it |
+//! | kind | a | b | c | after it |
 //! | --- | --- | --- | --- | --- |
 //! | read, write | width | length of value (0: unknown) | length of code, flags | the end of the interval if flagged, value, code |
 //! | map | | | | virtual address, length |
@@ -55,11 +55,11 @@ pub struct Stamp {
     pub pid: i32,
     /// The CPU, where known.
     pub cpu: Option<u32>,
-    /// The address of the instruction; 0 where there is none, or it is not to be told.
+    /// The address of the instruction; 0 if there is none, or it is not to be recorded.
     pub pc: VirtAddr,
 }
 
-/// How far the number of an access tells its place in the order of the device.
+/// How exactly the number of an access gives its position in the order of the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
@@ -82,7 +82,7 @@ pub enum Body<'a> {
         access: Access,
         /// The instruction's bytes; present where the value is not known.
         code: Code,
-        /// How far its number tells its place.
+        /// How exactly its number gives its position.
         order: Order,
     },
     /// A mapping began.
@@ -125,7 +125,7 @@ impl Entry<'_> {
         event.unordered = match self.body {
             Body::Access { order, .. } => match order {
                 Order::Total => false,
-                // Exact all the same where nobody took a number meanwhile.
+                // Exact all the same if no number was taken meanwhile.
                 Order::Before(after) => after != self.stamp.seq.wrapping_add(1),
                 Order::Unordered => true,
             },
@@ -347,7 +347,7 @@ impl EntryBuf {
         &mut self.words
     }
 
-    /// Reads the record of `len` words that stands here; `None` where it makes no sense (its
+    /// Reads the record of `len` words at this position; `None` if it makes no sense (its
     /// producer is not to be trusted).
     pub(crate) fn parse(&mut self, len: usize) -> Option<Entry<'_>> {
         let (header, rest) = self.words.get(..len)?.split_at_checked(HEADER_WORDS)?;

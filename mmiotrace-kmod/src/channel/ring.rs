@@ -72,7 +72,7 @@ impl<'m> Ring<'m> {
         word(self.slots.len() / SLOT_WORDS)
     }
 
-    /// The words of the slot at `position`, and the rest of the ring behind it.
+    /// The words of the slot at `position`, and the rest of the ring after it.
     #[inline]
     fn slot(&self, position: u64) -> &'m [AtomicU64] {
         let slot = position & self.capacity().wrapping_sub(1);

@@ -3,7 +3,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "memory that the stepped instruction changes behind the compiler's back"
+    reason = "memory that the stepped instruction changes without the compiler's knowledge"
 )]
 
 use core::cell::UnsafeCell;

@@ -42,13 +42,13 @@ pub(super) struct MoveCache<'m> {
     pub(super) ring: Ring<'m>,
     /// How many moves were remembered; written by who may reach the moves.
     count: AtomicU64,
-    // INVARIANT: reached only by the owner of the context, while he is inside and not nested: who
-    // interrupts him is nested.
+    // INVARIANT: reached only by the owner of the context, while it is inside and not nested: code that
+    // interrupts it is nested.
     moves: UnsafeCell<[Option<CachedMove>; ENTRIES]>,
 }
 
 // SAFETY: by the invariant one CPU or thread at a time reaches the moves, which are plain data; the next
-// owner of a context sees what the last one did before he gave it back.
+// owner of a context sees what the last one did before it gave it back.
 unsafe impl Sync for MoveCache<'_> {}
 
 /// The caches of all contexts.
@@ -90,7 +90,7 @@ impl<'m> MoveCaches<'m> {
         counts.fold(0, u64::wrapping_add)
     }
 
-    /// The cache of an owner, where contexts are CPUs: his context is the one with his number.
+    /// The cache of an owner, where contexts are CPUs: its context is the one with its number.
     #[inline(always)]
     pub(super) fn of(&self, owner: u64) -> Option<&MoveCache<'m>> {
         self.caches.get(index(owner))
@@ -123,7 +123,7 @@ impl MoveCache<'_> {
 
 impl<L: Send> Engine<'_, L> {
     /// Carries out a plain move that this context remembers, in the region that it knows; `None` where it
-    /// does not, and nothing was done then. For one who is not nested.
+    /// does not, and nothing was done then. Not for nested calls.
     #[inline(always)]
     pub(super) fn try_cached<P: Platform<Lane = L>>(
         &self,

@@ -118,7 +118,7 @@ impl<L: Send> Engine<'_, L> {
         }
     }
 
-    /// The same, where somebody has it.
+    /// The same, if it is held.
     #[inline(never)]
     fn lock_later<P: Platform<Lane = L>>(&self, platform: &P, inside: &ContextGuard<'_>) -> bool {
         let mut waited: u32 = 0;

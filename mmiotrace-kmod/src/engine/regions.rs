@@ -56,7 +56,7 @@ impl<L: Send> Engine<'_, L> {
         attached
     }
 
-    /// Begins to trace a region whose mapping [`untraced`](Self::untraced) has told of, by the same
+    /// Begins to trace a region whose mapping [`untraced`](Self::untraced) has recorded, by the same
     /// number: as [`attach`](Self::attach), but in place of the MAP record, and when the pages are armed,
     /// comes the end of the blind interval.
     ///
@@ -143,7 +143,7 @@ impl<L: Send> Engine<'_, L> {
         Ok(region)
     }
 
-    /// Ends the tracing of a region whose pages are gone already (unmapped behind the engine's
+    /// Ends the tracing of a region whose pages are gone already (unmapped without the engine's
     /// back): as [`detach`](Self::detach), but the pages are left alone.
     ///
     /// # Errors

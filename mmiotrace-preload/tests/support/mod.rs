@@ -6,6 +6,7 @@ use mmiotrace_capture::process::{Launch, Options};
 use mmiotrace_core::{
     AccessKind, Blind, CaptureBackend, DrainState, Event, EventSink, Loss, Marker,
 };
+use mmiotrace_format::Annotation;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
@@ -139,10 +140,33 @@ pub(crate) fn read(offset: u64, value: u32) -> (AccessKind, u64, Vec<u8>) {
     (AccessKind::Read, offset, value.to_le_bytes().to_vec())
 }
 
-/// The markers' texts.
+/// The markers' texts: those of annotations `untraced` without what is before the text for people, and
+/// none of annotations `file`.
 pub(crate) fn markers(seen: &Collected) -> Vec<String> {
     let texts = seen.markers.iter();
     texts
         .map(|text| String::from_utf8(text.clone()).unwrap())
+        .filter(|text| !text.starts_with("mmiotrace1 file "))
+        .map(|text| match text.strip_prefix("mmiotrace1 untraced ") {
+            Some(untraced) => untraced.split_once(" text=").unwrap().1.to_owned(),
+            None => text,
+        })
         .collect()
+}
+
+/// The annotations, as mmiotrace-format reads them.
+pub(crate) fn annotations(seen: &Collected) -> Vec<Annotation<'_>> {
+    let texts = seen.markers.iter();
+    texts
+        .filter_map(|text| Annotation::parse(text).unwrap())
+        .collect()
+}
+
+/// The reasons of the annotations `untraced`.
+pub(crate) fn untraced_reasons(seen: &Collected) -> Vec<String> {
+    let reason = |annotation| match annotation {
+        Annotation::Untraced { reason, .. } => Some(String::from_utf8(reason.to_vec()).unwrap()),
+        _ => None,
+    };
+    annotations(seen).into_iter().filter_map(reason).collect()
 }

@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "the thread's error number")]
 
-use super::report::{keeping_errno, report};
+use super::report::{keeping_errno, report_untraced};
 use super::session::with;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,17 +52,19 @@ fn report_refusal(name: &str, reported: &AtomicBool, arguments: &[usize]) {
                 .iter()
                 .find(|argument| tracer.traces(**argument as *const u8, 1));
             match given {
-                Some(address) => report(
+                Some(address) => report_untraced(
                     tracer,
                     loudly,
+                    "efault",
                     format_args!(
                         "{name} was given traced memory at {address:#x}, where the kernel finds none, and failed \
                          with EFAULT"
                     ),
                 ),
-                None => report(
+                None => report_untraced(
                     tracer,
                     loudly,
+                    "efault",
                     format_args!(
                         "{name} failed with EFAULT: what it was given may lead to traced memory, where the kernel \
                          finds none"

@@ -6,11 +6,11 @@
 
 use super::deferred::{defer, is_deferred, take_deferred};
 use super::mapping_lock::WriteGuard;
-use super::report::report;
+use super::report::{report, report_untraced};
 use super::session::{self, Session, attach};
 use crate::machine::Root;
 use crate::process::regions::UntracedMapping;
-use crate::process::{Area, Error, MappedFile, matches};
+use crate::process::{Area, Error, MappedFile};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
@@ -145,12 +145,7 @@ fn each_untraced_mapping(
     let uring = Cell::new(false);
     let is_wanted = |mapping: &UntracedMapping<'_>| {
         uring.set(uring.get() || mapping.path == "anon_inode:[io_uring]");
-        let named = || {
-            session
-                .patterns
-                .iter()
-                .any(|pattern| matches(pattern, mapping.path))
-        };
+        let named = || session.names(mapping.path);
         MappedFile::is_device(mapping.path) || (mapping.shared && named())
     };
     session
@@ -176,7 +171,7 @@ fn report_uring_of(session: &Session) {
     if !REPORTED.swap(true, Ordering::Relaxed) {
         let text = "the program uses io_uring: what it asks to be read into traced memory or written from there \
                     fails with EFAULT, and is not in the trace";
-        report(&session.tracer, true, format_args!("{text}"));
+        report_untraced(&session.tracer, true, "io-uring", format_args!("{text}"));
     }
 }
 
@@ -229,6 +224,9 @@ fn trace(session: &Session, found: &Found) -> Result<(), Error> {
     let _ = take_deferred(found.start as *const u8, found.end as *const u8);
     let mut area = found.area();
     if !MappedFile::is_device(found.path()) {
+        if let Some(phys) = session.phys_of(found.path(), found.offset) {
+            area = area.with_phys(phys);
+        }
         // SAFETY: as everything that the program maps; see [`attach`].
         return unsafe { session.tracer.attach_late(&area) };
     }

@@ -30,6 +30,9 @@ pub fn map(request: &MapRequest, call: impl FnOnce() -> *mut c_void) -> *mut c_v
     let changing = ReadGuard::lock();
     let (len, flags, descriptor) = (request.len, request.flags, request.descriptor);
     let replaces = flags & libc::MAP_FIXED != 0 && flags & libc::MAP_FIXED_NOREPLACE == 0;
+    if !request.address.is_null() {
+        release_reserved(request.address, len);
+    }
     let replaced = replaces.then(|| detach(request.address, len)).flatten();
     let replaced = replaced.map(Detached::ends);
     let start = call();
@@ -64,6 +67,7 @@ const fn is_accessible(protection: c_int) -> bool {
 /// Around `munmap`.
 pub fn unmap(address: *mut c_void, len: usize, call: impl FnOnce() -> c_int) -> c_int {
     let changing = ReadGuard::lock();
+    release_reserved(address, len);
     let detached = detach(address, len).map(Detached::ends);
     let done = call();
     let error = std::io::Error::last_os_error();
@@ -87,6 +91,7 @@ pub fn protect(
     call: impl FnOnce() -> c_int,
 ) -> c_int {
     let changing = ReadGuard::lock();
+    release_reserved(address, len);
     let detached = detach(address, len);
     let done = call();
     let error = std::io::Error::last_os_error();
@@ -138,6 +143,10 @@ pub fn remap(request: &RemapRequest, call: impl FnOnce() -> *mut c_void) -> *mut
         to,
     } = *request;
     let changing = ReadGuard::lock();
+    release_reserved(old, old_len);
+    if flags & libc::MREMAP_FIXED != 0 {
+        release_reserved(to, new_len);
+    }
     let replaced = (flags & libc::MREMAP_FIXED != 0)
         .then(|| detach(to, new_len).map(Detached::ends))
         .flatten();
@@ -174,6 +183,12 @@ pub fn remap(request: &RemapRequest, call: impl FnOnce() -> *mut c_void) -> *mut
     drop(changing);
     restore_errno(&error);
     new
+}
+
+/// Before the program does something with a range: for it nothing is mapped where we keep one empty.
+fn release_reserved(address: *mut c_void, len: usize) {
+    let from = address.cast::<u8>().cast_const();
+    let _ = with(|tracer| tracer.release_reserved(from, from.wrapping_add(len)));
 }
 
 /// A range that is about to change, and what was traced there.

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "strings of the C library's functions")]
 
-use super::report::{keeping_errno, report};
+use super::report::{keeping_errno, report_untraced};
 use super::session::{is_active, with};
 use crate::process::program::obstacle;
 use crate::process::{CHANNEL_VARIABLE, LIBRARY};
@@ -37,7 +37,12 @@ pub unsafe fn check(path: *const c_char, environment: Strings) {
         if let Some(why) = obstacle(path).or((!led).then_some(without)) {
             let _ = with(|tracer| {
                 let path = path.display();
-                report(tracer, true, format_args!("{path} is not traced: {why}"));
+                report_untraced(
+                    tracer,
+                    true,
+                    "child",
+                    format_args!("{path} is not traced: {why}"),
+                );
             });
         }
     });

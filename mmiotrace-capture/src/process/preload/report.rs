@@ -23,16 +23,38 @@ impl core::fmt::Write for Line {
     }
 }
 
-/// Writes one line as a marker into the trace, and on standard error. `loudly` false: only the marker.
-/// Allocates nothing, so that a child between `fork` and `exec` may call it.
-pub(super) fn report(tracer: &Tracer, loudly: bool, text: Arguments<'_>) {
-    let mut line = Line {
+impl Line {
+    const EMPTY: Self = Self {
         bytes: [0; 1024],
         len: 0,
     };
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+}
+
+/// Writes one line as a marker into the trace, and on standard error. `loudly` false: only the marker.
+/// Allocates nothing, so that a child between `fork` and `exec` may call it.
+pub(super) fn report(tracer: &Tracer, loudly: bool, text: Arguments<'_>) {
+    let mut line = Line::EMPTY;
     let _ = line.write_fmt(text);
-    let text = line.bytes.get(..line.len).unwrap_or(&[]);
-    let _ = tracer.marker(text);
+    let _ = tracer.marker(line.as_bytes());
+    print(loudly, line.as_bytes());
+}
+
+/// As [`report`], of accesses that may be missing in the trace: an annotation says so, and such a trace
+/// is not complete. `reason` is one word.
+pub(super) fn report_untraced(tracer: &Tracer, loudly: bool, reason: &str, text: Arguments<'_>) {
+    let mut line = Line::EMPTY;
+    let _ = write!(line, "untraced reason={reason} text=");
+    let begins = line.len;
+    let _ = line.write_fmt(text);
+    tracer.annotate(line.as_bytes());
+    print(loudly, line.as_bytes().get(begins..).unwrap_or(&[]));
+}
+
+fn print(loudly: bool, text: &[u8]) {
     if loudly {
         let mut terminal = std::io::stderr().lock();
         let _ = terminal.write_all(b"mmiotrace: ");

@@ -5,11 +5,12 @@
 use super::deferred::defer;
 use super::mapping_lock;
 use super::mapping_scan::{self, ScanReason};
-use super::report::report;
+use super::report::{report, report_untraced};
 use crate::machine::Root;
 use crate::process::{Area, CHANNEL_VARIABLE, Error, MATCH_VARIABLE, MappedFile, Tracer, matches};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering};
+use mmiotrace_core::PhysAddr;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -22,6 +23,27 @@ pub(super) struct Session {
     pub(super) patterns: Vec<String>,
     /// The process that has begun it. What is forked from it has copies of its mappings.
     pid: u32,
+}
+
+impl Session {
+    /// Whether the user has named a file.
+    pub(super) fn names(&self, path: &str) -> bool {
+        self.pattern_of(path).is_some()
+    }
+
+    /// The place of the first pattern that a path matches.
+    fn pattern_of(&self, path: &str) -> Option<usize> {
+        self.patterns
+            .iter()
+            .position(|pattern| matches(pattern, path))
+    }
+
+    /// The physical address of a byte of a file that the user has named; see
+    /// `FileNumbers`.
+    pub(super) fn phys_of(&self, path: &str, offset: u64) -> Option<PhysAddr> {
+        let pattern = self.pattern_of(path)?;
+        Some(self.tracer.file_phys(pattern, path, offset))
+    }
 }
 
 static SESSION: OnceLock<Session> = OnceLock::new();
@@ -164,12 +186,15 @@ pub(super) fn arm(new: &NewMapping) {
         let descriptor = unsafe { BorrowedFd::borrow_raw(new.descriptor) };
         let path = MappedFile::path_of(new.descriptor);
         let wanted = path.and_then(|path| {
-            let named = path.to_str().is_some_and(|path| {
-                let mut patterns = session.patterns.iter();
-                new.shared && patterns.any(|pattern| matches(pattern, path))
-            });
-            MappedFile::of_open(&Root::system(), &path, descriptor, new.offset)
-                .or(named.then_some(MappedFile { phys: None }))
+            let named = || {
+                let path = path.to_str().filter(|_| new.shared)?;
+                session.phys_of(path, new.offset)
+            };
+            MappedFile::of_open(&Root::system(), &path, descriptor, new.offset).or_else(|| {
+                Some(MappedFile {
+                    phys: Some(named()?),
+                })
+            })
         });
         let Some(file) = wanted else {
             return note_unmatched(&session.tracer, new);
@@ -212,7 +237,11 @@ pub(super) fn attach(tracer: &Tracer, area: &Area<'_>) {
         Err(Error::NotRunning) => {}
         Err(error) => {
             tracer.note_untraced(area, &error);
-            eprintln!("mmiotrace: not traced: {error}");
+            let reason = match error {
+                Error::Region { .. } => "limit",
+                _ => "mapping",
+            };
+            report_untraced(tracer, true, reason, format_args!("not traced: {error}"));
         }
     }
 }

@@ -107,6 +107,7 @@ impl Regions {
             .engine()
             .untraced(&UserSpace::outside(handler), &mapping, reason);
         lists.untraced.push(Untraced::new(area, mapping));
+        self.name_file(handler, mapping.id, area.start());
         mapping
     }
 

@@ -1,7 +1,7 @@
 //! `mmiotrace record --backend kmod`: our module in the kernel.
 
 use super::output::{End, Output, finish};
-use super::process::{OrderArg, summary_line};
+use super::process::summary_line;
 use super::signals::Signals;
 use super::{Args, PLACE, status_of, tell, unwritable};
 use crate::failure::{Failure, Outcome, Stop, plain};
@@ -11,7 +11,7 @@ use core::ops::Range;
 use core::time::Duration;
 use mmiotrace_capture::EndRequest;
 use mmiotrace_capture::kmod::{
-    Kmod, Module, Options, Order, Premapped, RING_BYTES, device_ranges, driver_ranges, premapped,
+    Kmod, Module, Options, Premapped, RING_BYTES, device_ranges, driver_ranges, premapped,
     write_marker,
 };
 use mmiotrace_capture::machine::{PciAddress, Root};
@@ -186,20 +186,15 @@ fn is_loaded(root: &Root, name: &str) -> bool {
 }
 
 fn options(args: &Args, root: &Root, plan: &Plan) -> Result<Options, Stop> {
+    let bytes = args.tracefs.buffer.map_or(RING_BYTES, |kib| kib << 10);
     let mut options = Options::new()
-        .with_ring_bytes(args.tracefs.buffer.map_or(RING_BYTES, |kib| kib << 10))
+        .with_ring(args.process.ring().with_bytes(bytes))
         .keeping_until_written();
     if args.kmod.resume {
         options = options.resuming();
     }
     if let Some(timeout) = args.kmod.disarm_after {
         options = options.with_death_timeout(timeout);
-    }
-    if args.process.order == OrderArg::Interval {
-        options = options.with_order(Order::Interval);
-    }
-    if args.process.no_pc {
-        options = options.without_pc();
     }
     if plan.all {
         options = options.with_all();

@@ -8,8 +8,8 @@ use super::signals::Signals;
 use super::{Args, PLACE, status_of, tell, untraced, unwritable};
 use crate::failure::{Failure, Outcome, Stop};
 use core::time::Duration;
-use mmiotrace_capture::process::{Error, Launch, OnFull, Options, Order, measure_cost};
-use mmiotrace_capture::{EndRequest, demo};
+use mmiotrace_capture::process::{Error, Launch, Options, measure_cost};
+use mmiotrace_capture::{DeviceOrder, EndRequest, OnFull, RingOptions, demo};
 use mmiotrace_core::{CaptureBackend, DrainState, EventSink, Marker, Summary, Timestamp};
 use mmiotrace_format::Writer;
 use std::path::Path;
@@ -198,20 +198,26 @@ fn tell_cost() {
 }
 
 fn options(own: &ProcessArgs) -> Options {
-    let options = Options::new()
-        .with_header()
-        .with_on_full(match own.on_full {
-            Full::Drop => OnFull::Drop,
-            Full::Block => OnFull::Block,
-        })
-        .with_order(match own.order {
-            OrderArg::Total => Order::Total,
-            OrderArg::Interval => Order::Interval,
-        });
-    if own.no_pc {
-        options.without_pc()
-    } else {
-        options
+    Options::new().with_header().with_ring(own.ring())
+}
+
+impl ProcessArgs {
+    /// For every backend that has rings of ours.
+    pub(super) fn ring(&self) -> RingOptions {
+        let options = RingOptions::new()
+            .with_on_full(match self.on_full {
+                Full::Drop => OnFull::Drop,
+                Full::Block => OnFull::Block,
+            })
+            .with_order(match self.order {
+                OrderArg::Total => DeviceOrder::Total,
+                OrderArg::Interval => DeviceOrder::Interval,
+            });
+        if self.no_pc {
+            options.without_pc()
+        } else {
+            options
+        }
     }
 }
 
