@@ -8,7 +8,7 @@ use mmiotrace_analysis::{BackendName, Capture, Checker};
 use mmiotrace_format::{Reader, Record};
 
 #[test]
-fn its_trace_is_complete_and_read_back_as_what_it_was_given() {
+fn own_backend_trace_is_complete_and_reads_back() {
     let mut text = Vec::new();
     let live = example::capture(&mut text).unwrap();
     assert!(live.complete, "{:?}", live.findings);

@@ -51,7 +51,7 @@ fn overflow(enroll: bool) {
 }
 
 #[test]
-fn a_stack_overflow_is_told_by_rust_and_aborts() {
+fn stack_overflow_is_reported_by_rust_and_aborts() {
     if let Some(how) = std::env::var_os(CHILD) {
         return overflow(how == "enrolled");
     }
@@ -60,7 +60,7 @@ fn a_stack_overflow_is_told_by_rust_and_aborts() {
             .args([
                 "--exact",
                 "--nocapture",
-                "a_stack_overflow_is_told_by_rust_and_aborts",
+                "stack_overflow_is_reported_by_rust_and_aborts",
             ])
             .env(CHILD, how)
             .output()

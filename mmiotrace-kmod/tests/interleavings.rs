@@ -269,7 +269,7 @@ fn a_full_ring_counts_what_it_drops() {
 }
 
 #[test]
-fn a_device_that_is_gone_is_told_to_the_program() {
+fn device_that_is_gone_raises_in_the_program() {
     explore(0, |schedule| {
         let world = World::new();
         let _ = world.add_device(DEVICE, 1);

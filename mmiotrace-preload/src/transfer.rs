@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "functions of the C library are replaced")]
 
 use crate::real_fns::call_next;
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use libc::{FILE, iovec, off_t, size_t, sockaddr, socklen_t, ssize_t};
 use mmiotrace_capture::process::preload;
 
@@ -215,4 +215,59 @@ streams! {
     __fread_unlocked_chk = c"__fread_unlocked_chk": fill(*mut c_void, room);
     fwrite = c"fwrite": empty(*const c_void);
     fwrite_unlocked = c"fwrite_unlocked": empty(*const c_void);
+}
+
+/// The buffer that a stream is to have; null, for one of the C library's own, if it was given a traced
+/// one.
+fn stream_buffer(buffer: *mut c_char, len: size_t) -> *mut c_char {
+    if buffer.is_null() || !is_traced(buffer.cast(), len) {
+        return buffer;
+    }
+    preload::report_stream_buffer();
+    core::ptr::null_mut()
+}
+
+/// # Safety
+/// As the C library's function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn setvbuf(
+    stream: *mut FILE,
+    buffer: *mut c_char,
+    mode: c_int,
+    size: size_t,
+) -> c_int {
+    call_next!(
+        c"setvbuf" as fn(*mut FILE, *mut c_char, c_int, size_t) -> c_int,
+        stream,
+        stream_buffer(buffer, size),
+        mode,
+        size
+    )
+}
+
+/// # Safety
+/// As the C library's function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn setbuf(stream: *mut FILE, buffer: *mut c_char) {
+    let size = usize::try_from(libc::BUFSIZ).unwrap_or(0);
+    // SAFETY: the caller's promise.
+    unsafe { setbuffer(stream, buffer, size) };
+}
+
+/// # Safety
+/// As the C library's function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn setbuffer(stream: *mut FILE, buffer: *mut c_char, size: size_t) {
+    let own = stream_buffer(buffer, size);
+    if own == buffer {
+        return call_next!(
+            c"setbuffer" as fn(*mut FILE, *mut c_char, size_t) -> (),
+            stream,
+            buffer,
+            size
+        );
+    }
+    // Null would be no buffer at all.
+    // SAFETY: the caller's promise.
+    let _ = unsafe { setvbuf(stream, own, libc::_IOFBF, size) };
 }

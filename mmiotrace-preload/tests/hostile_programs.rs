@@ -1,5 +1,5 @@
 //! Programs that make it hard to trace them: they crash, change their signal handlers and stacks, or
-//! change what they have mapped behind everybody's back. What they do must be as without a tracer, and
+//! change what they have mapped past the C library. What they do must be as without a tracer, and
 //! the trace must be what they did.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
@@ -122,7 +122,7 @@ fn handlers_of_every_kind() {
 
 /// A program that asks the kernel itself for its handler pushes ours aside; the worker puts it back.
 #[test]
-fn a_handler_behind_everybodys_back() {
+fn handler_set_by_the_kernel_call() {
     let body = "#include <sys/syscall.h>
     static volatile int hits;
     static void on_fault(int s) { hits++; mprotect((void *)0x700000000000, 4096, PROT_READ | PROT_WRITE); }
@@ -227,9 +227,9 @@ fn mappings_that_change() {
     assert!(seen.blinds.is_empty(), "{:?}", seen.blinds);
 }
 
-/// Unmapped by a system call that nobody stands before.
+/// Unmapped by a system call past the C library.
 #[test]
-fn a_region_that_goes_behind_everybodys_back() {
+fn region_unmapped_by_inline_syscall() {
     let body = "#include <sys/syscall.h>
     static sigjmp_buf back;
     static void on_fault(int s) { siglongjmp(back, 1); }
@@ -299,9 +299,9 @@ fn streams_and_vectors_of_buffers() {
     assert_eq!(accesses[..5], expected);
 }
 
-/// A mapping that cannot be traced is told in the trace, not only on the terminal.
+/// A mapping that cannot be traced is reported in the trace, not only on the terminal.
 #[test]
-fn what_cannot_be_traced_is_told() {
+fn regions_beyond_the_limit_are_reported() {
     let body = "int main(int n, char **a) {
         /* More regions than there is room for: each page a mapping of its own. */
         int fd = open(a[1], O_RDWR);
@@ -398,7 +398,7 @@ fn without_total_order_and_without_addresses_of_code() {
 }
 
 #[test]
-fn programs_that_are_executed_and_programs_that_close_everything() {
+fn executed_programs_and_programs_that_close_everything() {
     let body = "int main(int n, char **a) {
         device = map(a[1]);
         if (n == 2) {

@@ -62,7 +62,7 @@ fn a_mapping_by_an_instruction_of_its_own_is_traced_late() {
 }
 
 #[test]
-fn a_program_that_ends_before_anybody_looks_is_looked_at_then() {
+fn program_that_ends_before_a_scan_is_scanned_then() {
     for (test, end) in [
         ("ends_return", "return 0;"),
         ("ends_exit", "exit(0);"),
@@ -138,7 +138,7 @@ fn a_mapping_that_was_there_before() {
 
 /// What is told of in time is no stray, however many threads map at the same time as anybody looks.
 #[test]
-fn nothing_is_found_where_everything_was_told() {
+fn nothing_is_found_that_libc_has_mapped() {
     let body = "static char *path;
     static void *thread(void *n) {
         int fd = open(path, O_RDWR);
@@ -190,7 +190,7 @@ fn nothing_is_found_where_everything_was_told() {
 /// Private mappings of files are the program's own copy, and of no interest; nor are those that nobody
 /// has named.
 #[test]
-fn other_mappings_are_nobodys_business() {
+fn other_mappings_are_left_alone() {
     let body = "int main(int n, char **a) {
         map_inline(a[1], PROT_READ | PROT_WRITE, MAP_PRIVATE)[0] = 1;
         map_inline(a[0], PROT_READ, MAP_PRIVATE);

@@ -1,4 +1,4 @@
-//! What cannot be traced, or would surprise, is told in the trace.
+//! What cannot be traced, or would surprise, is reported in the trace.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
@@ -8,7 +8,7 @@ use mmiotrace_core::AccessKind;
 use std::process::Command;
 use support::{HEAD, build, markers, record, run, untraced_reasons, write};
 
-/// The kernel fails them all, and each is told once for each call.
+/// The kernel fails them all, and each is reported once for each call.
 #[test]
 fn system_calls_that_fail_for_being_traced() {
     let body = "#include <sys/ioctl.h>
@@ -93,7 +93,7 @@ fn fortified_transfers() {
 
 /// Each way to start a program, with one that can be traced and with one that cannot.
 #[test]
-fn programs_that_cannot_be_traced_are_told_when_they_are_started() {
+fn untraceable_programs_are_reported_at_their_start() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("child.c");
     std::fs::write(&source, "int main(void) { return 7; }").unwrap();
@@ -218,4 +218,58 @@ fn arguments_one_by_one_arrive_as_they_were_passed() {
     };
     assert_eq!(seen.accesses(), [write(0, 4), write(0, 1000), write(0, 9)]);
     assert!(markers(&seen).is_empty(), "{:?}", markers(&seen));
+}
+
+/// By an instruction of the program's own: an access would kill it, which is reported before.
+#[test]
+fn blocked_signal_is_reported() {
+    let body = "#include <sys/syscall.h>
+    int main(int n, char **a) {
+        device = map(a[1]);
+        device[0] = 1;
+        unsigned long all = ~0ul; long number = SYS_rt_sigprocmask;
+        register long len asm(\"r10\") = 8;
+        asm volatile(\"syscall\" : \"+a\"(number) : \"D\"(SIG_BLOCK), \"S\"(&all), \"d\"(0), \"r\"(len) : \"rcx\", \"r11\", \"memory\");
+        CHECK(number == 0);
+        sleep(5);
+        return 0; }";
+    let Some(seen) = run("blocked_signal", body) else {
+        return;
+    };
+    assert_eq!(seen.accesses(), [write(0, 1)]);
+    let reports = markers(&seen);
+    assert!(
+        reports.len() == 1 && reports[0].contains("blocks SIGSEGV"),
+        "{reports:?}"
+    );
+}
+
+/// Whatever the stream, and however it is buffered.
+#[test]
+fn streams_into_traced_memory() {
+    let body = "int main(int n, char **a) {
+        device = map(a[1]);
+        char *at = (char *)device, text[8192]; memset(text, 'x', sizeof text);
+        char path[4096]; snprintf(path, sizeof path, \"%s.text\", a[1]);
+        FILE *f = fopen(path, \"w+\"); CHECK(f && fwrite(text, 1, sizeof text, f) == sizeof text && fflush(f) == 0);
+        for (int mode = 0; mode < 3; mode++) {
+            FILE *from = fopen(path, \"r\"); CHECK(from);
+            CHECK(setvbuf(from, 0, mode == 0 ? _IOFBF : mode == 1 ? _IOLBF : _IONBF, mode == 2 ? 0 : 4096) == 0);
+            CHECK(fread(at, 1, 100, from) == 100);
+            CHECK(fread(at, 100, 1, from) == 1);
+            CHECK(fread(at, 1, 5000, from) == 5000);
+            CHECK(fgets(at, 50, from) == at);
+            fclose(from);
+        }
+        FILE *from = fopen(path, \"r\");
+        CHECK(setvbuf(from, at + 4096, _IOFBF, 4096) == 0);
+        CHECK(fread(text, 1, 100, from) == 100 && text[99] == 'x');
+        fclose(from);
+        CHECK(unlink(path) == 0);
+        return 0; }";
+    let Some(seen) = run("streams_into", body) else {
+        return;
+    };
+    // The buffer of the last stream: the C library's own calls cannot fill it.
+    assert_eq!(untraced_reasons(&seen), ["efault"]);
 }

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vfio_device_is_asked_and_believed_where_a_function_has_its_memory_there() {
+    fn vfio_address_counts_if_a_function_has_memory_there() {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::new(folder.path());
         let sysfs = folder.path().join("sys/bus/pci/devices/0000:00:03.0");

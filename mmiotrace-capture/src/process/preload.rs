@@ -5,6 +5,7 @@
 //! Only for a library that replaces those functions of the C library. Nothing here is traced before
 //! [`begin`].
 
+mod blocked;
 mod deferred;
 mod efault;
 mod mapping_lock;
@@ -15,7 +16,7 @@ mod report;
 mod session;
 
 pub use super::action::swap_program_action;
-pub use efault::Watched;
+pub use efault::{Watched, report_stream_buffer};
 pub use mapping_scan::{report_uring, scan_before_exec, scan_before_exit};
 pub use mappings::{MapRequest, RemapRequest, map, protect, remap, unmap};
 pub use programs::{Strings, check, check_found, check_open};

@@ -32,6 +32,15 @@ impl Watched {
     }
 }
 
+/// Reports that a stream was given a buffer in traced memory and has one of its own instead: the C
+/// library's own calls, which nothing replaces, would fail.
+pub fn report_stream_buffer() {
+    let _ = with(|tracer| {
+        let text = "a stream was given traced memory as its buffer, where the kernel finds none: it has another";
+        report_untraced(tracer, true, "efault", format_args!("{text}"));
+    });
+}
+
 /// Whether the thread's last error is EFAULT.
 fn is_fault() -> bool {
     // SAFETY: the thread's own word.

@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "what is found is traced")]
 
+use super::blocked;
 use super::deferred::{defer, is_deferred, take_deferred};
 use super::mapping_lock::WriteGuard;
 use super::report::{report, report_untraced};
@@ -84,6 +85,7 @@ impl Found {
 /// Scans, on the thread of the capture.
 pub(super) fn scan() {
     scan_for(ScanReason::Running);
+    let _ = session::with_session(blocked::check);
 }
 
 /// Scans before the program becomes another one, and its mappings end. A child that is about to become
