@@ -39,6 +39,7 @@ mod loss;
 mod mapping;
 mod mapping_table;
 mod marker;
+mod pci;
 #[cfg(any(feature = "test-util", test))]
 pub mod scripted;
 mod sink;
@@ -55,6 +56,7 @@ pub use loss::{Blind, BlindEdge, BlindReason, Loss};
 pub use mapping::{MapId, Mapping};
 pub use mapping_table::{Applied, FixedMappings, MappingTable, Node, Storage};
 pub use marker::{Marker, RESERVED_MARKER_PREFIX};
+pub use pci::{InvalidPciAddress, PciAddress, PciSelector};
 pub use sink::EventSink;
 pub use time::Timestamp;
 pub use value::Value;

@@ -78,6 +78,6 @@ pub use target::{
     ModelRegister, Recorder, Target, TargetError, Trigger,
 };
 #[cfg(all(feature = "pci", target_os = "linux"))]
-pub use target::{InvalidPciSlot, PciError, PciSlot, PciTarget, Refusal};
+pub use target::{PciError, PciTarget, Refusal};
 #[cfg(all(feature = "vfio", target_os = "linux"))]
 pub use target::{VfioError, VfioTarget};

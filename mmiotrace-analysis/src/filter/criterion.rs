@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
-use mmiotrace_core::{PhysAddr, Timestamp};
+use mmiotrace_core::{PciSelector, PhysAddr, Timestamp};
 
 /// What is wrong with the text of a criterion.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -207,12 +207,8 @@ impl FromStr for ValueMatch {
 /// A trace has no PCI domains (`PCIDEV` prints none), so the domain is kept and not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceSelector {
-    /// The domain, where one was given.
-    pub domain: Option<u16>,
-    /// Bus number.
-    pub bus: u8,
-    /// Device (bits 7:3) and function (bits 2:0).
-    pub devfn: u8,
+    /// The device.
+    pub device: PciSelector,
     /// The number of the BAR, 0 to 5, or 6 for the expansion ROM; `None` for all memory ranges.
     pub bar: Option<u8>,
 }
@@ -220,10 +216,10 @@ pub struct DeviceSelector {
 impl FromStr for DeviceSelector {
     type Err = CriterionError;
 
-    /// `[DDDD:]BB:DD.F[:BAR]`, as `lspci` prints it; all but the BAR in hex.
+    /// `[DOMAIN:]BB:DD.F[:BAR]`, as `lspci` prints it; all but the BAR in hex.
     fn from_str(text: &str) -> Result<Self, CriterionError> {
         selector(text).ok_or_else(|| {
-            let form = "[DDDD:]BB:DD.F[:BAR], as 00:02.0 or 0000:00:02.0:1";
+            let form = "[DOMAIN:]BB:DD.F[:BAR], as 00:02.0 or 0000:00:02.0:1";
             CriterionError::new(format!("{text:?} is no PCI device; write {form}"))
         })
     }
@@ -231,52 +227,26 @@ impl FromStr for DeviceSelector {
 
 impl fmt::Display for DeviceSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(domain) = self.domain {
-            write!(f, "{domain:04x}:")?;
-        }
-        write!(
-            f,
-            "{:02x}:{:02x}.{}",
-            self.bus,
-            self.devfn >> 3,
-            self.devfn & 7
-        )?;
+        write!(f, "{}", self.device)?;
         self.bar.map_or(Ok(()), |bar| write!(f, ":{bar}"))
     }
 }
 
 fn selector(text: &str) -> Option<DeviceSelector> {
-    let (place, rest) = text.split_once('.')?;
-    let (function, bar) = match rest.split_once(':') {
-        Some((function, bar)) => (function, Some(bar)),
-        None => (rest, None),
+    let point = text.find('.')?;
+    let (device, bar) = match text.get(point..)?.find(':') {
+        Some(colon) => {
+            let (device, bar) = text.split_at_checked(point + colon)?;
+            let bar = match bar.as_bytes() {
+                [b':', digit @ b'0'..=b'6'] => digit - b'0',
+                _ => return None,
+            };
+            (device, Some(bar))
+        }
+        None => (text, None),
     };
-    let hex = |digits: &str, most: usize| {
-        let plain = (1..=most).contains(&digits.len())
-            && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        plain
-            .then(|| u16::from_str_radix(digits, 16).ok())
-            .flatten()
-    };
-    let mut parts = place.rsplit(':');
-    let (slot, bus) = (parts.next()?, parts.next()?);
-    let domain = match parts.next() {
-        Some(domain) => Some(hex(domain, 4)?),
-        None => None,
-    };
-    let bus = u8::try_from(hex(bus, 2)?).ok()?;
-    let slot = u8::try_from(hex(slot, 2)?).ok().filter(|slot| *slot < 32)?;
-    let function = u8::try_from(hex(function, 1)?)
-        .ok()
-        .filter(|function| *function < 8)?;
-    let bar = match bar {
-        Some(bar) => Some(bar.parse::<u8>().ok().filter(|bar| *bar <= 6)?),
-        None => None,
-    };
-    parts.next().is_none().then_some(DeviceSelector {
-        domain,
-        bus,
-        devfn: slot << 3 | function,
+    Some(DeviceSelector {
+        device: device.parse().ok()?,
         bar,
     })
 }
@@ -391,16 +361,11 @@ mod tests {
     #[test]
     fn devices() {
         let full: DeviceSelector = "0001:3f:1f.7:6".parse().unwrap();
-        assert_eq!(
-            full,
-            DeviceSelector {
-                domain: Some(1),
-                bus: 0x3f,
-                devfn: 0xff,
-                bar: Some(6)
-            }
-        );
+        assert_eq!((full.device.domain, full.device.bus), (Some(1), 0x3f));
+        assert_eq!((full.device.devfn(), full.bar), (0xff, Some(6)));
         assert_eq!(full.to_string(), "0001:3f:1f.7:6");
+        let vmd: DeviceSelector = "10000:00:02.0".parse().unwrap();
+        assert_eq!(vmd.to_string(), "10000:00:02.0");
         assert_eq!(
             "2:3.1".parse::<DeviceSelector>().unwrap().to_string(),
             "02:03.1"
@@ -412,7 +377,8 @@ mod tests {
             "00:02.8",
             "00:02.0:7",
             "1:0:0:02.0",
-            "00000:00:02.0",
+            "000000000:00:02.0",
+            "00:02.0:+1",
             "g0:02.0",
             "00:02.0:",
         ] {

@@ -274,7 +274,7 @@ impl Selector {
             return;
         };
         self.devices.apply(header);
-        if (device.bus, device.devfn) == (selector.bus, selector.devfn) {
+        if (device.bus, device.devfn) == (selector.device.bus, selector.device.devfn()) {
             let ranges = device.bars.iter().enumerate().filter(|(number, bar)| {
                 bar.is_memory()
                     && selector

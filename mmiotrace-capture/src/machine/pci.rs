@@ -1,69 +1,9 @@
 //! The PCI functions of a machine, and the header lines that a trace has of them.
 
 use super::{PciIds, Root};
-use core::fmt;
-use core::str::FromStr;
 use mmiotrace_core::{Bar, PciDevice};
 
-/// Where a PCI function is: domain, bus, device and function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PciAddress {
-    /// The domain (segment); 0 on most machines. Wider than 16 bits behind Intel's VMD.
-    pub domain: u32,
-    /// Bus number.
-    pub bus: u8,
-    /// Device number, 0 to 31.
-    pub slot: u8,
-    /// Function, 0 to 7.
-    pub function: u8,
-}
-
-impl fmt::Display for PciAddress {
-    /// `0000:00:03.0`, as sysfs names it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            domain,
-            bus,
-            slot,
-            function,
-        } = self;
-        write!(f, "{domain:04x}:{bus:02x}:{slot:02x}.{function}")
-    }
-}
-
-/// The text is no PCI address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no PCI address (write it as 0000:00:03.0 or 00:03.0)")]
-pub struct InvalidPciAddress;
-
-impl FromStr for PciAddress {
-    type Err = InvalidPciAddress;
-
-    /// Reads `[DDDD:]BB:DD.F`, hexadecimal.
-    fn from_str(text: &str) -> Result<Self, InvalidPciAddress> {
-        let hex = |word: &str, digits: core::ops::RangeInclusive<usize>| {
-            let valid =
-                digits.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-            valid
-                .then(|| u32::from_str_radix(word, 16).ok())
-                .flatten()
-                .ok_or(InvalidPciAddress)
-        };
-        let (head, function) = text.rsplit_once('.').ok_or(InvalidPciAddress)?;
-        let (head, slot) = head.rsplit_once(':').ok_or(InvalidPciAddress)?;
-        let (domain, bus) = head.rsplit_once(':').unwrap_or(("0", head));
-        let (slot, function) = (hex(slot, 1..=2)?, hex(function, 1..=1)?);
-        if slot > 31 || function > 7 {
-            return Err(InvalidPciAddress);
-        }
-        Ok(Self {
-            domain: hex(domain, 1..=8)?,
-            bus: hex(bus, 1..=2)? as u8,
-            slot: slot as u8,
-            function: function as u8,
-        })
-    }
-}
+pub use mmiotrace_core::PciAddress;
 
 /// One range of a PCI function, as a line of sysfs' `resource` has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -270,29 +210,5 @@ impl PciInventory {
             lines.push_str(&format!("LSPCI {}\n", function.lspci_line(ids)));
         }
         lines
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_read_and_printed_as_sysfs_names_them() {
-        let address: PciAddress = "0000:02:1f.7".parse().unwrap();
-        assert_eq!(address.to_string(), "0000:02:1f.7");
-        assert_eq!(
-            "00:03.0".parse::<PciAddress>().unwrap().to_string(),
-            "0000:00:03.0"
-        );
-        assert_eq!(
-            "10000:e0:06.0".parse::<PciAddress>().unwrap().to_string(),
-            "10000:e0:06.0"
-        );
-        for wrong in [
-            "", "00:03", "00:20.0", "00:03.8", "g0:03.0", "+0:03.0", "00:003.0",
-        ] {
-            assert_eq!(wrong.parse::<PciAddress>(), Err(InvalidPciAddress));
-        }
     }
 }

@@ -145,15 +145,16 @@ fn write_text(out: &mut String, name: &str, verdict: &Verdict) -> fmt::Result {
         }
     )?;
     let count = |kind| verdict.records.get(kind);
+    let counted = |kind, noun| count_noun(count(kind), noun);
     writeln!(
         out,
-        "  {} reads, {} writes, {} unknown; {} maps, {} unmaps, {} marks; {}",
-        count(LineKind::Read),
-        count(LineKind::Write),
+        "  {}, {}, {} unknown; {}, {}, {}; {}",
+        counted(LineKind::Read, "read"),
+        counted(LineKind::Write, "write"),
         count(LineKind::Unknown),
-        count(LineKind::Map),
-        count(LineKind::Unmap),
-        count(LineKind::Mark),
+        counted(LineKind::Map, "map"),
+        counted(LineKind::Unmap, "unmap"),
+        counted(LineKind::Mark, "mark"),
         span(verdict.first_time, verdict.last_time),
     )?;
     let version = verdict
@@ -195,6 +196,12 @@ fn write_finding(out: &mut String, finding: &Finding) -> fmt::Result {
     }
     writeln!(out, "{}", finding.text)?;
     writeln!(out, "  {:16} -> {}", "", finding.advice)
+}
+
+/// `1 map`, `2 maps`.
+fn count_noun(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 fn span(first: Option<Timestamp>, last: Option<Timestamp>) -> String {

@@ -339,5 +339,5 @@ fn show(args: &Show) -> Result<Outcome, Stop> {
 }
 
 fn device(text: &str) -> Result<DeviceAddress, String> {
-    DeviceAddress::parse(text).ok_or_else(|| "a device is [DDDD:]BB:DD.F".to_owned())
+    DeviceAddress::parse(text).ok_or_else(|| "a device is [DOMAIN:]BB:DD.F".to_owned())
 }

@@ -20,7 +20,7 @@ pub use guarded::{GuardError, Guarded};
 pub use mapping::AccessError;
 pub use model::{Effect, Fault, Model, ModelBuilder, ModelError, ModelRegister, Trigger};
 #[cfg(all(feature = "pci", target_os = "linux"))]
-pub use pci::{InvalidPciSlot, PciError, PciSlot, PciTarget, Refusal};
+pub use pci::{PciError, PciTarget, Refusal};
 pub use record::Recorder;
 #[cfg(all(feature = "vfio", target_os = "linux"))]
 pub use vfio::{VfioError, VfioTarget};

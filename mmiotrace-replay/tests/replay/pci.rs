@@ -1,10 +1,10 @@
 //! The target for PCI devices, over a folder that looks like sysfs: its BAR is a file.
 #![cfg(all(feature = "pci", target_os = "linux"))]
 
+use mmiotrace_core::PciAddress;
 use mmiotrace_format::Reader;
 use mmiotrace_replay::{
-    Ending, PciSlot, PciTarget, PlanOptions, Planned, Report, RunOptions, Runner, Silent,
-    plan_trace,
+    Ending, PciTarget, PlanOptions, Planned, Report, RunOptions, Runner, Silent, plan_trace,
 };
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -239,7 +239,9 @@ fn one_refused_device_refuses_the_plan() {
          PCIDEV 0020 123411e8 b fea00000 0 0 0 0 0 0 100000 0 0 0 0 0 0 edu\n\
          W 4 1.000001 1 0xfebc0304 0x1 0x0 0\nW 4 1.000002 1 0xfea00004 0x1 0x0 0\n";
     let planned = plan_trace(Reader::new(trace.as_bytes()), PlanOptions::default()).unwrap();
-    let (before, slot) = (machine.bar(), |text: &str| text.parse::<PciSlot>().unwrap());
+    let (before, slot) = (machine.bar(), |text: &str| {
+        text.parse::<PciAddress>().unwrap()
+    });
     let target = PciTarget::with_devices([
         ("e1000".to_owned(), slot(SLOT)),
         ("edu".to_owned(), slot("00:04.0")),

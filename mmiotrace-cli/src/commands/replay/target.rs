@@ -136,7 +136,7 @@ fn pci(slot: &str, limit: Option<Duration>) -> Result<AnyTarget, Stop> {
 
 #[cfg(feature = "vfio")]
 fn vfio(slot: &str, limit: Option<Duration>) -> Result<AnyTarget, Stop> {
-    let slot: mmiotrace_replay::PciSlot = slot
+    let slot: mmiotrace_core::PciAddress = slot
         .parse()
         .map_err(|error| Failure::new("--target", error))?;
     let target = mmiotrace_replay::VfioTarget::open_device(&slot.to_string());

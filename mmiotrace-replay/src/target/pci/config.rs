@@ -1,6 +1,7 @@
 //! The command register of a PCI device.
 
-use super::{PciError, PciSlot, Refusal};
+use super::{PciError, Refusal};
+use mmiotrace_core::PciAddress;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -32,7 +33,7 @@ impl Config {
     }
 
     /// Switches memory decoding on and bus mastering off.
-    pub(super) fn prepare(&self, slot: PciSlot) -> Result<Restore, PciError> {
+    pub(super) fn prepare(&self, slot: PciAddress) -> Result<Restore, PciError> {
         let fail = |source| PciError::File {
             path: self.path.clone(),
             source,

@@ -1,15 +1,12 @@
 //! PCI devices through the files of sysfs.
 
 mod config;
-mod slot;
-
-pub use slot::{InvalidPciSlot, PciSlot};
 
 use super::Target;
 use super::mapping::{AccessError, Mapping};
 use crate::plan::{Device, Place, Region, RegionId};
 use config::{Config, Restore};
-use mmiotrace_core::{PhysAddr, Value, Width};
+use mmiotrace_core::{PciAddress, PhysAddr, Value, Width};
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -28,11 +25,11 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub struct PciTarget {
     root: PathBuf,
-    slots: HashMap<String, PciSlot>,
-    only: Option<PciSlot>,
+    slots: HashMap<String, PciAddress>,
+    only: Option<PciAddress>,
     // Dropped in this order: memory goes before its decoding may be switched off.
     regions: Vec<Option<Mapping>>,
-    restore: HashMap<PciSlot, Restore>,
+    restore: HashMap<PciAddress, Restore>,
 }
 
 /// Why a PCI device could not be used.
@@ -43,7 +40,7 @@ pub enum PciError {
     #[error("{slot}: {refusal}")]
     Refused {
         /// The device.
-        slot: PciSlot,
+        slot: PciAddress,
         /// Why.
         refusal: Refusal,
     },
@@ -113,7 +110,7 @@ pub enum Refusal {
 impl PciTarget {
     /// The device at this address, for plans of one device.
     #[must_use]
-    pub fn new(slot: PciSlot) -> Self {
+    pub fn new(slot: PciAddress) -> Self {
         Self {
             only: Some(slot),
             ..Self::with_devices([])
@@ -122,7 +119,7 @@ impl PciTarget {
 
     /// Several devices, by their names in the plan.
     #[must_use]
-    pub fn with_devices(slots: impl IntoIterator<Item = (String, PciSlot)>) -> Self {
+    pub fn with_devices(slots: impl IntoIterator<Item = (String, PciAddress)>) -> Self {
         Self {
             root: PathBuf::from("/sys/bus/pci/devices"),
             slots: slots.into_iter().collect(),
@@ -139,11 +136,11 @@ impl PciTarget {
         self
     }
 
-    fn file(&self, slot: PciSlot, name: &str) -> PathBuf {
+    fn file(&self, slot: PciAddress, name: &str) -> PathBuf {
         self.root.join(slot.to_string()).join(name)
     }
 
-    fn read_file(&self, slot: PciSlot, name: &str) -> Result<String, PciError> {
+    fn read_file(&self, slot: PciAddress, name: &str) -> Result<String, PciError> {
         let path = self.file(slot, name);
         let text = fs::read_to_string(&path).map_err(|source| PciError::File {
             path,
@@ -153,7 +150,7 @@ impl PciTarget {
         Ok(text.trim().to_owned())
     }
 
-    fn read_hex(&self, slot: PciSlot, name: &str) -> Result<u64, PciError> {
+    fn read_hex(&self, slot: PciAddress, name: &str) -> Result<u64, PciError> {
         let text = self.read_file(slot, name)?;
         let digits = text.trim_start_matches("0x");
         u64::from_str_radix(digits, 16).map_err(|_| PciError::File {
@@ -164,7 +161,7 @@ impl PciTarget {
     }
 
     /// Whether the device may be touched; an error where it may not.
-    fn check(&self, slot: PciSlot, device: &Device) -> Result<(), PciError> {
+    fn check(&self, slot: PciAddress, device: &Device) -> Result<(), PciError> {
         let refuse = |refusal| Err(PciError::Refused { slot, refusal });
         if !self.file(slot, "vendor").exists() {
             return refuse(Refusal::Absent);
@@ -202,7 +199,7 @@ impl PciTarget {
     }
 
     /// Whether the firmware or the kernel shows something on this display.
-    fn is_shown(&self, slot: PciSlot) -> bool {
+    fn is_shown(&self, slot: PciAddress) -> bool {
         let boot = self
             .read_file(slot, "boot_vga")
             .is_ok_and(|text| text != "0");
@@ -211,7 +208,7 @@ impl PciTarget {
 
     /// The start and length of a memory BAR, as the file `resource` has it: a line a BAR, start,
     /// end and flags (bit 9: memory, `IORESOURCE_MEM` of `linux/ioport.h`).
-    fn bar(&self, slot: PciSlot, bar: u8, wanted: u64) -> Result<(u64, u64), PciError> {
+    fn bar(&self, slot: PciAddress, bar: u8, wanted: u64) -> Result<(u64, u64), PciError> {
         let text = self.read_file(slot, "resource")?;
         let numbers = text.lines().nth(usize::from(bar)).map(|line| {
             let number = |word: &str| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok();
