@@ -226,6 +226,7 @@ fn assert_went_on(bench: &Bench, recorder: Child) {
     let (status, told) = bench.told(recorder);
     assert_eq!(status, Some(1), "{told}");
     assert!(told.contains("still runs"), "{told}");
+    assert!(told.contains("NOT COMPLETE"), "{told}");
     let text = bench.text("trace");
     let said = format!(
         " mmiotrace1 untraced reason=program-continued pid={} ",
