@@ -243,3 +243,55 @@ fn what_cannot_be_done() {
         run(arguments).assert_refused("usage: ");
     }
 }
+
+/// The accesses of `code` as (kind, width, least) for a CPU.
+fn accesses(cpu: &str, code: &str) -> Vec<(String, u64, Option<u64>)> {
+    let report = run(&["decode", "--json", "--cpu", cpu, "--code", code]).json();
+    let list = report["accesses"].as_array().unwrap();
+    list.iter()
+        .map(|access| {
+            (
+                access["kind"].as_str().unwrap().to_owned(),
+                access["width"].as_u64().unwrap(),
+                access["least"].as_u64(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn answers_are_for_the_cpu_named() {
+    let read = |width, least| vec![("read".to_owned(), width, least)];
+    for (code, intel, amd) in [
+        ("666303", 2, 4),    // movsxd ax, [rbx]
+        ("0fa1", 2, 8),      // pop fs
+        ("480fb403", 10, 6), // lfs rax, [rbx]
+        ("48ff2b", 10, 6),   // jmp far [rbx]
+        ("66ff23", 8, 2),    // jmp [rbx]
+        ("66c3", 8, 2),      // ret
+    ] {
+        assert_eq!(accesses("intel", code), read(intel, None), "{code}");
+        assert_eq!(accesses("intel-6-207", code), read(intel, None), "{code}");
+        assert_eq!(accesses("amd-26-2", code), read(amd, None), "{code}");
+        let (least, most) = (intel.min(amd), intel.max(amd));
+        assert_eq!(accesses("unknown", code), read(most, Some(least)), "{code}");
+    }
+    // iretq: slots of 8 bytes, of which two hold selectors
+    let widths = |cpu| {
+        accesses(cpu, "48cf")
+            .iter()
+            .map(|access| access.1)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(widths("intel"), [8, 2, 8, 8, 2]);
+    assert_eq!(widths("amd"), [8; 5]);
+    let text = run(&["decode", "--cpu", "unknown", "--code", "666303"]).text();
+    assert!(text.contains("read  2 to 4 at"), "{text}");
+    assert!(text.contains("Intel's: reads 2 bytes"), "{text}");
+    // Without the option it is this machine's CPU, which is known unless its maker is neither.
+    let host = run(&["decode", "--json", "--code", "666303"]).json();
+    let named = host["makers"]["cpu"].as_str().unwrap().to_owned();
+    let again = run(&["decode", "--json", "--cpu", &named, "--code", "666303"]).json();
+    assert_eq!(host, again);
+    run(&["decode", "--cpu", "via", "--code", "90"]).assert_refused("invalid value 'via'");
+}

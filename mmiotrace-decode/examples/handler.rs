@@ -5,8 +5,8 @@
 
 use mmiotrace_core::{AccessKind, Value, VirtAddr};
 use mmiotrace_decode::{
-    Bus, BusFault, Context, Decoder, Gpr, Hint, Locked, LockedOp, Place, Progress, Registers, Stop,
-    Way,
+    Bus, BusFault, Context, Decoder, Gpr, Hint, Locked, LockedOp, MemoryKind, Progress, Registers,
+    Stop, Way,
 };
 
 /// Where the traced page is.
@@ -33,15 +33,15 @@ impl Traced {
 }
 
 impl Bus for Traced {
-    fn locate(&self, address: VirtAddr, len: usize) -> Place {
+    fn locate(&self, address: VirtAddr, len: usize) -> MemoryKind {
         let inside = |address: u64| (DEVICE..DEVICE + PAGE).contains(&address);
         match (
             inside(address.0),
             inside(address.0.wrapping_add(len as u64 - 1)),
         ) {
-            (true, true) => Place::Device,
-            (false, false) => Place::Memory,
-            _ => Place::Mixed,
+            (true, true) => MemoryKind::Device,
+            (false, false) => MemoryKind::Memory,
+            _ => MemoryKind::Mixed,
         }
     }
 

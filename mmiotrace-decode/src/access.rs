@@ -8,7 +8,8 @@ mod vector;
 pub(crate) use block::variant;
 pub(crate) use value::integer;
 
-use crate::operation::{Shape, flag};
+use crate::cpu::{SELECTOR_SLOT, SlotRead};
+use crate::operation::{Shape, Validity, flag};
 use crate::{DecodedInstruction, Gpr, RegisterFile};
 use mmiotrace_core::{AccessKind, Value, VirtAddr, Width};
 
@@ -20,8 +21,11 @@ pub struct DecodedAccess {
     pub kind: AccessKind,
     /// The address of the first byte.
     pub address: VirtAddr,
-    /// How many bytes.
+    /// How many bytes; where makers differ and the CPU is not known, the most.
     pub width: Width,
+    /// How many of these bytes are accessed whoever made the CPU: of a push the last, else the first.
+    /// Less than `width` only where makers differ and the CPU is not known.
+    pub least: Width,
     /// The bytes written, where the registers tell them; `None` for every read, and for what only
     /// execution can tell.
     pub value: Option<Value>,
@@ -148,19 +152,49 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
             (Shape::Leave, 0) => self.read(registers.get(Gpr::Rbp)),
             (Shape::CallFar, 1 | 2) => {
                 let slot = u64::from(instruction.detail);
-                self.sized(
+                let pushed = self.sized(
                     AccessKind::Write,
                     rsp.wrapping_sub(slot * step),
                     instruction.detail,
                     None,
-                )
+                );
+                match pushed {
+                    // Slots of another size leave the second one elsewhere.
+                    Step::Access(mut second) if step == 2 => {
+                        second.conditional |= second.least != second.width;
+                        Step::Access(second)
+                    }
+                    pushed => pushed,
+                }
             }
             (Shape::PopSeveral, _) if step < u64::from(instruction.detail) => {
-                self.read(rsp.wrapping_add(width * step))
+                self.slot_at(rsp.wrapping_add(width * step), step)
             }
             (Shape::Enter | Shape::EnterNested, _) => self.enter_at(step),
             _ => Step::End,
         }
+    }
+
+    /// Slot `slot` of a far return: instruction pointer, `cs`, flags, stack pointer, `ss`.
+    fn slot_at(&self, address: u64, slot: u64) -> Step {
+        let instruction = self.instruction;
+        let Step::Access(mut access) = self.read(address) else {
+            return Step::End;
+        };
+        if !matches!(slot, 1 | 4) {
+            return Step::Access(access);
+        }
+        let selector = Width::W2;
+        match instruction.validity() {
+            Validity::All => {}
+            Validity::Of(maker) => {
+                if SELECTOR_SLOT.of(maker) == SlotRead::Selector {
+                    (access.width, access.least) = (selector, selector);
+                }
+            }
+            Validity::Unknown => access.least = selector,
+        }
+        Step::Access(access)
     }
 
     /// `enter`: pushes `rbp`; for nesting level n > 0 copies n - 1 outer frame pointers and pushes
@@ -189,6 +223,20 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
         }
     }
 
+    /// With the bytes that are accessed whoever made the CPU.
+    #[cold]
+    fn narrowed(&self, step: Step) -> Step {
+        let Step::Access(mut access) = step else {
+            return step;
+        };
+        let least = self.instruction.least(access.width.bytes());
+        access.least = Width::from_bytes(least).unwrap_or(access.width);
+        if access.least != access.width {
+            access.value = None;
+        }
+        Step::Access(access)
+    }
+
     fn read(&self, address: u64) -> Step {
         self.sized(AccessKind::Read, address, self.instruction.width, None)
     }
@@ -199,7 +247,11 @@ impl<'a, R: RegisterFile + ?Sized> Accesses<'a, R> {
 
     fn sized(&self, kind: AccessKind, address: u64, width: u8, value: Option<Value>) -> Step {
         let conditional = self.instruction.flags & flag::CONDITIONAL != 0;
-        access(kind, address, width, value, conditional)
+        let step = access(kind, address, width, value, conditional);
+        if self.instruction.is_cpu_unknown() {
+            return self.narrowed(step);
+        }
+        step
     }
 }
 
@@ -216,6 +268,7 @@ fn access(
             kind,
             address: VirtAddr(address),
             width,
+            least: width,
             value,
             conditional,
         }),

@@ -4,7 +4,7 @@ use mmiotrace_core::VirtAddr;
 
 /// What lies at a range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum MemoryKind {
     /// All of it is traced device memory of one region.
     Device,
     /// None of it is traced.
@@ -84,7 +84,7 @@ pub enum Locked {
 /// instruction, not of the alias.
 pub trait Bus {
     /// What lies at `len` bytes (1 to 4096) from `address`.
-    fn locate(&self, address: VirtAddr, len: usize) -> Place;
+    fn locate(&self, address: VirtAddr, len: usize) -> MemoryKind;
 
     /// One read of device memory.
     ///

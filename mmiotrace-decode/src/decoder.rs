@@ -2,7 +2,7 @@
 
 use crate::cache::Cache;
 use crate::iced::Fallback;
-use crate::{DecodeError, DecodedInstruction, table};
+use crate::{Cpu, DecodeError, DecodedInstruction, Maker, table};
 use mmiotrace_core::VirtAddr;
 
 /// Decodes instructions of 64-bit mode.
@@ -28,6 +28,7 @@ use mmiotrace_core::VirtAddr;
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
+    cpu: Cpu,
     cache: Cache,
     fallback: Fallback,
     /// What was decoded last, where there is no cache to hold it.
@@ -45,14 +46,28 @@ impl Decoder {
     /// tens to a few hundred places.
     pub const DEFAULT_CACHE_ENTRIES: usize = 1024;
 
-    /// A decoder that has allocated nothing yet, and has no cache before [`warm_up`](Self::warm_up).
+    /// A decoder for the CPU that runs this code, as an engine needs it. It has allocated nothing yet,
+    /// and has no cache before [`warm_up`](Self::warm_up).
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
+        Self::for_cpu(Cpu::host())
+    }
+
+    /// A decoder for another CPU: the one that made a trace, or [`Cpu::UNKNOWN`].
+    #[must_use]
+    pub const fn for_cpu(cpu: Cpu) -> Self {
         Self {
+            cpu,
             cache: Cache::new(),
             fallback: Fallback::new(),
             last: DecodedInstruction::bare([0; 15], 0),
         }
+    }
+
+    /// The CPU that the answers are for.
+    #[must_use]
+    pub const fn cpu(&self) -> Cpu {
+        self.cpu
     }
 
     /// Allocates everything that decoding will ever need. Call it where one may allocate and
@@ -95,7 +110,7 @@ impl Decoder {
         code: &[u8],
         pc: VirtAddr,
     ) -> Result<&DecodedInstruction, DecodeError> {
-        let instruction = uncached(&mut self.fallback, code)?;
+        let instruction = uncached(&mut self.fallback, code, self.cpu.maker())?;
         if self.cache.is_empty() {
             self.last = instruction;
             return Ok(&self.last);
@@ -111,11 +126,11 @@ impl Decoder {
     /// # Errors
     /// Where the bytes are no instruction, or end before it does.
     pub fn decode_uncached(&mut self, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
-        uncached(&mut self.fallback, code)
+        uncached(&mut self.fallback, code, self.cpu.maker())
     }
 
-    /// The instruction at the beginning of `code`, if it is of a form that the table knows. The
-    /// answer is that of [`decode_uncached`](Self::decode_uncached). Allocates nothing, ever.
+    /// The instruction at the beginning of `code`, if it is of a form that the table knows; makers
+    /// agree over all of these. The answer is that of [`decode_uncached`](Self::decode_uncached). Allocates nothing, ever.
     #[must_use]
     pub fn decode_by_table(code: &[u8]) -> Option<DecodedInstruction> {
         table::decode(code)
@@ -127,12 +142,16 @@ impl Decoder {
     /// # Errors
     /// Where the bytes are no instruction, or end before it does.
     pub fn decode_by_iced(&mut self, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
-        self.fallback.decode(code)
+        self.fallback.decode(code, self.cpu.maker())
     }
 }
 
 /// By the table, else by iced.
 #[inline]
-fn uncached(fallback: &mut Fallback, code: &[u8]) -> Result<DecodedInstruction, DecodeError> {
-    table::decode_as(code, Ok, || fallback.decode(code))
+fn uncached(
+    fallback: &mut Fallback,
+    code: &[u8],
+    maker: Option<Maker>,
+) -> Result<DecodedInstruction, DecodeError> {
+    table::decode_as(code, Ok, || fallback.decode(code, maker))
 }

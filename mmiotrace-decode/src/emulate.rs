@@ -1,9 +1,14 @@
 //! The way `emulate`: an instruction carried out in code, its accesses through a [`Bus`].
 
 mod alu;
+mod cpu;
 mod flags;
 mod locked;
 pub(crate) mod memory;
+#[cfg_attr(
+    all(feature = "native", target_arch = "x86_64", not(test)),
+    expect(dead_code, reason = "the CPU does it instead")
+)]
 mod shift;
 mod stack;
 mod string;
@@ -12,7 +17,7 @@ pub(crate) use flags::condition;
 
 use crate::operation::{DataClass, Form, Operation as O, Shape};
 use crate::{
-    Base, Bus, Context, DecodedInstruction, Exception, Gpr, GprPart, Hint, LockedOp, Place,
+    Base, Bus, Context, DecodedInstruction, Exception, Gpr, GprPart, Hint, LockedOp, MemoryKind,
     Progress, Reason, Registers, Stop, Way, access,
 };
 use flags::{CF, ZF, mask, replace, when};
@@ -23,8 +28,9 @@ impl DecodedInstruction {
     /// it makes natively, its effects on `registers`, `rip` included.
     ///
     /// Works for every instruction whose way in the kernel is [`Way::Emulate`]; those are all whose
-    /// way in a process is `Emulate` and some more, for which a process better asks the CPU: flags
-    /// that the SDM leaves undefined are left alone or set as after the next similar instruction.
+    /// way in a process is `Emulate` and some more. With the feature `native`, flags and results that
+    /// the architecture leaves undefined are what this CPU leaves; without it, such flags are left
+    /// alone or set as after the next similar instruction.
     ///
     /// `max_elements` limits a repeated string instruction, so that a fault handler returns in
     /// bounded time; 0 counts as 1.
@@ -121,18 +127,17 @@ impl DecodedInstruction {
                 } else {
                     left
                 };
-                let (low, _, rflags) = alu::multiply(true, self.width, left, value, before.rflags);
+                let (low, rflags) = cpu::multiply_low(self.width, left, value, before.rflags);
                 after.set_part(part, low);
                 after.rflags = rflags;
             }
             O::Mul | O::ImulWide => self.multiply_wide(before, after, value),
             O::Div | O::Idiv => return self.divide_wide(before, after, value),
             O::Bsf | O::Bsr => {
-                let (found, rflags) =
-                    alu::scan(self.operation == O::Bsf, self.width, value, before.rflags);
-                if let Some(found) = found {
-                    after.set_part(part, found);
-                }
+                let forward = self.operation == O::Bsf;
+                let whole = before.get(part.gpr());
+                let (found, rflags) = cpu::scan(forward, part, value, whole, before.rflags);
+                after.set(part.gpr(), found);
                 after.rflags = rflags;
             }
             _ => {
@@ -153,7 +158,8 @@ impl DecodedInstruction {
     ) -> Result<(), Stop> {
         let address = self.operand_address(before);
         let source = self.source(before);
-        if self.is_double_shift() && shift::is_undefined(self.width, self.double_count(before)) {
+        let is_undefined = || shift::is_undefined(self.width, self.double_count(before));
+        if !cpu::IS_ASKED && self.is_double_shift() && is_undefined() {
             return Err(Stop::Cannot(Reason::UndefinedResult));
         }
         // No plain pair of accesses is as wide as that one.
@@ -163,7 +169,7 @@ impl DecodedInstruction {
             }
             return locked::run(self, before, after, bus, source);
         }
-        if bus.locate(VirtAddr(address), usize::from(self.width)) != Place::Device {
+        if bus.locate(VirtAddr(address), usize::from(self.width)) != MemoryKind::Device {
             memory::prepare(bus, address, self.width)?;
         }
         let old = memory::read(bus, address, self.width)?;
@@ -193,7 +199,7 @@ impl DecodedInstruction {
     fn multiply_wide(&self, before: &Registers, after: &mut Registers, value: u64) {
         let left = before.get(Gpr::Rax);
         let signed = self.operation == O::ImulWide;
-        let (low, high, rflags) = alu::multiply(signed, self.width, left, value, before.rflags);
+        let (low, high, rflags) = cpu::multiply(signed, self.width, left, value, before.rflags);
         after.rflags = rflags;
         self.set_pair(after, low, high);
     }
@@ -211,8 +217,10 @@ impl DecodedInstruction {
             before.get(Gpr::Rdx)
         };
         let signed = self.operation == O::Idiv;
-        let (quotient, remainder) = alu::divide(signed, self.width, low, high, value)
-            .ok_or(Stop::Exception(Exception::DivideError))?;
+        let (quotient, remainder, rflags) =
+            cpu::divide(signed, self.width, (low, high), value, before.rflags)
+                .ok_or(Stop::Exception(Exception::DivideError))?;
+        after.rflags = rflags;
         self.set_pair(after, quotient, remainder);
         Ok(())
     }
@@ -350,7 +358,7 @@ impl DecodedInstruction {
             source
         };
         let other = self.register_part().map_or(0, |part| before.part(part));
-        shift::compute(
+        cpu::shift(
             self.operation,
             self.width,
             value,

@@ -1,6 +1,6 @@
 //! A driver's code, to look up what an `UNKNOWN` record's instruction was.
 
-use crate::Decoder;
+use crate::{Cpu, Decoder};
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -84,7 +84,7 @@ impl CodeImage {
         if sections.is_empty() {
             return Err(ImageError::Empty);
         }
-        let mut decoder = Decoder::new();
+        let mut decoder = Decoder::for_cpu(Cpu::UNKNOWN);
         sections
             .iter_mut()
             .for_each(|section| section.sweep(&mut decoder));

@@ -1,7 +1,10 @@
 //! A decoded instruction: what it does to memory, and how to have it done.
 
-use crate::operation::{DataClass, Form, Operation, Shape, flag};
-use crate::{Accesses, Context, Gpr, GprPart, MemoryOperand, RegisterFile, Registers, Way};
+use crate::cpu::{FAR_OFFSET, MOVSXD_WORD, NEAR_BRANCH, Row};
+use crate::operation::{DataClass, Form, Operation, Shape, Validity, flag};
+use crate::{
+    Accesses, Context, Difference, Gpr, GprPart, Maker, MemoryOperand, RegisterFile, Registers, Way,
+};
 use mmiotrace_core::{Code, VirtAddr, Width};
 
 /// What an instruction does to the memory that its operand names.
@@ -260,6 +263,65 @@ impl DecodedInstruction {
     #[must_use]
     pub const fn has_unknown_extent(&self) -> bool {
         matches!(self.shape, Shape::UnknownRead | Shape::UnknownWrite)
+    }
+
+    /// What CPUs of different makers do differently with these bytes; `None` where all do the same.
+    /// Whether this answer is for one of them, [`is_cpu_unknown`](Self::is_cpu_unknown) says.
+    #[must_use]
+    pub const fn difference(&self) -> Option<&'static Difference> {
+        match (self.validity(), self.row()) {
+            (Validity::All, _) | (_, None) => None,
+            (_, Some(row)) => Some(row.difference()),
+        }
+    }
+
+    /// Whether makers differ over these bytes and the decoder did not know the CPU. Then the
+    /// accesses say how many bytes are accessed at least, and the length is that on Intel's CPUs.
+    #[must_use]
+    pub const fn is_cpu_unknown(&self) -> bool {
+        matches!(self.validity(), Validity::Unknown)
+    }
+
+    /// Whose CPUs this answer is for.
+    pub(crate) const fn validity(&self) -> Validity {
+        match (self.flags & flag::MAKER) >> flag::MAKER_SHIFT {
+            0 => Validity::All,
+            1 => Validity::Of(Maker::Intel),
+            2 => Validity::Of(Maker::Amd),
+            _ => Validity::Unknown,
+        }
+    }
+
+    /// Says that makers differ, and that the answer is for CPUs of `maker`.
+    pub(crate) const fn set_difference(&mut self, row: Row, maker: Option<Maker>) {
+        let whose = match maker {
+            Some(Maker::Intel) => 1,
+            Some(Maker::Amd) => 2,
+            None => 3,
+        };
+        self.flags |= whose << flag::MAKER_SHIFT | (row as u16) << flag::ROW_SHIFT;
+    }
+
+    pub(crate) const fn row(&self) -> Option<Row> {
+        Row::from_number(((self.flags & flag::ROW) >> flag::ROW_SHIFT) as usize)
+    }
+
+    /// How many bytes of an access of `most` bytes are accessed whoever made the CPU.
+    pub(crate) const fn least(&self, most: u8) -> u8 {
+        let (Validity::Unknown, Some(row)) = (self.validity(), self.row()) else {
+            return most;
+        };
+        let least = match row {
+            Row::MovsxdWord => MOVSXD_WORD.least(),
+            Row::NearBranch => NEAR_BRANCH.least(),
+            // A far pointer, or a slot that `call` pushes.
+            Row::FarOffset if most > FAR_OFFSET.most() => FAR_OFFSET.least() + 2,
+            Row::FarOffset => FAR_OFFSET.least(),
+            // Of the slots of a far return some are no selector's.
+            Row::SelectorSlot if matches!(self.shape, Shape::Pop) => 2,
+            Row::SelectorSlot | Row::EmptyRepeat | Row::Ud0Operand | Row::LockIsCr8 => most,
+        };
+        if least < most { least } else { most }
     }
 
     /// The accesses it makes with these registers, in order.

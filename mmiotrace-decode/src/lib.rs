@@ -48,6 +48,9 @@ extern crate std;
 mod access;
 mod bus;
 mod cache;
+mod cpu;
+#[cfg(target_arch = "x86_64")]
+mod cpuid;
 mod decoder;
 mod emulate;
 mod error;
@@ -76,7 +79,8 @@ mod way;
 mod xsave;
 
 pub use access::{Accesses, DecodedAccess};
-pub use bus::{Bus, BusFault, Hint, Locked, LockedOp, Place};
+pub use bus::{Bus, BusFault, Hint, Locked, LockedOp, MemoryKind};
+pub use cpu::{Cpu, Difference, Maker, ParseCpuError};
 pub use decoder::Decoder;
 pub use error::DecodeError;
 pub use gpr::{Gpr, GprPart};
@@ -94,6 +98,6 @@ pub use reencode::{Reencoded, Reencoder};
 pub use registers::{RegisterFile, Registers};
 pub use step::Step;
 #[cfg(feature = "text")]
-pub use text::{AccessReport, DecodeReport, Explanation, ReasonReport, WayReport};
+pub use text::{AccessReport, DecodeReport, Explanation, MakersReport, ReasonReport, WayReport};
 pub use way::{Context, Reason, Way};
 pub use xsave::{CpuState, ExtendedState, XsaveLayout};

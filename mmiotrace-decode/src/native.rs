@@ -6,6 +6,8 @@
 //! kernel. The feature `process` adds accesses of 16 to 64 bytes, the trampoline, and the table of
 //! the instructions that may fault with the place to go on at ([`recover`]).
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod arithmetic;
 mod atomic;
 #[cfg(feature = "process")]
 mod fixup;

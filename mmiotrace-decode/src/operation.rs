@@ -1,7 +1,7 @@
 //! What an instruction does, in the words of this crate: the part of a decoded instruction that
 //! the executor works from.
 
-use crate::Kind;
+use crate::{Kind, Maker};
 
 /// What is computed. Everything that the executor does not compute itself is `Native`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -380,6 +380,23 @@ pub(crate) mod flag {
     pub(crate) const X87_POINTERS: u16 = 1 << 7;
     /// It reads or writes x87, MMX or vector registers.
     pub(crate) const EXTENDED: u16 = 1 << 8;
+    /// Two bits: whose CPUs the answer is for, where makers differ.
+    pub(crate) const MAKER: u16 = 3 << MAKER_SHIFT;
+    pub(crate) const MAKER_SHIFT: u16 = 9;
+    /// Three bits: in which row of the table of differences.
+    pub(crate) const ROW: u16 = 7 << ROW_SHIFT;
+    pub(crate) const ROW_SHIFT: u16 = 11;
+}
+
+/// Whose CPUs an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validity {
+    /// Every maker's.
+    All,
+    /// One maker's; others differ.
+    Of(Maker),
+    /// Nobody's for sure: makers differ, and the CPU is not known.
+    Unknown,
 }
 
 /// The mask and index of a gather, scatter or masked move, packed into 32 bits.

@@ -141,7 +141,7 @@ impl PlainMove {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Bus, BusFault, Decoder, Gpr, Hint, Locked, LockedOp, Place, Registers};
+    use crate::{Bus, BusFault, Decoder, Gpr, Hint, Locked, LockedOp, MemoryKind, Registers};
     use mmiotrace_core::VirtAddr;
 
     /// One access of device memory, and what it moved.
@@ -152,8 +152,8 @@ mod tests {
     }
 
     impl Bus for Once {
-        fn locate(&self, _: VirtAddr, _: usize) -> Place {
-            Place::Device
+        fn locate(&self, _: VirtAddr, _: usize) -> MemoryKind {
+            MemoryKind::Device
         }
 
         fn read_device(&mut self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {

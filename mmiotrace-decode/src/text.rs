@@ -4,10 +4,11 @@ mod explain;
 mod report;
 
 pub use explain::Explanation;
-pub use report::{AccessReport, DecodeReport, ReasonReport, WayReport};
+pub use report::{AccessReport, DecodeReport, MakersReport, ReasonReport, WayReport};
 
 use crate::DecodedInstruction;
 use crate::iced::parse_at;
+use crate::operation::Validity;
 use alloc::string::String;
 use iced_x86::{Formatter, IntelFormatter};
 
@@ -17,7 +18,11 @@ impl DecodedInstruction {
     #[must_use]
     pub fn to_text(&self, rip: u64) -> String {
         let mut text = String::new();
-        if let Ok(instruction) = parse_at(self.bytes(), rip) {
+        let maker = match self.validity() {
+            Validity::Of(maker) => Some(maker),
+            _ => None,
+        };
+        if let Ok(instruction) = parse_at(self.bytes(), rip, maker) {
             formatter().format(&instruction, &mut text);
         }
         text

@@ -110,7 +110,8 @@ reasons! {
     /// It changes state (protection keys, shadow stack, supervisor state) that the return from the
     /// handler would undo.
     ForeignState = "foreign-state",
-    /// A near branch with an operand size prefix: AMD's CPUs move 2 bytes for it, Intel's 8.
+    /// Makers' CPUs do different things with it ([`difference`](crate::DecodedInstruction::difference)),
+    /// and this one's maker is not known, or its way has not been tried.
     VendorSpecific = "vendor-specific",
     /// Stepping: the operand has no base register to move to the alias.
     NoBaseRegister = "no-base-register",

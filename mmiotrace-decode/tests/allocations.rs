@@ -7,7 +7,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use mmiotrace_core::VirtAddr;
 use mmiotrace_decode::{
-    Bus, BusFault, DecodedInstruction, Decoder, Gpr, Hint, Locked, LockedOp, Place, Registers,
+    Bus, BusFault, DecodedInstruction, Decoder, Gpr, Hint, Locked, LockedOp, MemoryKind, Registers,
 };
 use std::alloc::System;
 
@@ -44,8 +44,8 @@ fn allocations() -> u64 {
 struct Echo;
 
 impl Bus for Echo {
-    fn locate(&self, _: VirtAddr, _: usize) -> Place {
-        Place::Device
+    fn locate(&self, _: VirtAddr, _: usize) -> MemoryKind {
+        MemoryKind::Device
     }
 
     fn read_device(&mut self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {

@@ -1,6 +1,6 @@
 //! Registers under which an instruction's accesses fall into the regions.
 
-use crate::place::{A, B, EDGE, LANDING, Place};
+use crate::mappings::{A, B, EDGE, LANDING, Mappings};
 use crate::random::Random;
 use crate::state::{AVX, HI16_ZMM, Memory, State, ZMM_HI256};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind};
@@ -224,10 +224,10 @@ fn solve(
 }
 
 /// Contents of memory and registers without which an instruction only faults.
-pub(crate) fn make_sense(
+pub(crate) fn prepare_operands(
     instruction: &DecodedInstruction,
     iced: &Instruction,
-    place: &Place,
+    mappings: &Mappings,
     state: &mut State,
     memory: &mut Memory,
     random: &mut Random,
@@ -236,7 +236,7 @@ pub(crate) fn make_sense(
         .address(&state.registers)
         .map(|address| address.0);
     let put = |memory: &mut Memory, address: u64, bytes: &[u8]| {
-        if let Some(to) = memory.at_mut(place, address, bytes.len()) {
+        if let Some(to) = memory.at_mut(mappings, address, bytes.len()) {
             to.copy_from_slice(bytes);
         }
     };
@@ -263,6 +263,11 @@ pub(crate) fn make_sense(
                 let last =
                     operand + u64::from(instruction.width().map_or(1, |width| width.bytes())) - 1;
                 put(memory, last, &[random.next() as u8 | 1]);
+            }
+        }
+        Mnemonic::Ldtilecfg => {
+            if let Some(operand) = operand {
+                put(memory, operand, &TILE_CONFIG);
             }
         }
         Mnemonic::Fxrstor | Mnemonic::Fxrstor64 | Mnemonic::Xrstor | Mnemonic::Xrstor64 => {
@@ -337,6 +342,19 @@ pub(crate) fn make_sense(
         _ => {}
     }
 }
+
+/// Eight tiles of 4 rows with 16 bytes each (Intel SDM volume 1, section 18.2).
+pub(crate) const TILE_CONFIG: [u8; 64] = {
+    let mut config = [0; 64];
+    config[0] = 1;
+    let mut tile = 0;
+    while tile < 8 {
+        config[16 + 2 * tile] = 16;
+        config[48 + tile] = 4;
+        tile += 1;
+    }
+    config
+};
 
 /// Selectors that user code may load on Linux.
 const USER_CODE: u64 = 0x33;

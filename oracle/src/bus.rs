@@ -5,11 +5,11 @@
     reason = "an alias is a promise; memory is read and written as the bus is told"
 )]
 
-use crate::place::Place as Map;
+use crate::mappings::Mappings;
 use core::ops::Range;
 use mmiotrace_core::{AccessKind, Value, VirtAddr};
 use mmiotrace_decode::{
-    AliasBus, Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, Place, native,
+    AliasBus, Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, MemoryKind, native,
 };
 
 /// One access of device memory, as an engine would record it.
@@ -22,7 +22,7 @@ pub(crate) struct Logged {
 }
 
 pub(crate) struct TestBus<'a> {
-    pub(crate) map: &'a Map,
+    pub(crate) map: &'a Mappings,
     /// What counts as device.
     pub(crate) device: Vec<Range<u64>>,
     pub(crate) log: Vec<Logged>,
@@ -53,14 +53,14 @@ impl TestBus<'_> {
 }
 
 impl Bus for TestBus<'_> {
-    fn locate(&self, address: VirtAddr, len: usize) -> Place {
+    fn locate(&self, address: VirtAddr, len: usize) -> MemoryKind {
         let inside = (0..len as u64)
             .filter(|n| self.is_device(address.0.wrapping_add(*n)))
             .count();
         match inside {
-            0 => Place::Memory,
-            all if all == len => Place::Device,
-            _ => Place::Mixed,
+            0 => MemoryKind::Memory,
+            all if all == len => MemoryKind::Device,
+            _ => MemoryKind::Mixed,
         }
     }
 
@@ -174,8 +174,8 @@ unsafe impl AliasBus for TestBus<'_> {
 }
 
 /// The executable memory of the test, as re-encoded code's home.
-pub(crate) fn native(map: &Map) -> mmiotrace_decode::Native {
+pub(crate) fn native(map: &Mappings) -> mmiotrace_decode::Native {
     // SAFETY: The page is writable and executable, and nobody else uses it.
-    unsafe { mmiotrace_decode::Native::new(map.slots, map.slots, crate::place::SLOTS_LEN) }
+    unsafe { mmiotrace_decode::Native::new(map.slots, map.slots, crate::mappings::SLOTS_LEN) }
         .expect("the page has room for slots")
 }

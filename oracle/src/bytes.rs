@@ -1,6 +1,6 @@
 //! Sets of bytes of the two regions.
 
-use crate::place::REGION_LEN;
+use crate::mappings::REGION_LEN;
 use crate::state::Memory;
 use crate::trial::{Bench, Setup};
 use mmiotrace_core::AccessKind;
@@ -21,7 +21,7 @@ impl Bytes {
         let wanted =
             |access: &&DecodedAccess| access.kind == kind && (conditional || !access.conditional);
         for access in setup.accesses.iter().filter(wanted) {
-            for (half, region) in bench.place.regions().into_iter().enumerate() {
+            for (half, region) in bench.mappings.regions().into_iter().enumerate() {
                 if region.contains(access.address.0, access.width.as_usize()) {
                     let start = half * REGION_LEN + (access.address.0 - region.base) as usize;
                     bytes.0[start..start + access.width.as_usize()].fill(true);
@@ -68,7 +68,7 @@ impl Bytes {
             .iter()
             .zip(&other.0)
             .position(|(here, there)| *here && !there)?;
-        let region = bench.place.regions()[at / REGION_LEN];
+        let region = bench.mappings.regions()[at / REGION_LEN];
         Some(region.base + (at % REGION_LEN) as u64)
     }
 

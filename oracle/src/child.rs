@@ -1,7 +1,7 @@
 //! Encodings tried natively, the CPU against the decoder and the executor.
 
 use crate::encodings::Encoding;
-use crate::fork::{BATCH, told_by_child};
+use crate::fork::{BATCH, lines_of_child};
 use crate::machine::End;
 use crate::report::{Category, Report, Status};
 use crate::trial::{Bench, Trial};
@@ -42,7 +42,7 @@ fn one_child(
     batch: &[(usize, &Encoding)],
     found: &mut dyn FnMut(usize, Report),
 ) -> io::Result<usize> {
-    let told = told_by_child(|mut bench, to| {
+    let lines = lines_of_child(|mut bench, to| {
         for (number, encoding) in batch {
             let report = test(&mut bench, encoding);
             to.write_all(report.to_lines(*number).as_bytes())?;
@@ -52,7 +52,7 @@ fn one_child(
     let mut done = 0;
     let mut report = Report::default();
     let mut current = None;
-    for line in told {
+    for line in lines {
         if let Some(number) = report.add_line(&line) {
             current = Some(number);
         }
@@ -77,7 +77,7 @@ fn test(bench: &mut Bench, encoding: &Encoding) -> Report {
         }
     };
     let trial = Trial::new(encoding, instruction);
-    bench.place.put_code(&encoding.bytes);
+    bench.mappings.put_code(&encoding.bytes);
     let mut reads = kinds::Reads::default();
     let mut tried = Vec::new();
     for number in 0..STATES {
@@ -85,7 +85,7 @@ fn test(bench: &mut Bench, encoding: &Encoding) -> Report {
         if number == 3 {
             setup.state.unmask_exceptions();
         }
-        if !setup.is_inside(&bench.place) {
+        if !setup.is_inside(&bench.mappings) {
             continue;
         }
         let native = trial.run(bench, &setup);

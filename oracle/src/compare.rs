@@ -4,14 +4,8 @@ use crate::machine::FLAGS;
 use crate::state::{Memory, State};
 use mmiotrace_decode::{Gpr, RegisterFile, XsaveLayout};
 
-/// The first difference in registers and extended state, in words. `ignored` are flags that the
-/// instruction leaves undefined.
-pub(crate) fn registers(
-    native: &State,
-    ours: &State,
-    ignored: u64,
-    layout: &XsaveLayout,
-) -> Option<String> {
+/// The first difference in registers and extended state, in words.
+pub(crate) fn registers(native: &State, ours: &State, layout: &XsaveLayout) -> Option<String> {
     for gpr in Gpr::ALL {
         let (native, ours) = (native.registers.get(gpr), ours.registers.get(gpr));
         if native != ours {
@@ -24,7 +18,7 @@ pub(crate) fn registers(
             ours.registers.rip, native.registers.rip
         ));
     }
-    let changed = (native.registers.rflags ^ ours.registers.rflags) & FLAGS & !ignored;
+    let changed = (native.registers.rflags ^ ours.registers.rflags) & FLAGS;
     if changed != 0 {
         return Some(format!(
             "flags differ in {changed:#x}: natively {:#x}",
@@ -32,11 +26,6 @@ pub(crate) fn registers(
         ));
     }
     extended(native, ours, layout)
-}
-
-/// Whether flags differ at all.
-pub(crate) fn flags_differ(native: &State, ours: &State) -> bool {
-    (native.registers.rflags ^ ours.registers.rflags) & FLAGS != 0
 }
 
 fn extended(native: &State, ours: &State, layout: &XsaveLayout) -> Option<String> {

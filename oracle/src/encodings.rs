@@ -1,12 +1,14 @@
 //! All encodings worth trying: prefixes x maps x opcodes x ModRM, legacy, VEX, EVEX and XOP, as far
 //! as iced decodes them and they touch memory.
 
+use crate::cpu::{decoder, host, parse, parse_for};
 use crate::forms::{FORMS, Form, NO_BASE, RIP};
 use crate::machine::GS_BASE;
-use crate::place::{CODE, LANDING, TARGET};
+use crate::mappings::{CODE, LANDING, TARGET};
 use iced_x86::{
-    Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register,
+    Code, EncodingKind, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register,
 };
+use mmiotrace_decode::Maker;
 use std::collections::HashSet;
 
 /// An encoding to try.
@@ -38,12 +40,14 @@ fn immediate(number: usize) -> [u8; 8] {
 }
 
 struct Collector {
-    seen: HashSet<(Code, usize)>,
+    /// What this maker's CPUs and the other's have in the bytes, and the number of the form.
+    seen: HashSet<(Code, Code, usize)>,
     found: Vec<Encoding>,
     factory: InstructionInfoFactory,
 }
 
-/// Every encoding, at most one for each pair of iced `Code` and operand form.
+/// Every encoding, at most one for each pair of iced `Code` and operand form, and one more where
+/// makers' CPUs have different instructions in the same bytes.
 #[must_use]
 pub fn all() -> Vec<Encoding> {
     let mut collector = Collector {
@@ -198,7 +202,7 @@ impl Collector {
     /// An encoding with ModRM. Gives what it decodes to.
     fn offer(&mut self, number: usize, form: &Form, mut bytes: Vec<u8>) -> Code {
         bytes.extend(immediate(number));
-        let instruction = decode(&bytes);
+        let instruction = parse(&bytes);
         let explicit = instruction.op_kinds().any(|kind| kind == OpKind::Memory);
         if explicit {
             self.accept(number, form, bytes, &instruction);
@@ -209,7 +213,7 @@ impl Collector {
     /// An encoding without ModRM: implicit operands, and addresses in the instruction.
     fn offer_bare(&mut self, number: usize, form: &Form, mut bytes: Vec<u8>) {
         bytes.extend(immediate(number));
-        let instruction = decode(&bytes);
+        let instruction = parse(&bytes);
         let modrm = instruction.op_kinds().any(|kind| kind == OpKind::Memory)
             && instruction.memory_displ_size() != 8;
         if !modrm {
@@ -224,9 +228,11 @@ impl Collector {
         mut bytes: Vec<u8>,
         instruction: &Instruction,
     ) {
-        let key = (instruction.code(), number);
-        if instruction.is_invalid() || self.seen.contains(&key) || !uses_prefixes(form, instruction)
-        {
+        if instruction.is_invalid() {
+            return;
+        }
+        let key = (instruction.code(), other_code(&bytes, instruction), number);
+        if self.seen.contains(&key) || !uses_prefixes(form, instruction) {
             return;
         }
         if self.factory.info(instruction).used_memory().is_empty()
@@ -247,8 +253,16 @@ impl Collector {
     }
 }
 
-fn decode(bytes: &[u8]) -> Instruction {
-    Decoder::new(64, bytes, DecoderOptions::NONE).decode()
+/// What CPUs of the other maker have in the bytes.
+fn other_code(bytes: &[u8], instruction: &Instruction) -> Code {
+    if instruction.encoding() != EncodingKind::Legacy {
+        return instruction.code();
+    }
+    let other = match host().maker() {
+        Some(Maker::Amd) => Maker::Intel,
+        _ => Maker::Amd,
+    };
+    parse_for(bytes, Some(other)).code()
 }
 
 fn has_memory_operand(instruction: &Instruction) -> bool {
@@ -267,7 +281,7 @@ fn uses_prefixes(form: &Form, instruction: &Instruction) -> bool {
 
 /// Addresses in the instruction itself point to the target: relative, absolute, `moffs`.
 fn aim_constant(bytes: &mut [u8], form: &Form, instruction: &Instruction) {
-    let mut decoder = Decoder::new(64, bytes, DecoderOptions::NONE);
+    let mut decoder = decoder(bytes);
     let again = decoder.decode();
     let offsets = decoder.get_constant_offsets(&again);
     if instruction.is_call_near() && offsets.immediate_size() == 4 {
@@ -311,7 +325,7 @@ fn telling_constant(bytes: &mut [u8], number: usize, instruction: &Instruction) 
         Vpternlogd | Vpternlogq => 0x96,
         _ => return,
     };
-    let mut decoder = Decoder::new(64, bytes, DecoderOptions::NONE);
+    let mut decoder = decoder(bytes);
     let again = decoder.decode();
     let offsets = decoder.get_constant_offsets(&again);
     if offsets.has_immediate() {

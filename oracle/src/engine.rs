@@ -9,9 +9,9 @@
 
 use crate::bus::Logged;
 use crate::encodings::Encoding;
-use crate::fork::{BATCH, told_by_child};
+use crate::fork::{BATCH, lines_of_child};
 use crate::machine::End;
-use crate::place::REGION_LEN;
+use crate::mappings::REGION_LEN;
 use crate::report::{Category, Report};
 use crate::trial::{Bench, Outcome, Setup, Trial};
 use crate::{compare, ways};
@@ -19,7 +19,7 @@ use core::fmt;
 use mmiotrace_capture::RingOptions;
 use mmiotrace_capture::process::{Area, Options, Process, TracedRegion};
 use mmiotrace_core::{Blind, BlindEdge, CaptureBackend, Event, EventSink, Loss, Marker, PhysAddr};
-use mmiotrace_decode::{Context, Decoder, Way};
+use mmiotrace_decode::{Context, Cpu, Decoder, Way};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -45,6 +45,21 @@ pub struct EngineTally {
     pub refused: BTreeMap<String, Vec<String>>,
     /// Where the end was another than natively, or the trace is not what was done.
     pub problems: Vec<String>,
+    /// Where the accesses recorded are others than the decoder says.
+    pub other_accesses: Vec<String>,
+}
+
+impl EngineTally {
+    /// Disagreements by which a run on this CPU fails: see [`Tally::failures`](crate::Tally::failures).
+    #[must_use]
+    pub fn failures(&self, cpu: Cpu) -> usize {
+        let others = if crate::is_recorded(cpu) {
+            self.other_accesses.len()
+        } else {
+            0
+        };
+        self.problems.len() + others
+    }
 }
 
 impl fmt::Display for EngineTally {
@@ -60,10 +75,17 @@ impl fmt::Display for EngineTally {
                 .iter()
                 .try_for_each(|line| writeln!(f, "  {line}"))?;
         }
-        writeln!(f, "problems: {}", self.problems.len())?;
-        self.problems
-            .iter()
-            .try_for_each(|line| writeln!(f, "  {line}"))
+        for (name, lines) in [
+            ("problems", &self.problems),
+            (
+                "accesses that the decoder does not say",
+                &self.other_accesses,
+            ),
+        ] {
+            writeln!(f, "{name}: {}", lines.len())?;
+            lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -96,11 +118,11 @@ fn run_part(encodings: &[&Encoding], all: &Mutex<EngineTally>) -> io::Result<()>
     let mut rest = encodings;
     while !rest.is_empty() {
         let batch = &rest[..rest.len().min(BATCH)];
-        let told = told_by_child(|bench, to| work(batch, bench, to))?;
+        let lines = lines_of_child(|bench, to| work(batch, bench, to))?;
         let mut tally = all
             .lock()
             .map_err(|_| io::Error::other("a worker panicked"))?;
-        let mut done = tally.add(batch, &told);
+        let mut done = tally.add(batch, &lines);
         if done < batch.len() {
             let name = name_of(batch[done]);
             tally.problems.push(format!("{name}: the process died"));
@@ -122,10 +144,10 @@ fn name_of(encoding: &Encoding) -> String {
 }
 
 impl EngineTally {
-    /// Takes what a child has told; gives how many encodings it has finished.
-    fn add(&mut self, batch: &[&Encoding], told: &[String]) -> usize {
+    /// Adds the lines of a child; returns how many encodings it has finished.
+    fn add(&mut self, batch: &[&Encoding], lines: &[String]) -> usize {
         let mut done = 0;
-        for line in told {
+        for line in lines {
             let Some(encoding) = batch.get(done) else {
                 break;
             };
@@ -136,6 +158,10 @@ impl EngineTally {
                     refused.push(name_of(encoding));
                 }
                 "P" => self.problems.push(format!("{}: {text}", name_of(encoding))),
+                "A" => {
+                    let line = format!("{}: {text}", name_of(encoding));
+                    self.other_accesses.push(line);
+                }
                 "D" => {
                     let mut numbers = text.split(' ').map(|number| number.parse().unwrap_or(0));
                     let mut next = || numbers.next().unwrap_or(0u64);
@@ -165,7 +191,7 @@ fn work(batch: &[&Encoding], mut bench: Bench, to: &mut File) -> io::Result<()> 
         .flatten()
         .map(|(trial, tried)| (trial, tried))
     {
-        bench.place.put_code(&trial.encoding.bytes);
+        bench.mappings.put_code(&trial.encoding.bytes);
         let mut done = Done::default();
         for (setup, native) in tried {
             let refused = check(trial, &bench, setup, native, &mut capture, &mut done)?;
@@ -188,6 +214,7 @@ struct Done {
     events: u64,
     refused: Option<String>,
     problem: Option<String>,
+    other_accesses: Option<String>,
 }
 
 impl Done {
@@ -202,6 +229,9 @@ impl Done {
         }
         if let Some(problem) = &self.problem {
             writeln!(to, "P{}", problem.replace('\n', " "))?;
+        }
+        if let Some(other) = &self.other_accesses {
+            writeln!(to, "A{}", other.replace('\n', " "))?;
         }
         writeln!(to, "D{executed} {} {}", self.compared, self.events)
     }
@@ -219,14 +249,14 @@ fn natively<'a>(bench: &mut Bench, encoding: &'a Encoding) -> Option<Tried<'a>> 
         nop.unwrap_or_else(|error| panic!("a nop: {error}"))
     });
     let trial = Trial::new(encoding, instruction);
-    bench.place.put_code(&encoding.bytes);
+    bench.mappings.put_code(&encoding.bytes);
     let mut tried = Vec::new();
     for number in 0..STATES {
         let mut setup = trial.setup(bench, number, None);
         if number == 3 {
             setup.state.unmask_exceptions();
         }
-        if !setup.is_inside(&bench.place) {
+        if !setup.is_inside(&bench.mappings) {
             continue;
         }
         let native = trial.run(bench, &setup);
@@ -252,11 +282,11 @@ fn check(
     done: &mut Done,
 ) -> io::Result<bool> {
     let traced = trial.run(bench, setup);
-    let seen = capture.take()?;
+    let recorded = capture.take()?;
     done.compared += 1;
-    done.events += seen.log.len() as u64;
-    if seen.lost > 0 {
-        done.problem(format!("{} accesses lost", seen.lost));
+    done.events += recorded.log.len() as u64;
+    if recorded.lost > 0 {
+        done.problem(format!("{} accesses lost", recorded.lost));
     }
     let way = trial.instruction.way(Context::Process);
     let same_end = match (native.end, traced.end) {
@@ -269,34 +299,29 @@ fn check(
             traced.end, native.end
         ));
     }
-    let undefined = if way == Way::Emulate {
-        ways::undefined_flags(trial)
-    } else {
-        0
-    };
-    let difference = compare::registers(&native.state, &traced.state, undefined, &bench.layout)
+    let difference = compare::registers(&native.state, &traced.state, &bench.layout)
         .or_else(|| compare::memory(&native.memory, &traced.memory));
     if let Some(difference) = difference {
         done.problem(format!("{way}: {difference}"));
     }
-    let Some(reason) = seen.blind else {
+    let Some(reason) = recorded.blind else {
         if native.end == End::Done && !matches!(way, Way::Cannot(_) | Way::NoAccess) {
             let mut report = Report::default();
-            let regions = bench.place.regions();
+            let regions = bench.mappings.regions();
             let device = regions.map(|region| region.base..region.base + REGION_LEN as u64);
             let context = (Context::Process, way);
             ways::events(
                 bench,
                 setup,
                 native,
-                &seen.log,
+                &recorded.log,
                 context,
                 &device,
                 &mut report,
             );
             for (category, text) in report.problems {
                 debug_assert_eq!(category, Category::Events(Context::Process));
-                done.problem(text);
+                done.other_accesses.get_or_insert(text);
             }
         }
         return Ok(false);
@@ -320,7 +345,7 @@ impl Capture {
         process.start().map_err(io::Error::other)?;
         let tracer = process.tracer().map_err(io::Error::other)?;
         let mut regions = Vec::new();
-        for region in bench.place.regions() {
+        for region in bench.mappings.regions() {
             let area =
                 Area::new(region.base as *mut u8, REGION_LEN).with_phys(PhysAddr(region.base));
             // SAFETY: The region stays mapped as long as the process, and no reference to it exists.
@@ -333,28 +358,28 @@ impl Capture {
     }
 
     /// What was recorded since the last time.
-    fn take(&mut self) -> io::Result<Seen> {
-        let mut seen = Seen::default();
+    fn take(&mut self) -> io::Result<Recorded> {
+        let mut recorded = Recorded::default();
         while self
             .process
-            .drain(&mut seen)
+            .drain(&mut recorded)
             .map_err(io::Error::other)?
             .records
             > 0
         {}
-        Ok(seen)
+        Ok(recorded)
     }
 }
 
 /// What a run has recorded.
 #[derive(Default)]
-struct Seen {
+struct Recorded {
     log: Vec<Logged>,
     lost: u64,
     blind: Option<String>,
 }
 
-impl EventSink for Seen {
+impl EventSink for Recorded {
     fn event(&mut self, event: &Event) {
         if let Some(access) = event.as_access() {
             self.log.push(Logged {

@@ -3,7 +3,7 @@
 
 use crate::bus;
 use crate::machine;
-use crate::place::Place;
+use crate::mappings::Mappings;
 use crate::trial::Bench;
 use mmiotrace_decode::Decoder;
 use std::fs::File;
@@ -16,12 +16,12 @@ pub(crate) const BATCH: usize = 32;
 /// Seconds after which a child is given up.
 const PATIENCE: u32 = 60;
 
-/// Lets a child do work, with a bench of its own, and gives the lines that it has told until it ended,
+/// Lets a child do work, with a bench of its own, and returns the lines that it wrote before it ended,
 /// however that was.
 ///
 /// # Errors
 /// Where no child can be made, or the work itself failed: not where it killed the child.
-pub(crate) fn told_by_child(
+pub(crate) fn lines_of_child(
     work: impl FnOnce(Bench, &mut File) -> io::Result<()>,
 ) -> io::Result<Vec<String>> {
     let mut ends = [0; 2];
@@ -55,23 +55,23 @@ pub(crate) fn told_by_child(
         unsafe { libc::_exit(status) };
     }
     drop(write);
-    let told: Vec<String> = BufReader::new(read).lines().collect::<io::Result<_>>()?;
+    let lines: Vec<String> = BufReader::new(read).lines().collect::<io::Result<_>>()?;
     let mut status = 0;
     // SAFETY: Waits for the child made above.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
-    match told.iter().find_map(|line| line.strip_prefix('!')) {
+    match lines.iter().find_map(|line| line.strip_prefix('!')) {
         Some(error) => Err(io::Error::other(error.to_owned())),
-        None => Ok(told),
+        None => Ok(lines),
     }
 }
 
 fn bench() -> io::Result<Bench> {
-    let place = Place::new()?;
-    let native = bus::native(&place);
+    let mappings = Mappings::new()?;
+    let native = bus::native(&mappings);
     machine::install(native.slots())?;
     let layout = *native.xsave_layout();
     Ok(Bench {
-        place,
+        mappings,
         layout,
         native,
         decoder: Decoder::new(),

@@ -3,12 +3,12 @@
 use crate::bytes::Bytes;
 use crate::extent::extent;
 use crate::machine::End;
-use crate::place::{Protection, Region};
+use crate::mappings::{Protection, Region};
 use crate::report::{Category, Report};
 use crate::state::Memory;
 use crate::trial::{Bench, Outcome, Setup, Trial};
 use mmiotrace_core::AccessKind;
-use mmiotrace_decode::{Context, DecodedAccess, RegisterFile, Way};
+use mmiotrace_decode::{Context, DecodedAccess, Kind, RegisterFile, Way};
 
 /// States that are tried for reads that have not mattered in the first ones.
 const MORE_STATES: core::ops::Range<u64> = 16..48;
@@ -39,7 +39,7 @@ impl Reads {
         // states choose the operand.
         let others = MORE_STATES.map(|number| trial.setup(bench, number, None));
         if others
-            .filter(|setup| setup.is_inside(&bench.place))
+            .filter(|setup| setup.is_inside(&bench.mappings))
             .any(|setup| self.search(trial, bench, &setup))
         {
             return;
@@ -98,7 +98,7 @@ impl Reads {
                 continue;
             };
             if outcome.end != one.end
-                || crate::compare::registers(&one.state, &outcome.state, 0, &bench.layout).is_some()
+                || crate::compare::registers(&one.state, &outcome.state, &bench.layout).is_some()
             {
                 return true;
             }
@@ -160,6 +160,9 @@ pub(crate) fn check(
     report: &mut Report,
 ) {
     protections(trial, bench, setup, report);
+    if trial.instruction.has_unknown_extent() {
+        return;
+    }
     values(bench, setup, native, report);
     written(trial, bench, setup, native, report);
     data_flow(trial, bench, setup, native, reads, report);
@@ -185,7 +188,7 @@ fn protections(trial: &Trial<'_>, bench: &Bench, setup: &Setup, report: &mut Rep
     // `clflush` faults, but moves no data.
     let only_touches =
         setup.accesses.is_empty() && trial.instruction.way(Context::Process) != Way::NoAccess;
-    for (name, region) in ["A", "B"].into_iter().zip(bench.place.regions()) {
+    for (name, region) in ["A", "B"].into_iter().zip(bench.mappings.regions()) {
         let certain = |kind: Option<AccessKind>| {
             in_region(setup, region)
                 .any(|access| !access.conditional && kind.is_none_or(|kind| access.kind == kind))
@@ -206,6 +209,13 @@ fn protections(trial: &Trial<'_>, bench: &Bench, setup: &Setup, report: &mut Rep
                 }
                 _ => false,
             };
+            if trial.instruction.has_unknown_extent() {
+                let writes = trial.instruction.kind() == Kind::Write;
+                if region.base == bench.mappings.a.base && done != (kind.is_none() || writes) {
+                    report.problem(Category::Kind, format!("{what}, {done}: {end:?}"));
+                }
+                continue;
+            }
             if only_touches {
                 continue;
             }
@@ -237,7 +247,7 @@ fn values(bench: &Bench, setup: &Setup, native: &Outcome, report: &mut Report) {
         report.checks += 1;
         let found = native
             .memory
-            .at(&bench.place, access.address.0, access.width.as_usize());
+            .at(&bench.mappings, access.address.0, access.width.as_usize());
         if found != Some(value.as_le_bytes()) {
             report.problem(
                 Category::Value,
@@ -321,7 +331,7 @@ fn differs(
     flipped.flip(&mut other.memory, bits);
     let outcome = trial.run(bench, &other);
     if outcome.end != native.end
-        || crate::compare::registers(&native.state, &outcome.state, 0, &bench.layout).is_some()
+        || crate::compare::registers(&native.state, &outcome.state, &bench.layout).is_some()
     {
         return true;
     }

@@ -19,6 +19,7 @@ mod bus;
 mod bytes;
 mod child;
 mod compare;
+mod cpu;
 pub mod encodings;
 pub mod engine;
 mod extent;
@@ -26,7 +27,7 @@ mod fork;
 mod forms;
 mod kinds;
 mod machine;
-mod place;
+mod mappings;
 mod random;
 mod report;
 mod results;
@@ -35,8 +36,9 @@ mod tally;
 mod trial;
 mod ways;
 
+pub use cpu::{RECORDED, host, is_recorded};
 pub use report::{Category, Report, Status};
-pub use results::results;
+pub use results::{results, results_path};
 pub use tally::Tally;
 
 use encodings::Encoding;

@@ -100,6 +100,7 @@ pub(crate) fn install(slots: core::ops::Range<u64>) -> io::Result<()> {
     const STACK_LEN: usize = 256 * 1024;
     const ARCH_GET_FS: i32 = 0x1003;
     let stack = vec![0u8; STACK_LEN].leak();
+    allow_tiles();
     // SAFETY: The stack is leaked, the handler is the right kind of function, and `SHARED` is used
     // by this thread alone.
     unsafe {
@@ -129,6 +130,15 @@ pub(crate) fn install(slots: core::ops::Range<u64>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Asks the kernel for the tile registers; where the CPU has none, or the kernel says no, their
+/// instructions raise `SIGILL`.
+fn allow_tiles() {
+    const ARCH_REQ_XCOMP_PERM: i32 = 0x1023;
+    const TILE_DATA: i64 = 18;
+    // SAFETY: A request that changes what this process may use, and no memory.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) };
 }
 
 /// The base of `fs` in this process.

@@ -53,6 +53,13 @@ impl Category {
         }
     }
 
+    /// Whether this says that carrying the instruction out went wrong: a program would not be left as it
+    /// is natively. All else is about what is said of it.
+    #[must_use]
+    pub const fn is_about_carrying_out(self) -> bool {
+        matches!(self, Self::Way(_) | Self::Died)
+    }
+
     fn from_word(word: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -83,8 +90,6 @@ pub struct Report {
     pub checks: u64,
     /// How many positions against a missing page could not be had.
     pub not_slid: u64,
-    /// How often only undefined flags differed.
-    pub undefined_flags: u64,
     /// How often both raised an exception.
     pub exceptions: u64,
     /// How often it was carried out: in a process, in the kernel.
@@ -131,10 +136,9 @@ impl Report {
             Status::NotAimed => "not-aimed".to_owned(),
         };
         let mut lines = format!(
-            "R\t{encoding}\t{status}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
+            "R\t{encoding}\t{status}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
             self.checks,
             self.not_slid,
-            self.undefined_flags,
             self.exceptions,
             self.carried[0],
             self.carried[1],
@@ -175,7 +179,6 @@ impl Report {
                 };
                 self.checks = number();
                 self.not_slid = number();
-                self.undefined_flags = number();
                 self.exceptions = number();
                 self.carried = [number(), number()];
                 self.events = number();

@@ -2,7 +2,14 @@
 
 use crate::tally::Tally;
 use core::fmt::Write;
+use mmiotrace_decode::Cpu;
 use std::collections::BTreeMap;
+
+/// Where the page of a CPU lies, from the root of the workspace.
+#[must_use]
+pub fn results_path(cpu: Cpu) -> String {
+    format!("oracle/results/{cpu}.md")
+}
 
 /// A page of Markdown: what was run on which CPU, what agreed, what is argued for, what could not be
 /// tested.
@@ -15,10 +22,10 @@ pub fn results(tally: &Tally) -> String {
 }
 
 fn write_page(page: &mut String, tally: &Tally) -> core::fmt::Result {
+    writeln!(page, "# The decoder against a CPU: {}\n", crate::host())?;
     page.push_str(
-        "# The decoder against a CPU\n\n\
-         Written by `cargo xtask oracle --results oracle/RESULTS.md`; the crate's documentation says how each\n\
-         encoding is judged. Every figure is of one run.\n\n",
+        "Written by `cargo xtask oracle --results`; the crate's documentation says how each encoding is\n\
+         judged. Every figure is of one run.\n\n",
     );
     writeln!(page, "CPU: {}\n", cpu())?;
     page.push_str("| | |\n| --- | ---: |\n");
@@ -41,10 +48,6 @@ fn write_page(page: &mut String, tally: &Tally) -> core::fmt::Result {
             tally.sums.carried[1] as usize,
         ),
         ("equal exceptions", tally.sums.exceptions as usize),
-        (
-            "of those carried out, only flags differ that the architecture leaves undefined",
-            tally.sums.undefined_flags as usize,
-        ),
         ("accesses recorded meanwhile", tally.sums.events as usize),
     ] {
         writeln!(page, "| {what} | {count} |")?;
@@ -101,7 +104,7 @@ fn section(
 fn not_executed(page: &mut String, tally: &Tally) -> core::fmt::Result {
     page.push_str(
         "\n## Not tested\n\nThe CPU says that it does not have these, or not in user mode (`SIGILL`). The decoder's answers\n\
-         for them come from the manuals alone.\n\n| feature | encodings |\n| --- | ---: |\n",
+         for them are not from this CPU.\n\n| feature | encodings |\n| --- | ---: |\n",
     );
     for (feature, count) in &tally.absent {
         writeln!(page, "| {feature} | {count} |")?;
@@ -136,7 +139,9 @@ fn cpu() -> String {
             .map_or("", |(_, value)| value.trim())
     };
     let vector = field("flags").split(' ').filter(|flag| {
-        flag.starts_with("avx") || flag.starts_with("sse") || flag.starts_with("movdir")
+        ["avx", "sse", "movdir", "amx"]
+            .iter()
+            .any(|family| flag.starts_with(family))
     });
     format!(
         "{}, family {} model {}; {}",

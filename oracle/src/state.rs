@@ -1,18 +1,19 @@
 //! Everything an instruction can see: registers, extended state, the two regions.
 
 use crate::machine::{FLAGS, GS_BASE, fs_base};
-use crate::place::{CODE, Place, REGION_LEN};
+use crate::mappings::{CODE, Mappings, REGION_LEN};
 use crate::random::Random;
 use mmiotrace_decode::{CpuState, ExtendedState, Registers, XsaveLayout};
 
-/// Room for an XSAVE area with AVX-512.
-pub(crate) const AREA_LEN: usize = 4096;
+/// Room for an XSAVE area with AVX-512 and tiles (11,008 bytes).
+pub(crate) const AREA_LEN: usize = 12288;
 
 /// State components of the XSAVE feature set that tests fill, beside x87 and SSE.
 pub(crate) const AVX: u32 = 2;
 pub(crate) const OPMASK: u32 = 5;
 pub(crate) const ZMM_HI256: u32 = 6;
 pub(crate) const HI16_ZMM: u32 = 7;
+const TILE_CONFIG: u32 = 17;
 
 /// An XSAVE area, aligned as the CPU wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +96,12 @@ fn random_area(random: &mut Random, layout: &XsaveLayout) -> Area {
             mask.copy_from_slice(&opmask(random).to_le_bytes());
         }
     }
-    let filled = 3 | 1 << AVX | 1 << OPMASK | 1 << ZMM_HI256 | 1 << HI16_ZMM;
+    if let Some((offset, _)) = layout.component(TILE_CONFIG) {
+        let at = offset as usize;
+        bytes[at..at + 64].copy_from_slice(&crate::aim::TILE_CONFIG);
+    }
+    let vectors = 1 << AVX | 1 << OPMASK | 1 << ZMM_HI256 | 1 << HI16_ZMM;
+    let filled = 3 | vectors | 1 << TILE_CONFIG;
     bytes[512..520].copy_from_slice(&(layout.features & filled).to_le_bytes());
     area
 }
@@ -147,25 +153,25 @@ impl Memory {
         memory
     }
 
-    pub(crate) fn load(place: &Place) -> Self {
+    pub(crate) fn load(mappings: &Mappings) -> Self {
         let mut memory = Self {
             a: vec![0; REGION_LEN],
             b: vec![0; REGION_LEN],
         };
-        place.a.load(&mut memory.a);
-        place.b.load(&mut memory.b);
+        mappings.a.load(&mut memory.a);
+        mappings.b.load(&mut memory.b);
         memory
     }
 
-    pub(crate) fn store(&self, place: &Place) {
-        place.a.store(&self.a);
-        place.b.store(&self.b);
+    pub(crate) fn store(&self, mappings: &Mappings) {
+        mappings.a.store(&self.a);
+        mappings.b.store(&self.b);
     }
 
     /// The bytes at an address, if they lie in a region.
-    pub(crate) fn at(&self, place: &Place, address: u64, len: usize) -> Option<&[u8]> {
-        let region = place.region_of(address, len)?;
-        let bytes = if region.base == place.a.base {
+    pub(crate) fn at(&self, mappings: &Mappings, address: u64, len: usize) -> Option<&[u8]> {
+        let region = mappings.region_of(address, len)?;
+        let bytes = if region.base == mappings.a.base {
             &self.a
         } else {
             &self.b
@@ -174,9 +180,14 @@ impl Memory {
         bytes.get(start..start + len)
     }
 
-    pub(crate) fn at_mut(&mut self, place: &Place, address: u64, len: usize) -> Option<&mut [u8]> {
-        let region = place.region_of(address, len)?;
-        let bytes = if region.base == place.a.base {
+    pub(crate) fn at_mut(
+        &mut self,
+        mappings: &Mappings,
+        address: u64,
+        len: usize,
+    ) -> Option<&mut [u8]> {
+        let region = mappings.region_of(address, len)?;
+        let bytes = if region.base == mappings.a.base {
             &mut self.a
         } else {
             &mut self.b

@@ -1,17 +1,17 @@
 //! One encoding under test: building states, running it natively.
 
-use crate::aim::{Aim, aim, make_sense};
+use crate::aim::{Aim, aim, prepare_operands};
 use crate::encodings::Encoding;
 use crate::machine::{self, End};
-use crate::place::Place;
+use crate::mappings::Mappings;
 use crate::random::Random;
 use crate::state::{Memory, State};
-use iced_x86::{Decoder, DecoderOptions, Instruction};
+use iced_x86::Instruction;
 use mmiotrace_decode::{DecodedAccess, DecodedInstruction, Native, XsaveLayout};
 
 /// The things every test uses.
 pub(crate) struct Bench {
-    pub(crate) place: Place,
+    pub(crate) mappings: Mappings,
     pub(crate) layout: XsaveLayout,
     pub(crate) native: Native,
     pub(crate) decoder: mmiotrace_decode::Decoder,
@@ -45,7 +45,7 @@ const MOST_ACCESSES: usize = 4096;
 
 impl<'a> Trial<'a> {
     pub(crate) fn new(encoding: &'a Encoding, instruction: DecodedInstruction) -> Self {
-        let iced = Decoder::new(64, &encoding.bytes, DecoderOptions::NONE).decode();
+        let iced = crate::cpu::parse(&encoding.bytes);
         Self {
             encoding,
             instruction,
@@ -68,10 +68,10 @@ impl<'a> Trial<'a> {
             &mut random,
             &bench.layout,
         );
-        make_sense(
+        prepare_operands(
             &self.instruction,
             &self.iced,
-            &bench.place,
+            &bench.mappings,
             &mut state,
             &mut memory,
             &mut random,
@@ -102,20 +102,20 @@ impl<'a> Trial<'a> {
 
     /// Runs the instruction natively, memory as it is protected now.
     pub(crate) fn run(&self, bench: &Bench, setup: &Setup) -> Outcome {
-        setup.memory.store(&bench.place);
+        setup.memory.store(&bench.mappings);
         let mut state = setup.state.clone();
         let end = machine::run(&mut state);
-        let memory = Memory::load(&bench.place);
+        let memory = Memory::load(&bench.mappings);
         Outcome { end, state, memory }
     }
 }
 
 impl Setup {
     /// Whether every access lies within a region.
-    pub(crate) fn is_inside(&self, place: &Place) -> bool {
+    pub(crate) fn is_inside(&self, mappings: &Mappings) -> bool {
         self.accesses.len() < MOST_ACCESSES
             && self.accesses.iter().all(|access| {
-                place
+                mappings
                     .region_of(access.address.0, access.width.as_usize())
                     .is_some()
             })

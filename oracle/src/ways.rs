@@ -3,12 +3,11 @@
 use crate::bus::{Logged, TestBus};
 use crate::compare;
 use crate::machine::End;
-use crate::place::{Protection, REGION_LEN};
+use crate::mappings::{Protection, REGION_LEN};
 use crate::report::{Category, Report};
 use crate::state::{Memory, State};
 use crate::trial::{Bench, Outcome, Setup, Trial};
 use core::ops::Range;
-use iced_x86::RflagsBits;
 use mmiotrace_core::AccessKind;
 use mmiotrace_decode::{Context, DecodedAccess, Progress, Stop, Way};
 
@@ -45,15 +44,7 @@ pub(crate) fn check(
             continue;
         }
         let carried = carry_out(trial, bench, setup, way, context, device.clone());
-        judge(
-            trial,
-            bench,
-            setup,
-            native,
-            &carried,
-            (context, way),
-            report,
-        );
+        judge(bench, setup, native, &carried, (context, way), report);
         if carried.result.is_ok() && native.end == End::Done {
             events(
                 bench,
@@ -72,7 +63,7 @@ pub(crate) fn check(
 }
 
 fn region_range(bench: &Bench, which: usize) -> Range<u64> {
-    let base = bench.place.regions()[which].base;
+    let base = bench.mappings.regions()[which].base;
     base..base + REGION_LEN as u64
 }
 
@@ -93,19 +84,11 @@ fn straddle(
     for context in [Context::Process, Context::Kernel] {
         let way = trial.instruction.way(context);
         if matches!(way, Way::Emulate | Way::Bounce | Way::Alias) {
-            let base = bench.place.a.base;
+            let base = bench.mappings.a.base;
             // Protection works by pages, so that this time nothing is protected.
             let below = base..cut;
             let carried = carry_out_unprotected(trial, bench, setup, way, context, vec![below]);
-            judge(
-                trial,
-                bench,
-                setup,
-                native,
-                &carried,
-                (context, way),
-                report,
-            );
+            judge(bench, setup, native, &carried, (context, way), report);
         }
     }
 }
@@ -119,13 +102,13 @@ fn carry_out(
     context: Context,
     device: Vec<Range<u64>>,
 ) -> Carried {
-    for region in bench.place.regions() {
+    for region in bench.mappings.regions() {
         if device.iter().any(|range| range.start == region.base) {
             region.protect(Protection::None);
         }
     }
     let carried = carry_out_unprotected(trial, bench, setup, way, context, device);
-    for region in bench.place.regions() {
+    for region in bench.mappings.regions() {
         region.protect(Protection::ReadWrite);
     }
     carried
@@ -139,10 +122,10 @@ fn carry_out_unprotected(
     context: Context,
     device: Vec<Range<u64>>,
 ) -> Carried {
-    setup.memory.store(&bench.place);
+    setup.memory.store(&bench.mappings);
     let mut state = setup.state.clone();
     let mut bus = TestBus {
-        map: &bench.place,
+        map: &bench.mappings,
         device,
         log: Vec::new(),
     };
@@ -172,7 +155,7 @@ fn carry_out_unprotected(
     Carried {
         result,
         state,
-        memory: Memory::load(&bench.place),
+        memory: Memory::load(&bench.mappings),
         log,
     }
 }
@@ -185,9 +168,9 @@ fn step(trial: &Trial<'_>, bench: &Bench, state: &mut State) -> Result<(), Stop>
         .address(&state.registers)
         .map_or(0, |address| address.0);
     let delta = bench
-        .place
+        .mappings
         .region_of(address, 1)
-        .unwrap_or(&bench.place.a)
+        .unwrap_or(&bench.mappings.a)
         .delta();
     let before = state.clone();
     let step = trial
@@ -204,7 +187,6 @@ fn step(trial: &Trial<'_>, bench: &Bench, state: &mut State) -> Result<(), Stop>
 
 /// Whether what came out is what comes out natively.
 fn judge(
-    trial: &Trial<'_>,
     bench: &Bench,
     setup: &Setup,
     native: &Outcome,
@@ -220,17 +202,8 @@ fn judge(
             untouched(bench, setup, carried)
         }
         (End::Done, Ok(())) => {
-            let undefined = if way == Way::Emulate {
-                undefined_flags(trial)
-            } else {
-                0
-            };
-            let difference =
-                compare::registers(&native.state, &carried.state, undefined, &bench.layout)
-                    .or_else(|| compare::memory(&native.memory, &carried.memory));
-            if difference.is_none() && compare::flags_differ(&native.state, &carried.state) {
-                report.undefined_flags += 1;
-            }
+            let difference = compare::registers(&native.state, &carried.state, &bench.layout)
+                .or_else(|| compare::memory(&native.memory, &carried.memory));
             report.carried_out(context);
             difference
         }
@@ -249,25 +222,9 @@ fn judge(
 
 /// After a refusal or an exception everything is as before.
 fn untouched(bench: &Bench, setup: &Setup, carried: &Carried) -> Option<String> {
-    compare::registers(&setup.state, &carried.state, 0, &bench.layout)
+    compare::registers(&setup.state, &carried.state, &bench.layout)
         .or_else(|| compare::memory(&setup.memory, &carried.memory))
         .map(|difference| format!("refused, and yet {difference}"))
-}
-
-/// Flags that the architecture leaves undefined, as bits of the flags register.
-pub(crate) fn undefined_flags(trial: &Trial<'_>) -> u64 {
-    const BITS: [(u32, u64); 6] = [
-        (RflagsBits::CF, 1 << 0),
-        (RflagsBits::PF, 1 << 2),
-        (RflagsBits::AF, 1 << 4),
-        (RflagsBits::ZF, 1 << 6),
-        (RflagsBits::SF, 1 << 7),
-        (RflagsBits::OF, 1 << 11),
-    ];
-    let undefined = trial.iced.rflags_undefined();
-    BITS.iter()
-        .filter(|(iced, _)| undefined & iced != 0)
-        .fold(0, |all, (_, bit)| all | bit)
 }
 
 /// The accesses that an engine has recorded, or would have, against those the decoder told and the memory.
@@ -323,7 +280,7 @@ pub(crate) fn events(
                 && other.address < logged.address + logged.width as u64
                 && logged.address < other.address + other.width as u64
         });
-        let found = memory.at(&bench.place, logged.address, logged.width);
+        let found = memory.at(&bench.mappings, logged.address, logged.width);
         if !hidden && found != Some(value.as_le_bytes()) {
             report.problem(
                 category,

@@ -13,7 +13,7 @@ fn a_part_of_all_encodings_ends_as_natively() {
     let all = encodings::all();
     let chosen: Vec<&Encoding> = all.iter().step_by(STEP).collect();
     let tally = engine::run(&chosen, 2).expect("a capture begins");
-    assert!(tally.problems.is_empty(), "{tally}");
+    assert_eq!(tally.failures(oracle::host()), 0, "{tally}");
     assert_eq!(tally.tried, chosen.len());
     // A CPU with SSE2 alone runs more than this.
     assert!(tally.executed > 300, "{tally}");

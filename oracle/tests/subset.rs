@@ -43,7 +43,13 @@ fn decoder_and_cpu_agree() {
         "only {} encodings ran",
         tally.executed
     );
-    assert_eq!(tally.disagreements(), 0, "{tally}{:#?}", tally.problems);
+    let host = oracle::host();
+    if !oracle::is_recorded(host) {
+        for finding in tally.findings(host) {
+            println!("finding on {host}, which has no page in oracle/results: {finding}");
+        }
+    }
+    assert_eq!(tally.failures(host), 0, "{tally}{:#?}", tally.problems);
     let cannot = |context: &str| tally.ways.get(&format!("{context} cannot")).copied();
     println!(
         "{} encodings, {} codes; cannot: process {:?}, kernel {:?}",

@@ -8,7 +8,7 @@ use iced_x86::{
 use mmiotrace_core::{AccessKind, VirtAddr};
 use mmiotrace_decode::{
     Bus, BusFault, Context, DecodedInstruction, Decoder, Explanation, Gpr, Hint, KernelMistake,
-    KernelView, Kind, Locked, LockedOp, Place, Registers, RegisterFile, Way,
+    KernelView, Kind, Locked, LockedOp, MemoryKind, Registers, RegisterFile, Way,
 };
 
 /// Accesses looked at: a `rep` may make any number.
@@ -201,8 +201,8 @@ impl Noise<'_, '_> {
 }
 
 impl Bus for Noise<'_, '_> {
-    fn locate(&self, address: VirtAddr, _: usize) -> Place {
-        [Place::Device, Place::Memory, Place::Device, Place::Mixed][(address.0 >> 12 & 3) as usize]
+    fn locate(&self, address: VirtAddr, _: usize) -> MemoryKind {
+        [MemoryKind::Device, MemoryKind::Memory, MemoryKind::Device, MemoryKind::Mixed][(address.0 >> 12 & 3) as usize]
     }
 
     fn read_device(&mut self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {

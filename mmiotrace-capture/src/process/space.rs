@@ -14,7 +14,7 @@ use core::time::Duration;
 use mmiotrace_core::{Timestamp, VirtAddr};
 use mmiotrace_decode::{
     AliasBus, Bus, BusFault, Context, DecodedAccess, DecodedInstruction, Hint, Locked, LockedOp,
-    Place, Progress, Reason, Stop, Way, native,
+    MemoryKind, Progress, Reason, Stop, Way, native,
 };
 use rustix::mm::{MprotectFlags, mprotect};
 
@@ -296,7 +296,7 @@ impl RemoteFence for UserSpace<'_> {
 struct OnAlias<'a>(&'a mut dyn DeviceBus);
 
 impl Bus for OnAlias<'_> {
-    fn locate(&self, address: VirtAddr, len: usize) -> Place {
+    fn locate(&self, address: VirtAddr, len: usize) -> MemoryKind {
         self.0.locate(address, len)
     }
 

@@ -8,7 +8,7 @@ use crate::output::Output;
 use code::CodeBytes;
 use core::fmt::{self, Write};
 use mmiotrace_decode::{
-    DecodeError, DecodeReport, Decoder, Explanation, KernelMistake, KernelView,
+    Cpu, DecodeError, DecodeReport, Decoder, Explanation, KernelMistake, KernelView,
 };
 use registers::{Assignment, Given, Number};
 use serde::Serialize;
@@ -21,10 +21,14 @@ Examples:
   mmiotrace decode --code 'f3 a5' --reg rcx=3 --reg rsi=0x8000 --reg rdi=0xfebc0000
   mmiotrace decode --code c4e2758e07 --reg rdi=0x1000 --reg ymm1=0x80000000 --json | jq .accesses
   mmiotrace decode --code 8b470889470c --all --reg rdi=0xfebc0000
+  mmiotrace decode --code 666303 --cpu amd
 
 A read's value is not known before the instruction is carried out. The ways are how the process and
 the kernel backend do that: emulate, bounce (on a private buffer), alias (on a second mapping), step
 (with another base register), none (no access), or cannot, with the reason.
+
+Intel's and AMD's CPUs access different bytes for a few instructions. The answer is for the CPU that
+runs this command, or for --cpu. For an unknown CPU it gives the least and the most bytes.
 
 Exit status: 0 decoded; 2 the bytes are no instruction, or an argument does not fit.")]
 pub(crate) struct Args {
@@ -45,6 +49,11 @@ pub(crate) struct Args {
         hide_default_value = true
     )]
     rip: Number,
+
+    /// The CPU to answer for: intel, amd, one of these with family and model (intel-6-207), or unknown
+    /// [default: this machine's]
+    #[arg(long, value_name = "CPU")]
+    cpu: Option<Cpu>,
 
     /// Decode all instructions in the bytes, each with the registers given: none is carried out
     #[arg(long)]
@@ -79,12 +88,13 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     for assignment in &args.registers {
         given.assign(assignment);
     }
-    let mut decoder = Decoder::new();
+    let cpu = args.cpu.unwrap_or_else(Cpu::host);
+    let mut decoder = Decoder::for_cpu(cpu);
     let mut output = Output::new()?;
     let mut rest = args.code.as_bytes();
     loop {
         let report = DecodeReport::new(&mut decoder, rest, &given)
-            .map_err(|error| refuse(rest, args.code.as_bytes().len() - rest.len(), error))?;
+            .map_err(|error| refuse(rest, args.code.as_bytes().len() - rest.len(), error, cpu))?;
         let (code, behind) = rest.split_at(usize::from(report.length).min(rest.len()));
         let printed = Printed {
             report: &report,
@@ -112,14 +122,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
 }
 
 /// Why there is no instruction at this offset; of one that is cut off, as much as is certain.
-fn refuse(code: &[u8], offset: usize, error: DecodeError) -> Failure {
+fn refuse(code: &[u8], offset: usize, error: DecodeError, cpu: Cpu) -> Failure {
     let at = if offset == 0 {
         String::new()
     } else {
         format!("byte {offset}: ")
     };
     match error {
-        DecodeError::Truncated { have } if can_go_on(code) => {
+        DecodeError::Truncated { have } if can_go_on(code, cpu) => {
             let known = Explanation::of(code).map_or_else(String::new, |known| {
                 format!("; as far as it goes it is {}", known.text)
             });
@@ -135,8 +145,8 @@ fn refuse(code: &[u8], offset: usize, error: DecodeError) -> Failure {
 }
 
 /// Whether any bytes make an instruction of this beginning.
-fn can_go_on(code: &[u8]) -> bool {
-    let mut decoder = Decoder::new();
+fn can_go_on(code: &[u8], cpu: Cpu) -> bool {
+    let mut decoder = Decoder::for_cpu(cpu);
     (0..=u8::MAX).any(|filling| {
         let mut bytes = [filling; 15];
         match bytes.get_mut(..code.len()) {
@@ -172,7 +182,11 @@ fn write_text(out: &mut String, printed: &Printed<'_>, code: &[u8], rip: u64) ->
         };
         let condition = if access.conditional { "  perhaps" } else { "" };
         let (kind, width, address) = (access.kind, access.width, &access.address);
-        writeln!(out, "  {kind:<5} {width:>2} at {address}{value}{condition}")?;
+        let width = match access.least {
+            Some(least) => format!("{least} to {width}"),
+            None => format!("{width:>2}"),
+        };
+        writeln!(out, "  {kind:<5} {width} at {address}{value}{condition}")?;
     }
     if report.more {
         writeln!(
@@ -187,6 +201,11 @@ fn write_text(out: &mut String, printed: &Printed<'_>, code: &[u8], rip: u64) ->
         )?;
     } else if report.accesses.is_empty() {
         writeln!(out, "  no access")?;
+    }
+    if let Some(makers) = &report.makers {
+        writeln!(out, "  CPUs differ, and this is for {}:", makers.cpu)?;
+        writeln!(out, "    Intel's: {}", makers.intel)?;
+        writeln!(out, "    AMD's: {}", makers.amd)?;
     }
     let way = |way: &str, reason: Option<&str>| match reason {
         Some(reason) => format!("{way} ({reason})"),

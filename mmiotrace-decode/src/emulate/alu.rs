@@ -93,6 +93,10 @@ const fn keep_carry(outcome: Outcome, before: u64) -> Outcome {
 
 /// `mul` and one-operand `imul`: the double-width product as (low, high), and the flags. SF, ZF, AF
 /// and PF are undefined and left alone.
+#[cfg_attr(
+    all(feature = "native", target_arch = "x86_64", not(test)),
+    expect(dead_code, reason = "the CPU does it instead")
+)]
 pub(super) fn multiply(
     signed: bool,
     width: u8,
@@ -149,6 +153,10 @@ pub(super) fn divide(
 
 /// `bsf` and `bsr`: the bit number, or `None` for zero (the destination then stays as it is, on
 /// every CPU known, and as AMD documents), and the flags; all but ZF are undefined and left alone.
+#[cfg_attr(
+    all(feature = "native", target_arch = "x86_64", not(test)),
+    expect(dead_code, reason = "the CPU does it instead")
+)]
 pub(super) fn scan(forward: bool, width: u8, value: u64, rflags: u64) -> (Option<u64>, u64) {
     let value = value & mask(width);
     let found = if value == 0 {

@@ -4,7 +4,8 @@ use super::flags::{ARITHMETIC, CF, replace};
 use super::memory;
 use crate::operation::Operation;
 use crate::{
-    Bus, DecodedInstruction, Gpr, GprPart, Hint, Locked, LockedOp, Place, Reason, Registers, Stop,
+    Bus, DecodedInstruction, Gpr, GprPart, Hint, Locked, LockedOp, MemoryKind, Reason, Registers,
+    Stop,
 };
 use mmiotrace_core::VirtAddr;
 
@@ -83,11 +84,11 @@ fn atomic<B: Bus + ?Sized>(
     op: LockedOp,
 ) -> Result<Locked, Stop> {
     match bus.locate(address, usize::from(width)) {
-        Place::Device => Ok(bus.locked(address, width, op)?),
+        MemoryKind::Device => Ok(bus.locked(address, width, op)?),
         // Split locks: the CPU locks the whole bus for them, pieces cannot.
-        Place::Mixed => Err(Stop::Cannot(Reason::Straddles)),
-        Place::Memory if width > 8 => Err(Stop::Cannot(Reason::NotEncodable)),
-        Place::Memory => {
+        MemoryKind::Mixed => Err(Stop::Cannot(Reason::Straddles)),
+        MemoryKind::Memory if width > 8 => Err(Stop::Cannot(Reason::NotEncodable)),
+        MemoryKind::Memory => {
             memory::prepare(bus, address.0, width)?;
             let old = memory::read(bus, address.0, width)?;
             let new = op.apply(u128::from(old), width) as u64;

@@ -1,6 +1,6 @@
 //! Accesses of one operand: whole where it lies in one place, by pieces where it straddles.
 
-use crate::{Bus, Hint, Place, Reason, Stop};
+use crate::{Bus, Hint, MemoryKind, Reason, Stop};
 use mmiotrace_core::VirtAddr;
 
 /// A read of `width` bytes, up to eight.
@@ -20,9 +20,9 @@ pub(crate) fn read_into<B: Bus + ?Sized>(
     into: &mut [u8],
 ) -> Result<(), Stop> {
     match bus.locate(VirtAddr(address), into.len()) {
-        Place::Device => bus.read_device(VirtAddr(address), into)?,
-        Place::Memory => bus.read_memory(VirtAddr(address), into)?,
-        Place::Mixed => read_pieces(bus, address, into)?,
+        MemoryKind::Device => bus.read_device(VirtAddr(address), into)?,
+        MemoryKind::Memory => bus.read_memory(VirtAddr(address), into)?,
+        MemoryKind::Mixed => read_pieces(bus, address, into)?,
     }
     Ok(())
 }
@@ -50,9 +50,9 @@ pub(crate) fn write_from<B: Bus + ?Sized>(
     hint: Hint,
 ) -> Result<(), Stop> {
     match bus.locate(VirtAddr(address), bytes.len()) {
-        Place::Device => bus.write_device(VirtAddr(address), bytes, hint)?,
-        Place::Memory => bus.write_memory(VirtAddr(address), bytes)?,
-        Place::Mixed => write_pieces(bus, address, bytes, hint)?,
+        MemoryKind::Device => bus.write_device(VirtAddr(address), bytes, hint)?,
+        MemoryKind::Memory => bus.write_memory(VirtAddr(address), bytes)?,
+        MemoryKind::Mixed => write_pieces(bus, address, bytes, hint)?,
     }
     Ok(())
 }
@@ -60,11 +60,11 @@ pub(crate) fn write_from<B: Bus + ?Sized>(
 /// Makes sure that a later [`write()`] of this operand cannot fail for want of ordinary memory.
 pub(crate) fn prepare<B: Bus + ?Sized>(bus: &mut B, address: u64, width: u8) -> Result<(), Stop> {
     match bus.locate(VirtAddr(address), usize::from(width)) {
-        Place::Device => {}
-        Place::Memory => bus.prepare_write(VirtAddr(address), usize::from(width))?,
-        Place::Mixed => {
+        MemoryKind::Device => {}
+        MemoryKind::Memory => bus.prepare_write(VirtAddr(address), usize::from(width))?,
+        MemoryKind::Mixed => {
             for at in (0..u64::from(width)).map(|n| address.wrapping_add(n)) {
-                if bus.locate(VirtAddr(at), 1) == Place::Memory {
+                if bus.locate(VirtAddr(at), 1) == MemoryKind::Memory {
                     bus.prepare_write(VirtAddr(at), 1)?;
                 }
             }
@@ -75,11 +75,11 @@ pub(crate) fn prepare<B: Bus + ?Sized>(bus: &mut B, address: u64, width: u8) -> 
 
 /// The next piece of an operand of which `left` bytes are left: as many bytes of one place as a
 /// single access of a power of two can move. The CPU splits such an operand too: a page ends in it.
-fn piece<B: Bus + ?Sized>(bus: &B, address: u64, left: usize) -> (Place, usize) {
+fn piece<B: Bus + ?Sized>(bus: &B, address: u64, left: usize) -> (MemoryKind, usize) {
     for len in [8, 4, 2] {
         if len <= left {
             let place = bus.locate(VirtAddr(address), len);
-            if place != Place::Mixed {
+            if place != MemoryKind::Mixed {
                 return (place, len);
             }
         }
@@ -96,7 +96,7 @@ fn read_pieces<B: Bus + ?Sized>(
         let (place, len) = piece(bus, address, into.len());
         let (now, rest) = into.split_at_mut(len);
         match place {
-            Place::Device => bus.read_device(VirtAddr(address), now)?,
+            MemoryKind::Device => bus.read_device(VirtAddr(address), now)?,
             _ => bus.read_memory(VirtAddr(address), now)?,
         }
         address = address.wrapping_add(len as u64);
@@ -115,7 +115,7 @@ fn write_pieces<B: Bus + ?Sized>(
         let (place, len) = piece(bus, address, bytes.len());
         let (now, rest) = bytes.split_at(len);
         match place {
-            Place::Device => bus.write_device(VirtAddr(address), now, hint)?,
+            MemoryKind::Device => bus.write_device(VirtAddr(address), now, hint)?,
             _ => bus.write_memory(VirtAddr(address), now)?,
         }
         address = address.wrapping_add(len as u64);

@@ -4,8 +4,11 @@
 use super::flags::{DF, ZF};
 use super::{alu, memory};
 use crate::access::string::{address, count};
-use crate::operation::{Operation, flag};
-use crate::{Bus, DecodedInstruction, Gpr, GprPart, Hint, Progress, Registers, Repeat, Stop};
+use crate::cpu::{EMPTY_REPEAT, EmptyRepeat};
+use crate::operation::{Operation, Validity, flag};
+use crate::{
+    Bus, DecodedInstruction, Gpr, GprPart, Hint, Progress, Reason, Registers, Repeat, Stop,
+};
 
 /// Carries out at most `max_elements` (at least one) elements. On an error the elements before it
 /// are done, and `registers` say so.
@@ -16,6 +19,10 @@ pub(super) fn run<B: Bus + ?Sized>(
     max_elements: u32,
 ) -> Result<Progress, Stop> {
     let repeats = instruction.repeat() != Repeat::Once;
+    if count(instruction, registers) == 0 {
+        empty(instruction, registers)?;
+        return Ok(done(instruction, registers));
+    }
     for _ in 0..max_elements.max(1) {
         if count(instruction, registers) == 0 {
             break;
@@ -32,6 +39,28 @@ pub(super) fn run<B: Bus + ?Sized>(
         return Ok(Progress::Again);
     }
     Ok(done(instruction, registers))
+}
+
+/// No element at all. CPUs differ over what then becomes of the upper halves of registers that are
+/// used with 32 bits.
+fn empty(instruction: &DecodedInstruction, registers: &mut Registers) -> Result<(), Stop> {
+    let left = match instruction.validity() {
+        Validity::All => EmptyRepeat::Nothing,
+        Validity::Of(maker) => EMPTY_REPEAT.of(maker),
+        Validity::Unknown => return Err(Stop::Cannot(Reason::VendorSpecific)),
+    };
+    if left == EmptyRepeat::Nothing {
+        return Ok(());
+    }
+    let cut: &[Gpr] = match instruction.operation {
+        Operation::Movs => &[Gpr::Rcx, Gpr::Rsi, Gpr::Rdi],
+        Operation::Stos => &[Gpr::Rcx, Gpr::Rdi],
+        _ => &[Gpr::Rcx],
+    };
+    for gpr in cut {
+        registers.set(*gpr, registers.get(*gpr) & 0xffff_ffff);
+    }
+    Ok(())
 }
 
 const fn done(instruction: &DecodedInstruction, registers: &mut Registers) -> Progress {

@@ -1,13 +1,18 @@
 //! The instructions that the executor computes itself.
 
 use super::operand::{self, memory_operand};
-use crate::DecodedInstruction;
+use crate::cpu::MOVSXD_WORD;
 use crate::emulate::BY_CL;
 use crate::operation::{DataClass, Form, Operation as O, Shape, flag};
+use crate::{DecodedInstruction, Maker};
 use iced_x86::{ConditionCode, Instruction, Mnemonic as M, OpKind, Register};
 
 /// Fills `decoded` and returns true, if the executor knows the instruction.
-pub(super) fn classify(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool {
+pub(super) fn classify(
+    instruction: &Instruction,
+    maker: Option<Maker>,
+    decoded: &mut DecodedInstruction,
+) -> bool {
     // `movsd` and `cmpsd` are also names of SSE instructions.
     if instruction.is_string_instruction() {
         if let Some(operation) = string(instruction.mnemonic()) {
@@ -18,7 +23,7 @@ pub(super) fn classify(instruction: &Instruction, decoded: &mut DecodedInstructi
     if stack(instruction, decoded) {
         return true;
     }
-    let Some(operation) = operation(instruction) else {
+    let Some(operation) = operation(instruction, maker) else {
         return false;
     };
     let Some(memory) = memory_operand(instruction) else {
@@ -29,7 +34,10 @@ pub(super) fn classify(instruction: &Instruction, decoded: &mut DecodedInstructi
     };
     decoded.operation = operation;
     decoded.form = form;
-    decoded.width = instruction.memory_size().size() as u8;
+    decoded.width = match (instruction.mnemonic(), maker) {
+        (M::Movsxd, Some(maker)) if decoded.register_width == 2 => MOVSXD_WORD.of(maker),
+        _ => instruction.memory_size().size() as u8,
+    };
     decoded.detail = match operation {
         O::Shld | O::Shrd if instruction.op_kind(2) == OpKind::Register => BY_CL,
         _ => condition_number(instruction.condition_code()),
@@ -50,13 +58,13 @@ pub(super) fn classify(instruction: &Instruction, decoded: &mut DecodedInstructi
     true
 }
 
-fn operation(instruction: &Instruction) -> Option<O> {
+fn operation(instruction: &Instruction, maker: Option<Maker>) -> Option<O> {
     Some(match instruction.mnemonic() {
         M::Mov | M::Movnti => O::Mov,
         M::Movzx => O::MovZx,
         M::Movsx => O::MovSx,
-        // The form with a 16-bit destination is not as documented: see `native`.
-        M::Movsxd if instruction.op0_register().size() > 2 => O::MovSx,
+        // How many bytes the form with a 16-bit destination reads is for the maker to say.
+        M::Movsxd if instruction.op0_register().size() > 2 || maker.is_some() => O::MovSx,
         M::Movbe => O::MovBe,
         M::Add => O::Add,
         M::Or => O::Or,
@@ -283,19 +291,10 @@ pub(super) fn repeat_flags(instruction: &Instruction) -> u16 {
     if instruction.has_repne_prefix() {
         flags |= flag::REPNE;
     }
-    if string_address_32(instruction) {
+    if operand::string_address_32(instruction) {
         flags |= flag::ADDRESS_32;
     }
     flags
-}
-
-fn string_address_32(instruction: &Instruction) -> bool {
-    (0..instruction.op_count()).any(|n| {
-        matches!(
-            instruction.op_kind(n),
-            OpKind::MemorySegESI | OpKind::MemoryESEDI | OpKind::MemorySegEDI
-        )
-    })
 }
 
 /// Instructions that move between the stack and a register, an immediate or memory.

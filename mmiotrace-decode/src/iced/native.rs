@@ -1,27 +1,29 @@
 //! The instructions that the executor leaves to the CPU: which accesses they make.
 //!
 //! Mostly iced's instruction info tells. Where it is wrong or silent, the rule here has the
-//! measurement beside it: all were found by running the instructions on CPUs (AMD Zen 3, and one with
-//! AVX-512) with guarded pages, see the crate `oracle`.
+//! measurement beside it: all were found by running the instructions on CPUs with guarded pages, see the
+//! crate `oracle` and its `results/`.
 
 mod elements;
-mod sorts;
+mod mnemonics;
 mod special;
 
 use super::operand::{self, memory_operand};
 use super::opmask;
-use crate::DecodedInstruction;
+use crate::cpu::MOVSXD_WORD;
 use crate::operation::{DataClass, Shape, flag};
+use crate::{DecodedInstruction, Maker};
 use iced_x86::{
     EncodingKind, Instruction, InstructionInfoFactory, MemorySize, Mnemonic as M, OpAccess, OpKind,
     Register,
 };
-use sorts::{is_non_temporal, is_plain_move, is_x87, uses_extended_state};
+use mnemonics::{is_atomic, is_non_temporal, is_plain_move, is_x87, uses_extended_state};
 use special::special;
 
 pub(super) fn describe(
     instruction: &Instruction,
     factory: &mut InstructionInfoFactory,
+    maker: Option<Maker>,
     decoded: &mut DecodedInstruction,
 ) {
     if uses_extended_state(instruction) {
@@ -30,13 +32,13 @@ pub(super) fn describe(
     if is_x87(instruction) {
         decoded.flags |= flag::X87_POINTERS;
     }
-    if instruction.has_lock_prefix() {
+    if instruction.has_lock_prefix() || is_atomic(instruction) {
         decoded.flags |= flag::LOCKED;
     }
     if is_non_temporal(instruction.mnemonic()) {
         decoded.flags |= flag::NON_TEMPORAL;
     }
-    if special(instruction, decoded) {
+    if special(instruction, maker, decoded) {
         return;
     }
     let Some(memory) = memory_operand(instruction) else {
@@ -97,8 +99,8 @@ fn explicit(
 /// The bytes of the operand.
 fn width(instruction: &Instruction, size: MemorySize) -> usize {
     match instruction.mnemonic() {
-        // Measured: `movsxd r16, m` touches 4 bytes where iced (and the SDM) say 2.
-        M::Movsxd => 4,
+        // The executor knows it where the maker is known.
+        M::Movsxd => MOVSXD_WORD.most().into(),
         _ => size.size(),
     }
 }

@@ -93,14 +93,12 @@ pub(super) fn data(register: Register) -> (DataClass, u8, u8) {
     }
 }
 
-/// Whether prefix 66h is among the legacy prefixes.
-pub(super) fn has_operand_size_prefix(code: &[u8]) -> bool {
-    code.iter()
-        .take_while(|byte| {
-            matches!(
-                **byte,
-                0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3
-            )
-        })
-        .any(|byte| *byte == 0x66)
+/// Whether the registers that are a string instruction's addresses have 32 bits.
+pub(super) fn string_address_32(instruction: &Instruction) -> bool {
+    (0..instruction.op_count()).any(|n| {
+        matches!(
+            instruction.op_kind(n),
+            OpKind::MemorySegESI | OpKind::MemoryESEDI | OpKind::MemorySegEDI
+        )
+    })
 }

@@ -2,8 +2,8 @@
 //!
 //! iced calls a masked load a full `Read` and a masked store `CondWrite`. Which bytes are accessed
 //! depends on whether the instruction suppresses faults of elements that the mask leaves out: the SDM
-//! says so by exception classes (volume 2, section 2.8), and a CPU with AVX-512 does so (measured, see
-//! the crate `oracle`).
+//! says so by exception classes (volume 2, section 2.8), and CPUs with AVX-512 do so (measured, see the
+//! crate `oracle`).
 
 use crate::DecodedInstruction;
 use crate::operation::{Shape, VectorInfo};
@@ -69,6 +69,9 @@ fn element(instruction: &Instruction, size: MemorySize) -> usize {
         M::Vpmuludq | M::Vpmuldq => 8,
         M::Vpdpbusd | M::Vpdpbusds | M::Vpdpwssd | M::Vpdpwssds | M::Vdpbf16ps => 4,
         M::Vbroadcastf32x2 | M::Vbroadcasti32x2 => 4,
+        // A complex number is one element of two halves.
+        M::Vfmulcph | M::Vfcmulcph | M::Vfmaddcph | M::Vfcmaddcph => 4,
+        M::Vfmulcsh | M::Vfcmulcsh | M::Vfmaddcsh | M::Vfcmaddcsh => 4,
         _ => size.element_size().max(1),
     }
 }

@@ -1,9 +1,10 @@
 //! Which way an instruction goes, in which context: the one place where that is decided.
 
-use super::operand::{self, memory_operand};
-use crate::operation::{Operation, Shape, flag};
-use crate::{Base, DecodedInstruction, Gpr, Reason, Way};
-use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic as M, Register};
+use super::operand::memory_operand;
+use crate::cpu::Row;
+use crate::operation::{Operation, Shape, Validity, flag};
+use crate::{Base, DecodedInstruction, Gpr, Maker, Reason, Way};
+use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic as M, Register};
 
 /// For a process, for the kernel.
 pub(super) fn ways(
@@ -20,10 +21,7 @@ pub(super) fn ways(
     if decoded.operation != Operation::Native {
         return emulated(decoded.operation);
     }
-    [
-        native(instruction, decoded),
-        stepped(instruction, factory, decoded),
-    ]
+    [native(decoded), stepped(instruction, factory, decoded)]
 }
 
 /// What the executor computes. Where the CPU leaves flags behind that the SDM does not define, a
@@ -45,7 +43,13 @@ fn never(instruction: &Instruction, decoded: &DecodedInstruction) -> Option<Reas
     if segment_operand || instruction.is_call_far_indirect() || instruction.is_jmp_far_indirect() {
         return Some(Reason::Segment);
     }
-    if is_near_branch(instruction) && operand::has_operand_size_prefix(decoded.bytes()) {
+    // Branches of 16 bits have not been tried on a CPU that has them.
+    if decoded.row() == Some(Row::NearBranch)
+        && matches!(
+            decoded.validity(),
+            Validity::Of(Maker::Amd) | Validity::Unknown
+        )
+    {
         return Some(Reason::VendorSpecific);
     }
     Some(match instruction.mnemonic() {
@@ -66,23 +70,14 @@ fn never(instruction: &Instruction, decoded: &DecodedInstruction) -> Option<Reas
     })
 }
 
-/// `call`, `jmp` and `ret` that touch memory and stay in their code segment.
-fn is_near_branch(instruction: &Instruction) -> bool {
-    use FlowControl::{Call, IndirectBranch, IndirectCall, Return};
-    matches!(
-        instruction.flow_control(),
-        Call | IndirectBranch | IndirectCall | Return
-    ) && matches!(instruction.mnemonic(), M::Call | M::Jmp | M::Ret)
-}
-
 /// In a process: on a buffer where the operand is accessed whole, once and with a width that one
 /// instruction can move; else on the alias.
-fn native(instruction: &Instruction, decoded: &DecodedInstruction) -> Way {
+fn native(decoded: &DecodedInstruction) -> Way {
     let whole = matches!(decoded.shape, Shape::Read | Shape::Write | Shape::Update);
     let width = matches!(decoded.width, 1 | 2 | 4 | 8 | 16 | 32 | 64);
     let ordinary = decoded.flags & (flag::LOCKED | flag::NON_TEMPORAL | flag::CONDITIONAL) == 0;
-    // How many bytes `movsxd r16, m` reads is for the CPU to say: 2 as documented, or 4 as measured.
-    let known = instruction.mnemonic() != M::Movsxd;
+    // How many bytes it reads is then for the CPU to say.
+    let known = !decoded.is_cpu_unknown();
     if whole && width && ordinary && known {
         Way::Bounce
     } else {

@@ -5,7 +5,8 @@
 )]
 
 use crate::XsaveLayout;
-use core::arch::x86_64::{__cpuid_count, _xgetbv};
+use crate::cpuid::cpuid;
+use core::arch::x86_64::_xgetbv;
 use core::mem::offset_of;
 
 /// What the trampoline loads before and stores after.
@@ -283,14 +284,4 @@ pub(crate) fn cpu_layout() -> Option<XsaveLayout> {
         components,
         len: cpuid(0xd, 0).ebx,
     })
-}
-
-/// What the CPU says of itself.
-fn cpuid(leaf: u32, subleaf: u32) -> core::arch::x86_64::CpuidResult {
-    // Older compilers hold the call for unsafe.
-    #[allow(unused_unsafe)]
-    // SAFETY: every x86-64 CPU has the instruction, and it changes nothing but its results.
-    unsafe {
-        __cpuid_count(leaf, subleaf)
-    }
 }

@@ -136,6 +136,10 @@ impl Prefixes {
             0xf2 => return None,
             _ => 0,
         };
+        // What is left after no element is for the maker to say.
+        if self.address_32 && repeat != 0 {
+            return None;
+        }
         Some(repeat | if self.address_32 { flag::ADDRESS_32 } else { 0 })
     }
 }

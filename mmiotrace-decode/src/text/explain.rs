@@ -1,7 +1,7 @@
 //! What an instruction was, from as many of its bytes as are known.
 
 use crate::iced::{mnemonic, parse};
-use crate::{DecodeError, Decoder, Kind};
+use crate::{Cpu, DecodeError, DecodedInstruction, Decoder, Kind};
 use alloc::format;
 use alloc::string::String;
 use mmiotrace_core::{Code, Width};
@@ -15,8 +15,10 @@ pub struct Explanation {
     pub text: String,
     /// What it does to memory.
     pub kind: Kind,
-    /// The width of one access.
+    /// The width of one access; the most, where makers differ.
     pub width: Option<Width>,
+    /// How many of these bytes are accessed whoever made the CPU.
+    pub least: Option<Width>,
     /// The bytes that this was told from.
     pub code: Code,
     /// Whether these are all bytes of the instruction, and `text` all there is to say.
@@ -28,7 +30,7 @@ pub struct Explanation {
 const FILLINGS: [u8; 6] = [0x00, 0x05, 0x24, 0x4c, 0x84, 0xbf];
 
 impl Explanation {
-    /// What the instruction that begins with `code` was; `None` where these bytes begin no
+    /// What the instruction that begins with `code` was, on a CPU that is not known; `None` where these bytes begin no
     /// instruction, or too many different ones.
     ///
     /// ```
@@ -43,12 +45,13 @@ impl Explanation {
     /// ```
     #[must_use]
     pub fn of(code: &[u8]) -> Option<Self> {
-        let mut decoder = Decoder::new();
+        let mut decoder = Decoder::for_cpu(Cpu::UNKNOWN);
         match decoder.decode_uncached(code) {
             Ok(instruction) => Some(Self {
                 text: instruction.to_text(0),
                 kind: instruction.kind(),
                 width: instruction.width(),
+                least: least(&instruction),
                 code: instruction.code(),
                 is_whole: true,
             }),
@@ -56,6 +59,10 @@ impl Explanation {
             Err(_) => None,
         }
     }
+}
+
+fn least(instruction: &DecodedInstruction) -> Option<Width> {
+    Width::from_bytes(instruction.least(instruction.width()?.bytes()))
 }
 
 /// What all fillings of the missing bytes have in common.
@@ -69,6 +76,10 @@ fn partly(decoder: &mut Decoder, code: &[u8]) -> Option<Explanation> {
         };
         let name = mnemonic(&parse(&bytes).ok()?);
         let text = match instruction.width() {
+            Some(width) if least(&instruction) != Some(width) => match least(&instruction) {
+                Some(least) => format!("{name}, {least} to {width} bytes"),
+                None => name,
+            },
             Some(width) => format!("{name}, {width} bytes"),
             None => name,
         };
@@ -76,6 +87,7 @@ fn partly(decoder: &mut Decoder, code: &[u8]) -> Option<Explanation> {
             text,
             kind: instruction.kind(),
             width: instruction.width(),
+            least: least(&instruction),
             code: Code::from_prefix(code),
             is_whole: false,
         };

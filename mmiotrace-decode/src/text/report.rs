@@ -2,7 +2,7 @@
 
 use crate::{Context, DecodeError, Decoder, RegisterFile, Way};
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 /// One instruction with given registers, as `mmiotrace decode --json` prints it.
@@ -34,6 +34,9 @@ pub struct DecodeReport {
     /// ([`DecodedInstruction::has_unknown_extent`](crate::DecodedInstruction::has_unknown_extent)). Left out of the JSON unless true.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub unknown: bool,
+    /// What makers' CPUs do differently with these bytes. Left out of the JSON where all do the same.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub makers: Option<MakersReport>,
     /// How to have it done.
     pub way: WayReport,
     /// Why not, where the way is `cannot`. Left out of the JSON where both ways are something else.
@@ -51,8 +54,11 @@ pub struct DecodeReport {
 pub struct AccessReport {
     /// `read` or `write`.
     pub kind: &'static str,
-    /// Bytes, 1 to 64.
+    /// Bytes, 1 to 64; the most, where makers differ and the CPU is not known.
     pub width: u8,
+    /// How many of them are accessed whoever made the CPU. Left out of the JSON where that is all.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub least: Option<u8>,
     /// The address in hex.
     pub address: String,
     /// The value in hex, where the registers tell it.
@@ -61,6 +67,19 @@ pub struct AccessReport {
     /// out of the JSON unless true.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub conditional: bool,
+}
+
+/// What makers' CPUs do differently, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct MakersReport {
+    /// The CPU that the report is for.
+    pub cpu: String,
+    /// What Intel's CPUs do.
+    pub intel: &'static str,
+    /// What AMD's CPUs do.
+    pub amd: &'static str,
 }
 
 /// The ways of a [`DecodeReport`], in the words of [`Way::as_str`].
@@ -116,6 +135,7 @@ impl DecodeReport {
             .map(|access| AccessReport {
                 kind: access.kind.as_str(),
                 width: access.width.bytes(),
+                least: (access.least != access.width).then(|| access.least.bytes()),
                 address: format!("{:#x}", access.address.0),
                 value: access.value.map(|value| format!("{value:#x}")),
                 conditional: access.conditional,
@@ -129,6 +149,11 @@ impl DecodeReport {
             accesses: listed,
             more: accesses.next().is_some(),
             unknown: instruction.has_unknown_extent(),
+            makers: instruction.difference().map(|difference| MakersReport {
+                cpu: decoder.cpu().to_string(),
+                intel: difference.intel,
+                amd: difference.amd,
+            }),
             way: WayReport {
                 process: Way::as_str(ways[0]),
                 kernel: Way::as_str(ways[1]),

@@ -9,7 +9,7 @@ use crate::platform::{DeviceBus, Platform, Point};
 use crate::region::Region;
 use alloc::vec::Vec;
 use mmiotrace_core::{Access, AccessKind, Code, PhysAddr, Timestamp, Value, VirtAddr, Width};
-use mmiotrace_decode::{Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, Place};
+use mmiotrace_decode::{Bus, BusFault, DecodedAccess, Hint, Locked, LockedOp, MemoryKind};
 
 /// Device memory through the alias, recorded; all other memory as it is.
 pub(super) struct RecordingBus<'e, 'm, P: Platform> {
@@ -231,15 +231,15 @@ fn value(number: u128, width: u8) -> Option<Value> {
 }
 
 impl<P: Platform> Bus for RecordingBus<'_, '_, P> {
-    fn locate(&self, address: VirtAddr, len: usize) -> Place {
+    fn locate(&self, address: VirtAddr, len: usize) -> MemoryKind {
         let len = word(len);
         if self.region.contains(address, len) {
-            return Place::Device;
+            return MemoryKind::Device;
         }
         match self.engine.regions.overlapping(address, len) {
-            None => Place::Memory,
-            Some(region) if region.contains(address, len) => Place::Device,
-            Some(_) => Place::Mixed,
+            None => MemoryKind::Memory,
+            Some(region) if region.contains(address, len) => MemoryKind::Device,
+            Some(_) => MemoryKind::Mixed,
         }
     }
 

@@ -5,7 +5,7 @@ use super::{SimCpu, SimFrame, World, world};
 use crate::{Claim, Fault, Frame, PAGE, Platform, Point, Raise};
 use mmiotrace_core::{AccessKind, VirtAddr};
 use mmiotrace_decode::{
-    Bus, BusFault, DecodedInstruction, Decoder, Hint, Locked, LockedOp, Place, Registers,
+    Bus, BusFault, DecodedInstruction, Decoder, Hint, Locked, LockedOp, MemoryKind, Registers,
 };
 use std::sync::Arc;
 use std::vec::Vec;
@@ -195,8 +195,8 @@ fn first_armed(
 struct NativeBus<'a>(&'a SimCpu);
 
 impl Bus for NativeBus<'_> {
-    fn locate(&self, _: VirtAddr, _: usize) -> Place {
-        Place::Memory
+    fn locate(&self, _: VirtAddr, _: usize) -> MemoryKind {
+        MemoryKind::Memory
     }
 
     fn read_device(&mut self, address: VirtAddr, into: &mut [u8]) -> Result<(), BusFault> {

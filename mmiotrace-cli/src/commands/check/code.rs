@@ -7,12 +7,12 @@ mod told;
 use crate::failure::{Failure, Stop};
 use crate::input;
 use mmiotrace_core::{AccessKind, VirtAddr, Width};
-use mmiotrace_decode::{CodeImage, CodePlace, Decoder, KernelMistake};
+use mmiotrace_decode::{CodeImage, CodePlace, Cpu, Decoder, KernelMistake};
 pub(super) use report::CodeReport;
 use report::Mismatch;
 pub(super) use seen::Seen;
 use seen::{Count, Logged};
-use told::{Told, ToldAccess, commas, hex};
+use told::{Told, commas, hex};
 
 /// The files given with `--code`.
 pub(super) struct Sources {
@@ -76,7 +76,8 @@ impl Sources {
     /// Looks everything up.
     pub(super) fn explain(&mut self, seen: &Seen) -> CodeReport {
         self.guess(seen);
-        let mut decoder = Decoder::new();
+        // Which CPU made the trace, nobody says.
+        let mut decoder = Decoder::for_cpu(Cpu::UNKNOWN);
         let mut report = CodeReport {
             images: self.sources.iter().map(Source::describe).collect(),
             more: seen.more,
@@ -203,7 +204,7 @@ impl Sources {
             return Ok(Some(Told { note, ..told }));
         }
         let width = width.bytes();
-        if told.accesses.contains(&ToldAccess { kind, width }) {
+        if told.accesses.iter().any(|told| told.is(kind, width)) {
             return Ok(None);
         }
         Err(format!(

@@ -2,14 +2,19 @@
 
 use super::elements::{byte_masked, indexed, vector_masked};
 use crate::access::variant;
+use crate::cpu::{SELECTOR_SLOT, SlotRead};
 use crate::iced::classify::repeat_flags;
 use crate::iced::operand::gpr_number;
 use crate::operation::{Shape, flag};
-use crate::{DecodedInstruction, MemoryOperand};
+use crate::{DecodedInstruction, Maker, MemoryOperand};
 use iced_x86::{Instruction, Mnemonic as M};
 
 /// What has a rule of its own.
-pub(super) fn special(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool {
+pub(super) fn special(
+    instruction: &Instruction,
+    maker: Option<Maker>,
+    decoded: &mut DecodedInstruction,
+) -> bool {
     use M::*;
     match instruction.mnemonic() {
         Prefetch | Prefetchw | Prefetchwt1 | Prefetchnta | Prefetcht0 | Prefetcht1 | Prefetcht2 => {
@@ -49,17 +54,29 @@ pub(super) fn special(instruction: &Instruction, decoded: &mut DecodedInstructio
         }
         Insb | Insw | Insd => port_string(instruction, decoded, Shape::StringStore),
         Outsb | Outsw | Outsd => port_string(instruction, decoded, Shape::StringLoad),
-        _ => return far_or_flags(instruction, decoded),
+        _ => return far_or_flags(instruction, maker, decoded),
     }
     true
 }
 
 /// Instructions that touch the stack and have no explicit operand there, or a far pointer.
-fn far_or_flags(instruction: &Instruction, decoded: &mut DecodedInstruction) -> bool {
+fn far_or_flags(
+    instruction: &Instruction,
+    maker: Option<Maker>,
+    decoded: &mut DecodedInstruction,
+) -> bool {
     use M::*;
     let moved = instruction.stack_pointer_increment().unsigned_abs();
     match instruction.mnemonic() {
-        Popf | Popfd | Popfq | Pop => (decoded.shape, decoded.width) = (Shape::Pop, moved as u8),
+        Popf | Popfd | Popfq => (decoded.shape, decoded.width) = (Shape::Pop, moved as u8),
+        // Of a segment register: the others are computed.
+        Pop => {
+            let read = match maker.map(|maker| SELECTOR_SLOT.of(maker)) {
+                Some(SlotRead::Selector) => 2,
+                _ => moved as u8,
+            };
+            (decoded.shape, decoded.width) = (Shape::Pop, read);
+        }
         Push => (decoded.shape, decoded.width) = (Shape::Push, moved as u8),
         Retf => {
             let released = if instruction.op_count() > 0 {

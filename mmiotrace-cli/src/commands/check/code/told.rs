@@ -38,6 +38,16 @@ pub(super) struct Told {
 pub(super) struct ToldAccess {
     pub(super) kind: AccessKind,
     pub(super) width: u8,
+    /// Fewer bytes, which are all that some makers' CPUs access.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) least: Option<u8>,
+}
+
+impl ToldAccess {
+    /// Whether a CPU of any maker makes this access of it.
+    pub(super) fn is(&self, kind: AccessKind, width: u8) -> bool {
+        self.kind == kind && (self.width == width || self.least == Some(width))
+    }
 }
 
 impl Told {
@@ -74,6 +84,7 @@ impl Told {
                 .map(|access| ToldAccess {
                     kind: access.kind,
                     width: access.width.bytes(),
+                    least: (access.least != access.width).then(|| access.least.bytes()),
                 })
                 .collect(),
             repeated: instruction.repeat() != Repeat::Once,
@@ -117,10 +128,16 @@ fn by_kind(known: &Explanation) -> Vec<ToldAccess> {
         _ => &[],
     };
     let width = known.width.map(|width| width.bytes());
-    kinds
-        .iter()
-        .filter_map(|kind| width.map(|width| ToldAccess { kind: *kind, width }))
-        .collect()
+    let least = known.least.map(|least| least.bytes());
+    let least = least.filter(|least| Some(*least) != width);
+    let access = |kind: &AccessKind| {
+        width.map(|width| ToldAccess {
+            kind: *kind,
+            width,
+            least,
+        })
+    };
+    kinds.iter().filter_map(access).collect()
 }
 
 /// `e1000_probe+0x12 (.text+0x340)`.
@@ -161,7 +178,11 @@ impl fmt::Display for Told {
         }
         for (number, access) in self.accesses.iter().enumerate() {
             let and = if number == 0 { "" } else { ", " };
-            write!(f, "{and}{}s {}", access.kind, access.width)?;
+            write!(f, "{and}{}s ", access.kind)?;
+            if let Some(least) = access.least {
+                write!(f, "{least} (on some CPUs) to ")?;
+            }
+            write!(f, "{}", access.width)?;
         }
         if self.repeated && !self.accesses.is_empty() {
             f.write_str(" for each element")?;

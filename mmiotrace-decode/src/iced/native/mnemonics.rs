@@ -1,4 +1,4 @@
-//! Which instructions are of a sort.
+//! Sets of mnemonics.
 
 use iced_x86::{CpuidFeature, Instruction, Mnemonic as M};
 
@@ -113,6 +113,15 @@ pub(super) fn is_non_temporal(mnemonic: M) -> bool {
             | Movdiri
             | Movdir64b
     )
+}
+
+/// Read-modify-writes that are atomic without a prefix (Intel SDM volume 2, CMPccXADD, AADD).
+pub(super) fn is_atomic(instruction: &Instruction) -> bool {
+    let features = instruction.cpuid_features();
+    let atomic = |feature: &CpuidFeature| {
+        matches!(*feature, CpuidFeature::CMPCCXADD | CpuidFeature::RAO_INT)
+    };
+    features.iter().any(atomic)
 }
 
 /// x87 instructions that record their own address and their operand's. The control instructions

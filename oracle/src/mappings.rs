@@ -117,7 +117,7 @@ impl Region {
 
 /// Everything that is mapped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Mappings {
     pub(crate) a: Region,
     pub(crate) b: Region,
     /// A page for re-encoded code.
@@ -127,7 +127,7 @@ pub(crate) struct Place {
 /// Bytes of executable memory for re-encoded code.
 pub(crate) const SLOTS_LEN: usize = 4096;
 
-impl Place {
+impl Mappings {
     pub(crate) fn new() -> io::Result<Self> {
         let (a, b) = (Region::new(A)?, Region::new(B)?);
         let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
