@@ -90,6 +90,8 @@ pub(super) struct Clusters {
     list: [Candidates; Self::MAX],
     /// How many observations each was narrowed by.
     hits: [u32; Self::MAX],
+    /// Whether one of these was a row of equal reads and then the change.
+    seen_waiting: [bool; Self::MAX],
     len: u8,
 }
 
@@ -108,16 +110,19 @@ impl Clusters {
         (best.0 > 0).then_some(best.1)
     }
 
-    pub(super) fn learn(&mut self, seen: Candidates) {
+    /// Takes an observation: `waiting` if equal reads came before it, two or more.
+    pub(super) fn learn(&mut self, seen: Candidates, waiting: bool) {
         if seen.is_empty() {
             return;
         }
         if let Some(i) = self.nearest(seen) {
             self.list[i] = self.list[i].and(seen);
             self.hits[i] = self.hits[i].saturating_add(1);
+            self.seen_waiting[i] |= waiting;
         } else if let Some(free) = self.list.get_mut(usize::from(self.len)) {
             *free = seen;
             self.hits[usize::from(self.len)] = 1;
+            self.seen_waiting[usize::from(self.len)] = waiting;
             self.len += 1;
         }
     }
@@ -130,9 +135,11 @@ impl Clusters {
         }
     }
 
-    /// How often what `seen` shares most with was observed.
-    pub(super) fn hits(&self, seen: Candidates) -> u32 {
-        self.nearest(seen).map_or(0, |i| self.hits[i])
+    /// Whether what `seen` shares most with was observed twice, and once with equal reads before it:
+    /// two values that differ are not yet a wait.
+    pub(super) fn is_wait(&self, seen: Candidates) -> bool {
+        self.nearest(seen)
+            .is_some_and(|i| self.hits[i] >= 2 && self.seen_waiting[i])
     }
 
     /// The one condition known, where there is exactly one.
@@ -149,8 +156,8 @@ mod tests {
     fn observations_narrow_a_condition() {
         let mut clusters = Clusters::default();
         // A management data register: bit 28 is ready, the low half is the answer.
-        clusters.learn(Candidates::between(0x0822_0000, 0x1822_0141));
-        clusters.learn(Candidates::between(0x0823_0000, 0x1823_0c20));
+        clusters.learn(Candidates::between(0x0822_0000, 0x1822_0141), true);
+        clusters.learn(Candidates::between(0x0823_0000, 0x1823_0c20), true);
         let left = clusters.narrow(Candidates::between(0x0822_0000, 0x1822_0141));
         assert_eq!(
             left.completion().unwrap(),
@@ -165,8 +172,8 @@ mod tests {
     #[test]
     fn conditions_with_nothing_in_common_stay_apart() {
         let mut clusters = Clusters::default();
-        clusters.learn(Candidates::between(1, 0));
-        clusters.learn(Candidates::between(0, 1));
+        clusters.learn(Candidates::between(1, 0), true);
+        clusters.learn(Candidates::between(0, 1), true);
         assert_eq!(
             clusters.narrow(Candidates::between(1, 0)).condition(),
             Some(Condition { mask: 1, value: 0 })

@@ -53,6 +53,10 @@ pub struct RegisterFacts {
     streak: u64,
     waits: Option<Box<Waits>>,
     pair: Option<Box<Pair>>,
+    /// Bits that were on, and bits that were off, when the driver went on to something else after
+    /// reading the register.
+    left_on: u64,
+    left_off: u64,
 }
 
 /// What the register was waited for, by the kind of evidence.
@@ -213,6 +217,12 @@ impl RegisterFacts {
         }
     }
 
+    /// The driver goes on to something else after it read this value.
+    pub(super) const fn leave(&mut self, value: u64) {
+        self.left_on |= value;
+        self.left_off |= !value;
+    }
+
     /// Takes an access equal to the last one, `count` times.
     pub(super) fn learn_again(&mut self, kind: AccessKind, count: u64) {
         match kind {
@@ -281,8 +291,12 @@ impl RegisterFacts {
                 } else {
                     // One pair of different values may be any data; a row of equal ones with a
                     // different one at its end is a wait.
-                    if self.streak >= 2 || seen.count() <= 8 {
-                        self.waits.get_or_insert_default().loops.learn(seen);
+                    let waiting = self.streak >= 2;
+                    if waiting || seen.count() <= 8 {
+                        self.waits
+                            .get_or_insert_default()
+                            .loops
+                            .learn(seen, waiting);
                     }
                     self.streak = 1;
                 }
@@ -293,14 +307,17 @@ impl RegisterFacts {
                 self.stayed_off |= !(own.value | value);
                 if !all.is_empty() {
                     let waits = self.waits.get_or_insert_default();
-                    waits.answers.learn(all);
-                    waits.changes.learn(changed);
+                    waits.answers.learn(all, false);
+                    waits.changes.learn(changed, false);
                 }
             }
             (None, Some(before)) if before.kind == AccessKind::Write => {
                 self.streak = 1;
                 if let Some(seen) = self.effect(value) {
-                    self.waits.get_or_insert_default().after_write.learn(seen);
+                    self.waits
+                        .get_or_insert_default()
+                        .after_write
+                        .learn(seen, false);
                 }
             }
             _ => self.streak = 1,
@@ -330,6 +347,25 @@ impl RegisterFacts {
         (1..=8).contains(&seen.count()).then_some(seen)
     }
 
+    /// Of a register that takes commands and holds the answers: the bits that may be waited for. A
+    /// bit that was otherwise when the driver went on once was not waited for, and bytes in which
+    /// any bit was are data: bits there that happened to agree are no condition.
+    pub(super) const fn without_data(&self, seen: Candidates) -> Candidates {
+        if !self.is_command() {
+            return seen;
+        }
+        let agreed = Candidates {
+            set: seen.set & !self.left_off,
+            clear: seen.clear & !self.left_on,
+        };
+        let data = whole_bytes(self.left_on & self.left_off);
+        let outside = Candidates {
+            set: agreed.set & !data,
+            clear: agreed.clear & !data,
+        };
+        if outside.is_empty() { agreed } else { outside }
+    }
+
     /// The bits of `written` to `read` that tell that a command was over.
     pub(super) fn narrow_answer(
         &self,
@@ -348,10 +384,10 @@ impl RegisterFacts {
         }
         let known = waits.loops.narrow(all);
         if !known.is_empty() {
-            return known.condition();
+            return self.without_data(known).condition();
         }
         if self.is_command() {
-            return waits.answers.narrow(all).completion();
+            return self.without_data(waits.answers.narrow(all)).completion();
         }
         let changed = Candidates {
             set: all.set & !prior.unwrap_or(0) & !self.stayed_off,
@@ -359,4 +395,18 @@ impl RegisterFacts {
         };
         waits.changes.narrow(changed).completion()
     }
+}
+
+/// All bits of the bytes in which a bit is on.
+const fn whole_bytes(bits: u64) -> u64 {
+    let bytes = bits.to_le_bytes();
+    let mut whole = [0; 8];
+    let mut at = 0;
+    while at < 8 {
+        if bytes[at] != 0 {
+            whole[at] = 0xff;
+        }
+        at += 1;
+    }
+    u64::from_le_bytes(whole)
 }

@@ -107,7 +107,11 @@ impl Folder {
             Some(last) => time.since(last).unwrap_or_default(),
             None => Duration::ZERO,
         };
-        self.last_time = Some(time);
+        // Headers, and marks that a tool put in before the first record, have the time 0: the clock
+        // may have begun days before.
+        if time != Timestamp::ZERO || matches!(record, Record::Event(_)) {
+            self.last_time = Some(time);
+        }
         self.last_line = lines.last().unwrap_or(self.last_line);
         if let Record::Event(Event {
             kind: EventKind::Access(access),

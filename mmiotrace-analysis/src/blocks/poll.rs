@@ -76,10 +76,13 @@ fn looped(window: &Window, facts: &RegisterFacts) -> Option<Found> {
         // Bits that set this value apart from every one before it.
         let apart = before.iter().map(|old| Candidates::between(*old, value));
         let apart = apart.reduce(Candidates::and)?;
-        let narrow = waits.loops.narrow(apart);
+        let shared = waits.loops.narrow(apart);
+        let narrow = facts.without_data(shared);
+        // Equal reads and then the change are a wait, whatever other reads say.
+        let narrow = if narrow.is_empty() { shared } else { narrow };
         if !narrow.is_empty()
             && narrow.count() <= MAX_BITS
-            && (reads >= 2 || waits.loops.hits(apart) >= 2)
+            && (reads >= 2 || waits.loops.is_wait(apart))
         {
             return Some(Found {
                 rows: index,
@@ -137,6 +140,7 @@ fn unchanged(window: &Window, facts: &RegisterFacts) -> Option<Found> {
     let value = first.number()?;
     let known = facts.waits().and_then(|waits| waits.loops.only());
     let condition = known
+        .map(|known| facts.without_data(known))
         .and_then(Candidates::condition)
         .filter(|condition| condition.mask.count_ones() <= MAX_BITS);
     let enough = if condition.is_some() {

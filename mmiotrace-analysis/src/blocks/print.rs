@@ -5,7 +5,7 @@ use super::{
 };
 use core::fmt;
 use core::time::Duration;
-use mmiotrace_core::{AccessKind, EventKind};
+use mmiotrace_core::{AccessKind, EventKind, Value};
 
 /// Gives a place its name, where it has one.
 ///
@@ -64,13 +64,52 @@ impl Block {
         let BlockKind::Repeat(repeat) = &self.kind else {
             return Ok(());
         };
-        for block in repeat.turn(0) {
+        for (index, block) in repeat.turn(0).iter().enumerate() {
             write!(out, "{:1$}", "", depth * 2)?;
             block.print(names, out)?;
+            later_values(repeat, index, out)?;
             out.write_char('\n')?;
             block.inside(names, out, depth + 1)?;
         }
         Ok(())
+    }
+}
+
+/// Values of later turns that are listed, at most.
+const MAX_LISTED: usize = 8;
+
+/// What the block at `index` moved in the turns after the first, if that was not always the same:
+/// `; then 0x474, 0x434`.
+fn later_values(repeat: &Repeat, index: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+    let turns = repeat.blocks.chunks(repeat.period.max(1));
+    let values: Vec<_> = turns
+        .filter_map(|turn| moved(&turn.get(index)?.kind))
+        .collect();
+    let Some((first, later)) = values.split_first() else {
+        return Ok(());
+    };
+    if later.iter().all(|value| value == first) {
+        return Ok(());
+    }
+    for (count, value) in later.iter().take(MAX_LISTED).enumerate() {
+        write!(out, "{} {value}", if count == 0 { "; then" } else { "," })?;
+    }
+    match later.len().saturating_sub(MAX_LISTED) {
+        0 => Ok(()),
+        more => write!(out, ", and {more} more"),
+    }
+}
+
+/// What a block moved, if that is one value: what was written, or what was read last.
+fn moved(kind: &BlockKind) -> Option<Value> {
+    match kind {
+        BlockKind::Access(access) => access.value,
+        BlockKind::Poll(poll) => poll.values.last(),
+        BlockKind::Modify(modify) => Some(modify.written),
+        BlockKind::Acknowledge(acknowledge) => Some(acknowledge.written),
+        BlockKind::Indexed(indexed) => indexed.data.value,
+        BlockKind::Fill(fill) => fill.values.first(),
+        _ => None,
     }
 }
 
@@ -194,13 +233,20 @@ impl Printer<'_> {
     fn repeat(&mut self, repeat: &Repeat, took: Duration) -> fmt::Result {
         write!(
             self.out,
-            "repeat {} x {} blocks",
+            "repeat {} x {} {}, {}",
             repeat.count(),
-            repeat.period
+            repeat.period,
+            if repeat.period == 1 {
+                "block"
+            } else {
+                "blocks"
+            },
+            if repeat.is_identical() {
+                "same values"
+            } else {
+                "values differ"
+            }
         )?;
-        if repeat.is_identical() {
-            self.out.write_str(", same values")?;
-        }
         write!(self.out, ", {}", Micros(took))
     }
 

@@ -65,6 +65,15 @@ impl Registers {
         if access.kind == AccessKind::Write {
             self.writes += 1;
         }
+        let goes_on = |before: &Before| {
+            let reads_again = before.location == at && access.kind == AccessKind::Read;
+            before.kind == AccessKind::Read && !reads_again
+        };
+        if let Some(before) = seen.before.filter(goes_on) {
+            if let Some(facts) = self.table.get_mut(&key(before.location)) {
+                facts.leave(before.value);
+            }
+        }
         let Some(value) = number(access) else {
             return seen;
         };

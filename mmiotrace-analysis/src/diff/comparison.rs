@@ -43,7 +43,7 @@ type KnownOf<'k> = &'k mut dyn FnMut() -> Option<Known>;
 pub struct Comparison<'n> {
     pub(super) sides: [OneSide; 2],
     pub(super) registers: Vec<Told>,
-    numbers: HashMap<(Space, u64), u32>,
+    numbers: HashMap<(Space, u64, bool), u32>,
     pub(super) texts: Vec<Vec<u8>>,
     text_numbers: HashMap<Vec<u8>, u64>,
     treatment_of: TreatmentOf<'n>,
@@ -173,7 +173,7 @@ impl<'n> Comparison<'n> {
                     .iter()
                     .take(8)
                     .fold(0, |all, byte| all << 8 | u64::from(*byte));
-                let register = self.register(space, offset, &mut || None);
+                let register = self.place(space, offset);
                 self.push_step(
                     side,
                     Step {
@@ -186,7 +186,7 @@ impl<'n> Comparison<'n> {
             EventKind::Map(mapping) => {
                 self.side(side).spaces.map(mapping);
                 let (space, offset) = self.side(side).spaces.locate(mapping.id, mapping.phys);
-                let register = self.register(space, offset, &mut || None);
+                let register = self.place(space, offset);
                 self.push_step(
                     side,
                     Step {
@@ -198,9 +198,8 @@ impl<'n> Comparison<'n> {
             }
             EventKind::Unmap(id) => {
                 let place = self.side(side).spaces.unmap(*id);
-                let register = place.map_or(NO_REGISTER, |(space, offset)| {
-                    self.register(space, offset, &mut || None)
-                });
+                let register =
+                    place.map_or(NO_REGISTER, |(space, offset)| self.place(space, offset));
                 self.push_step(
                     side,
                     Step {
@@ -270,10 +269,22 @@ impl<'n> Comparison<'n> {
     }
 
     fn register(&mut self, space: Space, offset: u64, known: KnownOf<'_>) -> u32 {
-        if let Some(number) = self.numbers.get(&(space, offset)) {
+        if let Some(number) = self.numbers.get(&(space, offset, true)) {
             return *number;
         }
-        let known = known();
+        self.add(space, offset, known(), true)
+    }
+
+    /// The place of what is no access: nothing is known of a register there, and an access to it
+    /// that comes later has still to ask.
+    fn place(&mut self, space: Space, offset: u64) -> u32 {
+        match self.numbers.get(&(space, offset, false)) {
+            Some(number) => *number,
+            None => self.add(space, offset, None, false),
+        }
+    }
+
+    fn add(&mut self, space: Space, offset: u64, known: Option<Known>, accessed: bool) -> u32 {
         let (volatile, fields, name) = match known {
             Some(known) => (known.volatile, known.fields, Some(known.name)),
             None => (false, Vec::new(), None),
@@ -295,7 +306,7 @@ impl<'n> Comparison<'n> {
             treatment,
             fields,
         });
-        self.numbers.insert((space, offset), number);
+        self.numbers.insert((space, offset, accessed), number);
         number
     }
 
