@@ -1,5 +1,6 @@
 //! How a verb ends.
 
+use crate::output::{OneLine, printable};
 use core::fmt;
 use std::io::{self, Write};
 
@@ -74,25 +75,30 @@ impl Failure {
         self
     }
 
-    /// Tells it on standard error.
+    /// Writes it to standard error.
     pub(crate) fn print(&self) {
-        // Nobody is left to be told that standard error is closed.
-        let _ = writeln!(io::stderr().lock(), "mmiotrace: {self}");
+        note(self);
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place)?;
+        f.write_str(&printable(&self.place))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {}", self.what)?;
+        write!(f, ": {}", printable(&self.what))?;
         match &self.advice {
-            Some(advice) => write!(f, " ({advice})"),
+            Some(advice) => write!(f, " ({})", printable(advice)),
             None => Ok(()),
         }
     }
+}
+
+/// Writes one line to standard error.
+pub(crate) fn note(text: impl fmt::Display) {
+    // If standard error is closed there is nobody to say so to.
+    let _ = writeln!(io::stderr().lock(), "mmiotrace: {}", OneLine(text));
 }
 
 /// An error of the system in plain words, without its number.

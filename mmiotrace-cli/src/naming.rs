@@ -1,8 +1,10 @@
 //! Register names for verbs that show registers: maps, devices and variants on the command line.
 
+mod identity;
 mod maps;
 mod symbols;
 
+pub(crate) use identity::Identities;
 pub(crate) use maps::failure_of;
 pub(crate) use symbols::{SymbolArgs, symbol_text};
 

@@ -1,6 +1,12 @@
-//! Sizes and times on the command line.
+//! Sizes and times on the command line, and counts in sentences.
 
 use core::time::Duration;
+
+/// `1 time`, `2 times`.
+pub(crate) fn count_noun(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
 
 /// A size in bytes: a number with `K`, `M` or `G` (powers of 1024), or plain bytes.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {

@@ -65,6 +65,66 @@ fn a_skippable_frame_first() {
     assert!(run_on_pieces(&["cat"], &bytes, 3).stdout == trace);
 }
 
+/// Tapes, and some downloads, fill up with zeros; gzip itself reads that.
+#[test]
+fn gzip_padded_with_zeros() {
+    let trace = fixture("e1000e-q35-6.1.mmiotrace.xz").bytes;
+    let (head, tail) = trace.split_at(trace.len() / 3);
+    let zeros = vec![0; 70_000];
+    let parts = [gzip(head), zeros.clone(), gzip(tail), zeros].concat();
+    for piece in [3, 4096] {
+        let run = run_on_pieces(&["cat"], &parts, piece);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        assert!(run.stdout == trace);
+    }
+    // Other bytes are no padding.
+    let run = run_on_pieces(&["check"], &[gzip(head), b"\0\0x".to_vec()].concat(), 4096);
+    run.assert_refused("standard input: the compressed data");
+}
+
+/// `zstd --long=31`: a window that decoders refuse unless told otherwise.
+#[test]
+fn zstd_with_the_largest_window() {
+    let trace = fixture("e1000e-q35-6.1.mmiotrace.xz").bytes;
+    for log in [27, 28, 31] {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.long_distance_matching(true).unwrap();
+        encoder.window_log(log).unwrap();
+        encoder.include_contentsize(false).unwrap();
+        encoder.write_all(&trace).unwrap();
+        let bytes = encoder.finish().unwrap();
+        let run = run_on_pieces(&["cat"], &bytes, 4096);
+        assert_eq!(run.status, 0, "{log}: {}", run.stderr);
+        assert!(run.stdout == trace, "{log}");
+    }
+}
+
+/// A plain trace whose medium fails in its middle: the system's words, and nothing of compressed
+/// data. A terminal whose other side is closed reads so.
+#[test]
+fn an_error_of_the_medium_is_told_as_one() {
+    const PROGRAM: &str = "import os, pty, subprocess, sys, tty\n\
+        ours, theirs = pty.openpty()\n\
+        tty.setraw(theirs)\n\
+        os.write(theirs, b'VERSION 20070824\\nR 4 1.000000 1 0x10 0x1 0x0 0\\n')\n\
+        os.close(theirs)\n\
+        sys.exit(subprocess.run(sys.argv[1:], stdin=ours).returncode)\n";
+    let output = std::process::Command::new("python3")
+        .args(["-c", PROGRAM, env!("CARGO_BIN_EXE_mmiotrace"), "cat"])
+        .output();
+    let Ok(output) = output else {
+        eprintln!("SKIPPED: an_error_of_the_medium_is_told_as_one: no python3");
+        return;
+    };
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.starts_with("mmiotrace: standard input: Input/output error"),
+        "{told}"
+    );
+    assert!(output.stdout.ends_with(b"0x0 0\n"), "{told}");
+}
+
 /// What merely begins like a compressed file is told as a damaged one.
 #[test]
 fn the_beginning_alone() {

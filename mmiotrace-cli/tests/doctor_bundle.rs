@@ -177,9 +177,9 @@ fn redaction_takes_out_what_it_says_and_nothing_of_the_records() {
     assert!(file("trace.mmiotrace").ends_with("station [MAC 1] is up\n"));
     assert!(file("dmesg.txt").contains("SerialNumber=3"));
     let report = file("redacted.txt");
-    assert!(report.contains("[MAC 1]: 1 times in dmesg.txt"), "{report}");
+    assert!(report.contains("[MAC 1]: 1 time in dmesg.txt"), "{report}");
     assert!(
-        report.contains("[MAC 1]: 1 times in trace.mmiotrace"),
+        report.contains("[MAC 1]: 1 time in trace.mmiotrace"),
         "{report}"
     );
     assert_eq!(report.matches("[serial ").count(), 2, "{report}");
@@ -206,6 +206,53 @@ fn redaction_takes_out_what_it_says_and_nothing_of_the_records() {
             .unwrap();
         assert!(record.contains("0x12005452"), "{record}");
     }
+}
+
+/// Everything of the trace that is no record of the device is text: lines that are not UTF-8 or no
+/// records, and of a PCI device its driver. The lines are shown before and after.
+#[test]
+fn every_text_of_a_trace_is_redacted() {
+    let machine = machine_with_secrets();
+    let mut bytes = decompressed(TRACE);
+    bytes.extend_from_slice(
+        b"MARK 30.000000 caf\xe9 52:54:00:12:34:56\n\
+          LSPCI 00:02.0 Serial Number: X4711 SECRET9\n\
+          PCIDEV 0018 8086100e b 0 0 0 0 0 0 0 0 0 0 0 0 0 0 drv-52:54:00:12:34:56\n\
+          R 4 not a record, S/N X4711Y\n\
+          tail of a marker 5254.0012.3456 and UUID=1A2B-3C4D\n",
+    );
+    std::fs::write(machine.path("/t.mmiotrace"), &bytes).unwrap();
+    let output = mmiotrace(&machine, &["bundle", "t.mmiotrace", "--redact=show"]);
+    let told = text(&output.stdout);
+    let files = unpack(&machine.path("/8086100e-anonymous-mmiotrace.tar.xz"));
+    let packed = &files["8086100e-anonymous-mmiotrace/trace.mmiotrace"];
+    let lines: Vec<&[u8]> = packed
+        .split(|byte| *byte == b'\n')
+        .rev()
+        .skip(1)
+        .take(5)
+        .collect();
+    let expected: [&[u8]; 5] = [
+        b"tail of a marker [MAC 1] and UUID=[UUID 2]",
+        b"R 4 not a record, S/N [serial 4]",
+        b"PCIDEV 0018 8086100e b 0 0 0 0 0 0 0 0 0 0 0 0 0 0 drv-[MAC 1]",
+        b"LSPCI 00:02.0 Serial Number: [serial 3]",
+        b"MARK 30.000000 caf\xe9 [MAC 1]",
+    ];
+    let kinds = |line: &[u8]| -> String {
+        let text = String::from_utf8_lossy(line).into_owned();
+        text.chars().filter(|c| !c.is_ascii_digit()).collect()
+    };
+    for (line, expected) in lines.into_iter().zip(expected) {
+        assert_eq!(kinds(line), kinds(expected));
+    }
+    assert!(
+        told.contains("trace.mmiotrace: - LSPCI 00:02.0 Serial Number: X4711 SECRET9\n"),
+        "{told}"
+    );
+    assert!(told.contains("trace.mmiotrace: + LSPCI 00:02.0 Serial Number: [serial "));
+    let report = text(&files["8086100e-anonymous-mmiotrace/redacted.txt"]);
+    assert!(!report.contains("SECRET9") && report.contains("MAC: 1 different, "));
 }
 
 #[test]

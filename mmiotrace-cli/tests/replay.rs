@@ -356,7 +356,7 @@ fn blocks_are_printed_with_their_lines_and_names() {
         &fixture("nvme-6.1"),
     ]);
     assert!(
-        filtered.text().starts_with("86-471 repeat 4 x 1 blocks"),
+        filtered.text().starts_with("86-471 repeat 4 x 1 block, "),
         "{}",
         filtered.text()
     );
@@ -535,4 +535,77 @@ fn bisect_finds_a_write_that_freezes_the_model() {
     let runs = told.lines().filter(|line| line.starts_with("run ")).count();
     // log2(1000) + 1, rounded up.
     assert!(runs <= 11, "{told}");
+}
+
+/// fixtures/cases/r65: against a device whose PHY answers otherwise, the waits end all the same; and
+/// a wait that does not end is told with its line, register, and values.
+#[test]
+fn case_r65_a_plan_waits_for_the_ready_bit_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = |name: &str| {
+        format!(
+            "{}/../fixtures/cases/r65/{name}",
+            env!("CARGO_MANIFEST_DIR")
+        )
+    };
+    let plan = folder
+        .path()
+        .join("plan.toml")
+        .to_string_lossy()
+        .into_owned();
+    let planned = run(&["replay", "plan", &case("mdic.mmiotrace"), "-o", &plan]);
+    assert_eq!(planned.status, 0, "{}", planned.stderr);
+    let text = std::fs::read_to_string(&plan).unwrap();
+    assert_eq!(
+        text.matches("mask = 0x10000000, value = 0x10000000")
+            .count(),
+        2,
+        "{text}"
+    );
+    let other = format!("model:{}", case("other-phy.mmiotrace"));
+    let replayed = run(&[
+        "replay",
+        "run",
+        &plan,
+        "--target",
+        &other,
+        "--keep-going",
+        "--json",
+    ]);
+    assert_eq!(replayed.json()["timed_out"], 0, "{}", replayed.text());
+    // The plan as it was made once: it waits for bits of the data.
+    let old = run(&[
+        "replay",
+        "run",
+        &case("plan.toml"),
+        "--target",
+        &other,
+        "--json",
+    ]);
+    let timeout = &old.json()["first_timeout"];
+    assert_eq!(
+        (&timeout["line"], &timeout["name"], &timeout["mask"]),
+        (&5.into(), &"MDIC".into(), &"0x10002800".into())
+    );
+    assert_eq!(timeout["actual"], "0x18215140");
+}
+
+/// fixtures/cases/r85: the machine's uptime is no pause.
+#[test]
+fn case_r85_no_plan_waits_for_the_uptime() {
+    for name in ["mark0.txt", "nohdr.txt"] {
+        let log = format!(
+            "{}/../fixtures/cases/r85/{name}",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let planned = run(&["replay", "plan", &log]);
+        if name == "nohdr.txt" {
+            assert_eq!(planned.status, 0, "{}", planned.stderr);
+        }
+        assert!(
+            !planned.text().contains("delay_us = "),
+            "{}",
+            planned.text()
+        );
+    }
 }

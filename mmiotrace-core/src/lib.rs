@@ -40,6 +40,7 @@ mod mapping;
 mod mapping_table;
 mod marker;
 mod pci;
+mod printable;
 #[cfg(any(feature = "test-util", test))]
 pub mod scripted;
 mod sink;
@@ -55,8 +56,9 @@ pub use header::{Bar, Header, PciDevice};
 pub use loss::{Blind, BlindEdge, BlindReason, Loss};
 pub use mapping::{MapId, Mapping};
 pub use mapping_table::{Applied, FixedMappings, MappingTable, Node, Storage};
-pub use marker::{Marker, RESERVED_MARKER_PREFIX};
+pub use marker::{InvalidMarker, Marker, RESERVED_MARKER_PREFIX};
 pub use pci::{InvalidPciAddress, PciAddress, PciSelector};
+pub use printable::Printable;
 pub use sink::EventSink;
 pub use time::Timestamp;
 pub use value::Value;

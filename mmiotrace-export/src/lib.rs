@@ -20,13 +20,14 @@
 //! ```
 //!
 //! Each exporter is an [`EventSink`](mmiotrace_core::EventSink): whatever yields events, a file or
-//! a running capture, can feed it. Registers are called by a [`Naming`], which any register map
-//! can be.
+//! a running capture, can feed it. A [`Naming`] says which register of which device an access
+//! touches; any register map can be one.
 //!
 //! # Features
 //! - `parquet`: `ParquetExporter`.
 #![forbid(unsafe_code)]
 
+mod markup;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod perfetto;
@@ -35,8 +36,8 @@ mod tracks;
 mod vcd;
 
 #[cfg(feature = "parquet")]
-pub use parquet::ParquetExporter;
+pub use parquet::{Lines, ParquetExporter};
 pub use perfetto::PerfettoExporter;
 pub use report::{Bar, Report, Severity};
-pub use tracks::{Naming, unnamed};
+pub use tracks::{Identity, Naming, unnamed};
 pub use vcd::{VcdExporter, VcdSummary};

@@ -1,6 +1,6 @@
 //! Parquet with an Arrow schema, for DuckDB, Polars, Spark and pandas.
 
-use crate::tracks::Naming;
+use crate::tracks::{Identity, Naming};
 use arrow_array::builder::{
     BinaryBuilder, Int32Builder, Int64Builder, StringBuilder, UInt8Builder, UInt32Builder,
     UInt64Builder,
@@ -17,6 +17,9 @@ use parquet::file::properties::WriterProperties;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
+
+/// Gives the number of the trace's line that is being read, counted from 1.
+pub type Lines<'n> = Box<dyn FnMut() -> Option<u64> + 'n>;
 
 /// Rows that are gathered before they are written: what is in memory at once.
 const BATCH: usize = 64 * 1024;
@@ -36,14 +39,19 @@ const BATCH: usize = 64 * 1024;
 /// | `phys` | uint64, null | the physical address; of a blind page its first |
 /// | `value` | uint64, null | the value up to 8 bytes; the length of a mapping; the count of a loss |
 /// | `value_bytes` | binary, null | the value of a wider access, least significant byte first |
-/// | `register` | utf8, null | the register's name |
+/// | `register` | utf8, null | the register's full name |
 /// | `text` | binary, null | the marker, the header line, the reason of a blind interval |
+/// | `device` | utf8, null | the device, as `00:02.0` |
+/// | `bar` | uint8, null | the device's BAR |
+/// | `offset` | uint64, null | the offset in the BAR |
+/// | `line` | uint64, null | the line of the trace, of an access of several lines the last ([`with_lines`](Self::with_lines)) |
 pub struct ParquetExporter<'n, W: Write + Send> {
     writer: ArrowWriter<W>,
     schema: Arc<Schema>,
     rows: Rows,
     naming: Naming<'n>,
-    names: HashMap<(MapId, PhysAddr), Option<String>>,
+    lines: Lines<'n>,
+    places: HashMap<(MapId, PhysAddr), Identity>,
     error: Option<io::Error>,
 }
 
@@ -71,6 +79,9 @@ struct Row<'r> {
     value_bytes: Option<&'r [u8]>,
     register: Option<&'r str>,
     text: Option<&'r [u8]>,
+    device: Option<&'r str>,
+    bar: Option<u8>,
+    offset: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -89,10 +100,14 @@ struct Rows {
     value_bytes: BinaryBuilder,
     register: StringBuilder,
     text: BinaryBuilder,
+    device: StringBuilder,
+    bar: UInt8Builder,
+    offset: UInt64Builder,
+    line: UInt64Builder,
 }
 
 impl Rows {
-    fn push(&mut self, row: &Row<'_>) {
+    fn push(&mut self, row: &Row<'_>, line: Option<u64>) {
         self.kind_count += 1;
         self.time
             .append_value(i64::try_from(row.time.as_nanos()).unwrap_or(i64::MAX));
@@ -108,6 +123,10 @@ impl Rows {
         self.value_bytes.append_option(row.value_bytes);
         self.register.append_option(row.register);
         self.text.append_option(row.text);
+        self.device.append_option(row.device);
+        self.bar.append_option(row.bar);
+        self.offset.append_option(row.offset);
+        self.line.append_option(line);
     }
 
     /// The columns in the order of the schema, and empty builders again.
@@ -127,6 +146,10 @@ impl Rows {
             Arc::new(self.value_bytes.finish()),
             Arc::new(self.register.finish()),
             Arc::new(self.text.finish()),
+            Arc::new(self.device.finish()),
+            Arc::new(self.bar.finish()),
+            Arc::new(self.offset.finish()),
+            Arc::new(self.line.finish()),
         ]
     }
 }
@@ -147,6 +170,10 @@ fn schema() -> Schema {
         column("value_bytes", DataType::Binary, true),
         column("register", DataType::Utf8, true),
         column("text", DataType::Binary, true),
+        column("device", DataType::Utf8, true),
+        column("bar", DataType::UInt8, true),
+        column("offset", DataType::UInt64, true),
+        column("line", DataType::UInt64, true),
     ])
 }
 
@@ -167,9 +194,17 @@ impl<'n, W: Write + Send> ParquetExporter<'n, W> {
             schema,
             rows: Rows::default(),
             naming,
-            names: HashMap::new(),
+            lines: Box::new(|| None),
+            places: HashMap::new(),
             error: None,
         })
+    }
+
+    /// The same, with the number of the line that the record being given comes from.
+    #[must_use]
+    pub fn with_lines(mut self, lines: Lines<'n>) -> Self {
+        self.lines = lines;
+        self
     }
 
     /// Writes what is left and the foot of the file, without which it cannot be read.
@@ -185,7 +220,8 @@ impl<'n, W: Write + Send> ParquetExporter<'n, W> {
     }
 
     fn push(&mut self, row: &Row<'_>) {
-        self.rows.push(row);
+        let line = (self.lines)();
+        self.rows.push(row, line);
         if self.rows.kind_count >= BATCH {
             self.write_batch();
         }
@@ -207,8 +243,8 @@ impl<'n, W: Write + Send> ParquetExporter<'n, W> {
 
     fn push_access(&mut self, event: &Event, access: &Access) {
         let naming = &mut self.naming;
-        let name = self
-            .names
+        let place = self
+            .places
             .entry((access.map_id, access.phys))
             .or_insert_with(|| naming(access))
             .clone();
@@ -223,7 +259,10 @@ impl<'n, W: Write + Send> ParquetExporter<'n, W> {
             phys: Some(access.phys.0),
             value: access.value.and_then(|value| value.to_u64()),
             value_bytes: bytes.map(|value| value.as_le_bytes()),
-            register: name.as_deref(),
+            register: place.name.as_deref(),
+            device: place.device.as_deref(),
+            bar: place.bar,
+            offset: place.offset,
             ..of_event(event)
         };
         self.push(&row);
@@ -247,13 +286,17 @@ impl<W: Write + Send> EventSink for ParquetExporter<'_, W> {
         let row = of_event(event);
         match &event.kind {
             EventKind::Access(access) => self.push_access(event, access),
-            EventKind::Map(mapping) => self.push(&Row {
-                kind: "map",
-                map_id: Some(mapping.id.0),
-                phys: Some(mapping.phys.0),
-                value: Some(mapping.len),
-                ..row
-            }),
+            EventKind::Map(mapping) => {
+                // Its id may have been another mapping's.
+                self.places.clear();
+                self.push(&Row {
+                    kind: "map",
+                    map_id: Some(mapping.id.0),
+                    phys: Some(mapping.phys.0),
+                    value: Some(mapping.len),
+                    ..row
+                });
+            }
             EventKind::Unmap(id) => self.push(&Row {
                 kind: "unmap",
                 map_id: Some(id.0),

@@ -2,12 +2,12 @@
 
 mod wire;
 
-use crate::tracks::{Naming, Tracks};
+use crate::tracks::{Naming, Track, Tracks};
 use mmiotrace_core::{
     Access, AccessKind, Blind, BlindEdge, Event, EventKind, EventSink, Loss, MapId, Marker,
     Timestamp,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use wire::Message;
 
@@ -49,19 +49,24 @@ const MARKERS: u64 = 2;
 const LOSSES: u64 = 3;
 const BLINDS: u64 = 4;
 const FIRST_MAPPING: u64 = 1 << 32;
+const FIRST_OWNER: u64 = 1 << 36;
 const FIRST_REGISTER: u64 = 1 << 40;
 
 /// Writes events as a Perfetto trace, streaming.
 ///
-/// Each mapping is a track of instants, one an access, with its address, value, width, place in
-/// the program and thread. Each register is a counter track of its last value. Markers, losses and
+/// Each BAR of each device (each mapping, if no device is known) is a track of instants, one an
+/// access, with its address, value, width, place in the program and thread. Each register is a
+/// counter track of its last value. Markers, losses and
 /// blind intervals have a track each. Times are those of the trace, in nanoseconds.
 #[derive(Debug)]
 pub struct PerfettoExporter<'n, W> {
     inner: W,
     tracks: Tracks<'n>,
     described: usize,
-    mappings: HashSet<MapId>,
+    owners: Owners,
+    /// What has no time yet: the first record that has one gives it.
+    untimed: Vec<(u64, String)>,
+    now: Timestamp,
     begun: bool,
     error: Option<io::Error>,
 }
@@ -73,7 +78,9 @@ impl<'n, W: Write> PerfettoExporter<'n, W> {
             inner,
             tracks: Tracks::new(naming),
             described: 0,
-            mappings: HashSet::new(),
+            owners: Owners::default(),
+            untimed: Vec::new(),
+            now: Timestamp::ZERO,
             begun: false,
             error: None,
         }
@@ -85,6 +92,11 @@ impl<'n, W: Write> PerfettoExporter<'n, W> {
     /// The first that writing met.
     pub fn finish(mut self) -> io::Result<W> {
         self.begin();
+        for (track, name) in core::mem::take(&mut self.untimed) {
+            self.happen(Timestamp::ZERO, track, event_type::INSTANT, |message| {
+                message.bytes(field::EVENT_NAME, name.as_bytes())
+            });
+        }
         match self.error {
             Some(error) => Err(error),
             None => {
@@ -135,6 +147,13 @@ impl<'n, W: Write> PerfettoExporter<'n, W> {
         more: impl FnOnce(Message) -> Message,
     ) {
         self.begin();
+        if self.now == Timestamp::ZERO && time != Timestamp::ZERO {
+            self.now = time;
+            for (track, name) in core::mem::take(&mut self.untimed) {
+                self.instant(time, track, &name);
+            }
+        }
+        self.now = time;
         let event = Message::default()
             .number(field::EVENT_TYPE, kind)
             .number(field::EVENT_TRACK, track);
@@ -146,21 +165,12 @@ impl<'n, W: Write> PerfettoExporter<'n, W> {
     fn access(&mut self, event: &Event, access: &Access) {
         self.begin();
         let number = self.tracks.number(access);
-        let mapping = FIRST_MAPPING + u64::from(u32::from_ne_bytes(access.map_id.0.to_ne_bytes()));
-        if self.mappings.insert(access.map_id) {
-            self.describe(
-                mapping,
-                &format!("mapping {}", access.map_id),
-                Some(ROOT),
-                false,
-            );
-        }
+        let Some(track) = self.tracks.list().get(number).cloned() else {
+            return;
+        };
+        let mapping = self.owner(&track, access.map_id);
         let register = FIRST_REGISTER + number as u64;
-        let name = self
-            .tracks
-            .list()
-            .get(number)
-            .map_or_else(String::new, |track| track.name.clone());
+        let name = track.name;
         if number >= self.described {
             self.described = number + 1;
             self.describe(register, &name, Some(mapping), true);
@@ -183,6 +193,51 @@ impl<'n, W: Write> PerfettoExporter<'n, W> {
                 message.number(field::EVENT_COUNTER_VALUE, value)
             });
         }
+    }
+}
+
+impl<W: Write> PerfettoExporter<'_, W> {
+    /// The track of a register's BAR, in that of its device; without a device that of the mapping.
+    fn owner(&mut self, track: &Track, mapping: MapId) -> u64 {
+        let (Some(device), Some(bar)) = (&track.device, track.bar) else {
+            let id = FIRST_MAPPING + u64::from(u32::from_ne_bytes(mapping.0.to_ne_bytes()));
+            if self.owners.mappings.insert(mapping) {
+                self.describe(id, &format!("mapping {mapping}"), Some(ROOT), false);
+            }
+            return id;
+        };
+        if let Some(id) = self.owners.bars.get(&(device.clone(), bar)) {
+            return *id;
+        }
+        let of_device = match self.owners.devices.get(device) {
+            Some(id) => *id,
+            None => {
+                let id = self.owners.next();
+                self.owners.devices.insert(device.clone(), id);
+                self.describe(id, device, Some(ROOT), false);
+                id
+            }
+        };
+        let id = self.owners.next();
+        self.owners.bars.insert((device.clone(), bar), id);
+        self.describe(id, &format!("BAR {bar}"), Some(of_device), false);
+        id
+    }
+}
+
+/// Tracks that hold those of registers.
+#[derive(Debug, Default)]
+struct Owners {
+    mappings: HashSet<MapId>,
+    devices: HashMap<String, u64>,
+    bars: HashMap<(String, u8), u64>,
+    count: u64,
+}
+
+impl Owners {
+    const fn next(&mut self) -> u64 {
+        self.count += 1;
+        FIRST_OWNER + self.count
     }
 }
 
@@ -262,7 +317,18 @@ impl<W: Write> EventSink for PerfettoExporter<'_, W> {
 }
 
 impl<W: Write> PerfettoExporter<'_, W> {
+    /// What was put into a trace afterwards, and what the kernel prints of losses, has the time 0,
+    /// which is none: it happens with the record before it, or the first.
     fn instant(&mut self, time: Timestamp, track: u64, name: &str) {
+        let time = if time == Timestamp::ZERO {
+            self.now
+        } else {
+            time
+        };
+        if time == Timestamp::ZERO {
+            self.untimed.push((track, name.to_owned()));
+            return;
+        }
         self.happen(time, track, event_type::INSTANT, |message| {
             message.bytes(field::EVENT_NAME, name.as_bytes())
         });

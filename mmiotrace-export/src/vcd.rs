@@ -1,15 +1,20 @@
 //! Value change dumps (IEEE 1364-2005, section 18), for GTKWave, Surfer and the like.
 
-use crate::tracks::{Naming, Track, Tracks};
+mod scopes;
+
+use crate::tracks::{Naming, Tracks};
 use mmiotrace_core::{
-    AccessKind, Blind, BlindEdge, Event, EventKind, EventSink, Loss, Marker, Timestamp, Value,
+    AccessKind, Blind, BlindEdge, Event, EventKind, EventSink, Loss, Marker, Printable, Timestamp,
+    Value,
 };
+use scopes::Scopes;
 use std::io::{self, Write};
 
 /// Writes events as a value change dump.
 ///
 /// Each register is a vector of its last value and two events, `NAME.rd` and `NAME.wr`, that fire
-/// at each access. `lost` counts lost events, `blind` is 1 while a page is blind. Markers become
+/// at each access. Registers of a device are in a scope for it, in that one for the BAR, and in
+/// that one for what the name says before its first dot. `lost` counts lost events, `blind` is 1 while a page is blind. Markers become
 /// comments.
 ///
 /// A dump declares its variables first, so the whole trace is held in memory: 32 bytes an access.
@@ -75,6 +80,7 @@ impl<'n, W: Write> VcdExporter<'n, W> {
     /// # Errors
     /// The first that writing met.
     pub fn finish(mut self) -> io::Result<(W, VcdSummary)> {
+        self.place_untimed();
         self.write_declarations()?;
         let moved = self.write_changes()?;
         self.inner.flush()?;
@@ -87,7 +93,23 @@ impl<'n, W: Write> VcdExporter<'n, W> {
         ))
     }
 
+    /// What was put into a trace afterwards (a header, an importer's note) has the time 0, which is
+    /// none: it goes to the first record that has one.
+    fn place_untimed(&mut self) {
+        let timed = |(time, _): &&(Timestamp, Change)| *time != Timestamp::ZERO;
+        let Some(first) = self.changes.iter().find(timed).map(|(time, _)| *time) else {
+            return;
+        };
+        let untimed = self.changes.iter_mut();
+        for (time, _) in untimed.take_while(|(time, _)| *time == Timestamp::ZERO) {
+            *time = first;
+        }
+    }
+
     fn write_declarations(&mut self) -> io::Result<()> {
+        let scopes = Scopes::of(self.tracks.list());
+        // The time axis begins where the trace does: a viewer shows from the first time on.
+        let first = self.changes.first().map(|(time, _)| *time);
         let out = &mut self.inner;
         writeln!(
             out,
@@ -95,25 +117,12 @@ impl<'n, W: Write> VcdExporter<'n, W> {
         )?;
         writeln!(out, "$var integer 64 {} lost $end", code(LOST))?;
         writeln!(out, "$var wire 1 {} blind $end", code(BLIND))?;
-        for (number, track) in self.tracks.list().iter().enumerate() {
-            let name = identifier(track);
-            let [value, read, write] = codes(number);
-            writeln!(
-                out,
-                "$var wire {} {value} {name} $end",
-                8 * u32::from(track.width.bytes())
-            )?;
-            writeln!(
-                out,
-                "$var event 1 {read} {name}.rd $end\n$var event 1 {write} {name}.wr $end"
-            )?;
+        scopes.write(self.tracks.list(), out)?;
+        writeln!(out, "$upscope $end\n$enddefinitions $end")?;
+        if let Some(first) = first {
+            writeln!(out, "#{}", first.as_nanos())?;
         }
-        writeln!(
-            out,
-            "$upscope $end\n$enddefinitions $end\n$dumpvars\nb0 {}\n0{}",
-            code(LOST),
-            code(BLIND)
-        )?;
+        writeln!(out, "$dumpvars\nb0 {}\n0{}", code(LOST), code(BLIND))?;
         for number in 0..self.tracks.list().len() {
             let [value, ..] = codes(number);
             writeln!(out, "bx {value}")?;
@@ -123,7 +132,8 @@ impl<'n, W: Write> VcdExporter<'n, W> {
 
     fn write_changes(&mut self) -> io::Result<u64> {
         let out = &mut self.inner;
-        let mut now = None;
+        // The declarations have written it.
+        let mut now = self.changes.first().map(|(time, _)| *time);
         let mut moved = 0;
         let mut lost: u64 = 0;
         for (time, change) in &self.changes {
@@ -171,9 +181,7 @@ impl<'n, W: Write> VcdExporter<'n, W> {
                 Change::Text(at) => {
                     let text = self.texts.get(*at as usize).map_or(&[][..], |text| text);
                     // A `$end` in the text would end the comment early.
-                    let text = String::from_utf8_lossy(text)
-                        .replace('$', "_")
-                        .replace(['\n', '\r'], " ");
+                    let text = Printable::from_bytes(text).to_string().replace('$', "_");
                     writeln!(out, "$comment {text} $end")?;
                 }
             }
@@ -198,18 +206,6 @@ fn code(mut number: usize) -> String {
         }
         number -= 1;
     }
-}
-
-/// The register's name without what the format or viewers take for syntax: blanks and brackets.
-fn identifier(track: &Track) -> String {
-    let keep = |c: char| {
-        if c.is_ascii_alphanumeric() || "_.+".contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
-    track.name.chars().map(keep).collect()
 }
 
 impl<W: Write> EventSink for VcdExporter<'_, W> {

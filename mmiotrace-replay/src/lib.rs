@@ -61,15 +61,16 @@ mod target;
 pub use build::{PlanBuilder, PlanOptions, Planned, plan_trace};
 pub use export::{Language, UnknownLanguage, export};
 pub use plan::{
-    Action, Device, Evidence, Expect, Fill, Forbidden, NamedPlace, PLAN_VERSION, Pacing, Place,
-    Plan, PlanError, Points, Poll, Read, Region, RegionId, Section, SideFiles, Skip, Step,
-    Transfer, Unknowable, UnknowableKind, UnknownPacing, Write,
+    Action, Device, Evidence, Expect, Fill, Forbidden, MAX_SIDE_FILE, MAX_STEP_ACCESSES,
+    NamedPlace, PLAN_VERSION, Pacing, Place, Plan, PlanError, PlanFault, Points, Poll, Read,
+    Region, RegionId, Section, SideFiles, Skip, Step, Transfer, Unknowable, UnknowableKind,
+    UnknownPacing, Write,
 };
 pub use print::{NoNames, PlaceNames, PlanNames, step as print_step};
 pub use run::{
     Bisect, BisectState, Breadcrumbs, Decision, Divergence, Ending, LastCrumb, Observer,
     OnMismatch, Outcome, RegisterReport, Report, RunOptions, RunVerdict, Runner, Silent,
-    SkipReason, StepView,
+    SkipReason, StepView, Timeout,
 };
 #[cfg(all(any(feature = "pci", feature = "vfio"), target_os = "linux"))]
 pub use target::AccessError;

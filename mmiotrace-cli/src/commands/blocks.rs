@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{InputArgs, LineOutcome};
 use crate::naming::{Names, NamingArgs};
-use crate::output::{Output, spare};
+use crate::output::{Output, printable, spare};
 use core::fmt;
 use core::ops::ControlFlow;
 use mmiotrace_analysis::blocks::{self, Block, BlockKind, LineFolder, Location, Transfer};
@@ -24,7 +24,7 @@ struct Known(HashMap<(PhysAddr, Width), String>);
 impl blocks::Names for Known {
     fn location(&self, at: Location, out: &mut dyn fmt::Write) -> fmt::Result {
         match self.0.get(&(at.phys, at.width)) {
-            Some(name) => write!(out, "{name} ({at})"),
+            Some(name) => write!(out, "{} ({at})", printable(name)),
             None => write!(out, "{at}"),
         }
     }
@@ -100,7 +100,7 @@ impl Printer<'_> {
         let _ = block.print(known, &mut self.text);
         self.text.push('\n');
         let _ = block.print_inside(known, &mut self.text);
-        self.output.write(self.text.as_bytes())?;
+        self.output.text(&self.text)?;
         self.extract(block)
     }
 

@@ -23,9 +23,11 @@ Examples:
 
 Makes PCIID-NICK-mmiotrace.tar.xz: the trace, lspci -vvv, the kernel's log, kernel and module
 versions, displays, the markers and your description, the verdict. Run it as root and soon after
-the capture: the kernel's log is that of now. --redact takes serial numbers, UUIDs and MAC
-addresses out of the texts; redacted.txt says what and where. Values of registers are never
-changed; those that hold a MAC address of this machine are named there.")]
+the capture: the kernel's log is that of now. --redact takes serial numbers, UUIDs, MAC
+addresses, WWNs and machine ids out of the texts and the drivers' names; redacted.txt says what by
+kind, count and file; --redact=show prints the lines too: look at them before you send the archive.
+Values of registers are never changed; those that hold a MAC address of this machine are named
+there.")]
 pub(crate) struct Args {
     /// The trace; gzip, xz and zstd are known by content
     #[arg(value_name = "TRACE")]
@@ -43,9 +45,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     describe: Option<String>,
 
-    /// Take serial numbers, UUIDs and MAC addresses out
-    #[arg(long)]
-    redact: bool,
+    /// Take serial numbers, UUIDs, MAC addresses and the like out; `show` prints every line that was
+    /// changed, before and after
+    #[arg(long, value_name = "show", num_args = 0..=1, require_equals = true, default_missing_value = "quietly")]
+    redact: Option<Redact>,
 
     /// The archive's file [default: PCIID-NICK-mmiotrace.tar.xz]
     #[arg(short, long, value_name = "FILE")]
@@ -54,6 +57,16 @@ pub(crate) struct Args {
     /// The folder below which proc, sys and dev are
     #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
     root: PathBuf,
+}
+
+/// How to take out what tells a machine from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Redact {
+    /// Only list what was taken out
+    #[value(hide = true)]
+    Quietly,
+    /// Print the lines before and after
+    Show,
 }
 
 /// What may stand in the name of a file.
@@ -77,7 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         spare(path, &[&args.trace])?;
     }
     let root = Root::new(&args.root);
-    let mut redactor = Redactor::new(&root, args.redact);
+    let show = args.redact == Some(Redact::Show);
+    let mut redactor = Redactor::new(&root, args.redact.is_some(), show);
     let survey = Survey::take(&args.trace, args.device, &mut redactor)?;
     let name = format!("{}-{}-mmiotrace", survey.pci_id(), args.nick);
     let path = args
@@ -108,13 +122,14 @@ fn write(
         let text = redactor.text(file, text);
         archive.text(file, &text).map_err(failed)?;
     }
-    archive
-        .text("verdict.txt", &survey.verdict_text)
-        .map_err(failed)?;
-    archive
-        .text("verdict.json", &survey.verdict_json)
-        .map_err(failed)?;
-    if args.redact {
+    for (file, text) in [
+        ("verdict.txt", &survey.verdict_text),
+        ("verdict.json", &survey.verdict_json),
+    ] {
+        let text = redactor.text(file, text);
+        archive.text(file, &text).map_err(failed)?;
+    }
+    if args.redact.is_some() {
         archive
             .text("redacted.txt", &redactor.report())
             .map_err(failed)?;
@@ -123,6 +138,7 @@ fn write(
     survey::copy(&args.trace, redactor, &mut |bytes| {
         trace.write(bytes).map_err(|error| unwritable(path, &error))
     })?;
+    trace.write(survey.tail).map_err(failed)?;
     trace.end().map_err(failed)?;
     archive.end().map_err(failed)?;
     Ok(())
@@ -157,8 +173,12 @@ fn tell(
     for missing in &facts.missing {
         output.line(format_args!("  missing: {missing}"))?;
     }
-    if args.redact {
-        output.write(redactor.report().as_bytes())?;
+    if args.redact.is_some() {
+        for changed in redactor.shown() {
+            output.line(format_args!("{}: - {}", changed.file, changed.before))?;
+            output.line(format_args!("{}: + {}", changed.file, changed.after))?;
+        }
+        output.text(&redactor.report())?;
     } else {
         output.line(
             "  it holds this machine's serial numbers and MAC addresses; --redact takes them out",

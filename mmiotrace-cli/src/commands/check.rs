@@ -4,7 +4,7 @@ mod code;
 
 use crate::failure::{Outcome, Stop};
 use crate::input::{Input, Next, Printing};
-use crate::output::Output;
+use crate::output::{Output, printable};
 use code::{CodeReport, Seen, Sources};
 use core::fmt::{self, Write};
 use mmiotrace_analysis::{Checker, Finding, Verdict};
@@ -113,9 +113,9 @@ fn check(
             code: code.as_ref(),
         })?;
     } else {
-        output.write(text(&name, &verdict).as_bytes())?;
+        output.text(&text(&name, &verdict))?;
         if let Some(code) = &code {
-            output.write(code.to_string().as_bytes())?;
+            output.text(&code.to_string())?;
         }
     }
     let found = !verdict.complete || code.is_some_and(|code| code.finds_something());
@@ -137,7 +137,8 @@ pub(crate) fn text(name: &str, verdict: &Verdict) -> String {
 fn write_text(out: &mut String, name: &str, verdict: &Verdict) -> fmt::Result {
     writeln!(
         out,
-        "{name}: {}",
+        "{}: {}",
+        printable(name),
         if verdict.complete {
             "complete"
         } else {
@@ -160,13 +161,17 @@ fn write_text(out: &mut String, name: &str, verdict: &Verdict) -> fmt::Result {
     let version = verdict
         .version
         .as_deref()
-        .map_or_else(String::new, |version| format!(", version {version}"));
+        .map_or_else(String::new, |version| {
+            format!(", version {}", printable(version))
+        });
     writeln!(out, "  captured by {}{version}", verdict.capture)?;
     for source in &verdict.sources {
         writeln!(
             out,
             "    source {} is {}, captured by {}",
-            source.number, source.name, source.capture
+            source.number,
+            printable(&source.name),
+            source.capture
         )?;
     }
     if !verdict.findings.is_empty() {
@@ -194,7 +199,7 @@ fn write_finding(out: &mut String, finding: &Finding) -> fmt::Result {
         (line, 1) => write!(out, "line {line}: ")?,
         (line, count) => write!(out, "{count} times, first in line {line}: ")?,
     }
-    writeln!(out, "{}", finding.text)?;
+    writeln!(out, "{}", printable(&finding.text))?;
     writeln!(out, "  {:16} -> {}", "", finding.advice)
 }
 

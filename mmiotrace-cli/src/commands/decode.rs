@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         if args.json {
             output.json(&printed)?;
         } else {
-            output.write(text(&printed, code, given.rip()).as_bytes())?;
+            output.text(&text(&printed, code, given.rip()))?;
         }
         rest = behind;
         given.advance(code.len());

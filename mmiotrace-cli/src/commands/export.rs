@@ -3,9 +3,9 @@
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::filter_args::{FilterArgs, does_not_fit};
 use crate::input::{Input, InputArgs};
-use crate::naming::{Names, NamingArgs};
+use crate::naming::{Identities, Names, NamingArgs};
 use crate::output::create;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::ops::ControlFlow;
 use mmiotrace_analysis::Filter;
 use mmiotrace_core::EventSink;
@@ -56,8 +56,6 @@ enum To {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
-    let name = RefCell::new(None);
-    let naming: Naming<'_> = Box::new(|_| name.borrow_mut().take());
     let failed = |error: &io::Error| {
         // As of standard output everywhere: nobody reads it any more.
         if error.kind() == io::ErrorKind::BrokenPipe && args.output.as_os_str() == "-" {
@@ -71,26 +69,30 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     // A file that is there is not emptied for an input, or a map, that is not.
     let input = args.input.open()?;
     let filter = args.filter.filter()?;
-    let names = Names::new(args.naming.namer()?);
+    let known = RefCell::new(Identities::new(Names::new(args.naming.namer()?)));
+    let naming: Naming<'_> = Box::new(|access| known.borrow().of(access));
+    let line = Cell::new(0);
+    let feed = |input, sink: &mut dyn EventSink| feed(&filter, input, (&known, &line), sink);
     let out = open(args)?;
     match args.to {
         To::Perfetto => {
             let mut exporter = PerfettoExporter::new(out, naming);
-            let outcome = feed((&filter, names), input, &name, &mut exporter)?;
+            let outcome = feed(input, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
         To::Vcd => {
             let mut exporter = VcdExporter::new(out, naming);
-            let outcome = feed((&filter, names), input, &name, &mut exporter)?;
+            let outcome = feed(input, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
         #[cfg(feature = "parquet")]
         To::Parquet => {
             let mut exporter = mmiotrace_export::ParquetExporter::new(out, naming)
-                .map_err(|error| failed(&error))?;
-            let outcome = feed((&filter, names), input, &name, &mut exporter)?;
+                .map_err(|error| failed(&error))?
+                .with_lines(Box::new(|| Some(line.get())));
+            let outcome = feed(input, &mut exporter)?;
             exporter.finish().map_err(|error| failed(&error))?;
             outcome
         }
@@ -109,9 +111,9 @@ fn open(args: &Args) -> Result<Box<dyn Write + Send>, Stop> {
 /// Gives everything that the filter wants to the exporter. What could not be read to the end is
 /// told after the file is finished.
 fn feed(
-    (filter, mut names): (&Filter, Names),
+    filter: &Filter,
     input: Input,
-    name: &RefCell<Option<String>>,
+    (known, number): (&RefCell<Identities>, &Cell<u64>),
     sink: &mut dyn EventSink,
 ) -> Result<Result<Outcome, Failure>, Stop> {
     let (input_name, mut selector) = (input.name().to_owned(), filter.selector());
@@ -119,7 +121,8 @@ fn feed(
     let walked = input.entries().walk(|entry| {
         let wanted = selector.selects(entry)?;
         entry.record()?;
-        *name.borrow_mut() = names.see(entry);
+        known.borrow_mut().see(entry);
+        number.set(entry.line().position().line());
         if wanted {
             lifter.push_entry(entry, sink);
         }

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         output.json(&Answers { found })?;
     } else {
         for answer in &found {
-            output.line(answer)?;
+            output.text(&format!("{answer}\n"))?;
         }
     }
     output.flush()?;

@@ -10,11 +10,11 @@ mod signals;
 mod tracefs;
 mod verdict;
 
-use crate::failure::{Failure, Outcome, Stop, plain};
+use crate::failure::{Failure, Outcome, Stop, note, plain};
 use mmiotrace_capture::check_marker;
 use mmiotrace_core::RESERVED_MARKER_PREFIX;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -183,8 +183,7 @@ fn status_of(status: ExitStatus) -> Option<u8> {
 }
 
 fn tell(text: impl core::fmt::Display) {
-    // Nobody is left to hear that standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "mmiotrace: {text}");
+    note(text);
 }
 
 fn unwritable(output: &Path, error: &io::Error) -> Failure {

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome, Stop, plain};
 use crate::input::{InputArgs, Skipped};
-use crate::naming::{Names, NamingArgs};
+use crate::naming::{Identities, Names, NamingArgs};
 use crate::output::{create, spare};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
@@ -50,16 +50,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
         spare(path, &read)?;
     }
     let title = input.name().to_owned();
-    let name = RefCell::new(None);
-    let mut report = Report::new(&title, Box::new(|_| name.borrow_mut().take()));
-    let mut names = Names::new(args.naming.namer()?);
+    let known = RefCell::new(Identities::new(Names::new(args.naming.namer()?)));
+    let mut report = Report::new(&title, Box::new(|access| known.borrow().of(access)));
     let (checker, mut lifter) = (RefCell::new(Checker::new()), Lifter::new());
     let mut polls = Polls::default();
     let show = |entry: &Entry<'_>| {
         checker.borrow_mut().entry(entry);
         polls.entry(entry);
         entry.record()?;
-        *name.borrow_mut() = names.see(entry);
+        known.borrow_mut().see(entry);
         lifter.push_entry(entry, &mut report);
         Ok(ControlFlow::Continue(()))
     };

@@ -102,7 +102,7 @@ fn print(args: &Args, statistics: &Statistics, output: &mut Output) -> Result<()
                 Some(by) => tables::one(&mut text, by, statistics, args.top.unwrap_or(usize::MAX)),
                 None => tables::all(&mut text, statistics, args.top.unwrap_or(TOP)),
             };
-            output.write(text.as_bytes())
+            output.text(&text)
         }
     }
 }

@@ -294,8 +294,8 @@ impl Watch<'_> {
             None => self.output.write(row.bytes)?,
         }
         self.shown += u64::from(!row.bytes.is_empty());
-        if let (Some(trigger), Some((name, value))) = (&self.args.stop_at, row.register) {
-            self.done |= wanted && trigger.fits(name, value);
+        if let (Some(trigger), Some(register)) = (&self.args.stop_at, row.register) {
+            self.done |= wanted && trigger.fits(register.name, register.value);
         }
         if self.selector.is_done() {
             self.done = true;

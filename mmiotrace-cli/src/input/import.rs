@@ -1,6 +1,6 @@
 //! Logs of other tools, read as traces.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, note};
 use mmiotrace_core::PhysAddr;
 use mmiotrace_import::{Format, ImportReader, KnownWindow, Options, Pattern};
 use std::io::{self, BufReader, Cursor, Read};
@@ -111,10 +111,10 @@ fn is_trace(head: &[u8]) -> bool {
 
 fn tell(name: &str, format: Format, found: bool) {
     if found {
-        eprintln!(
-            "mmiotrace: {name}: read as {} (--from trace reads it as it is)",
+        note(format_args!(
+            "{name}: read as {} (--from trace reads it as it is)",
             format.as_str()
-        );
+        ));
     }
 }
 

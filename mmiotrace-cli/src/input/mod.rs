@@ -258,6 +258,10 @@ fn wrong_line(name: &str, error: &ParseError) -> Failure {
 
 /// Why an input that was opened cannot be read on.
 pub(crate) fn unreadable(name: &str, error: &io::Error) -> Failure {
+    if error.raw_os_error().is_some() {
+        // The system says so, not what decompresses.
+        return Failure::new(name, plain(error)).advise("what could be read has been used");
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Failure::new(name, "the compressed data end too early")
             .advise("get the whole file; what could be read has been used"),

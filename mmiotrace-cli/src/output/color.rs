@@ -1,5 +1,6 @@
 //! Colours of a terminal.
 
+use super::text::push_printable;
 use std::io::{self, IsTerminal as _};
 
 /// When to colour.
@@ -73,9 +74,11 @@ impl Style {
     }
 }
 
-/// Appends a text in a style, where `on` holds.
+/// Appends a text, [printable](super::printable), in a style where `on` holds.
 pub(super) fn paint(out: &mut String, on: bool, style: Style, text: &str) {
-    paint_with(out, on && !text.is_empty(), style, |out| out.push_str(text));
+    paint_with(out, on && !text.is_empty(), style, |out| {
+        push_printable(out, text);
+    });
 }
 
 /// Appends what `push` appends, in a style where `on` holds.

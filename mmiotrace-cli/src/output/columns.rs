@@ -4,6 +4,7 @@ use super::color::{Style, paint, paint_with};
 use super::digits::{
     hex_digit, push_decimal, push_fraction, push_hex, push_left, push_right, push_time,
 };
+use super::text::{printable, push_printable};
 use core::fmt::Write as _;
 use core::time::Duration;
 use mmiotrace_core::{AccessKind, Event, EventKind, Timestamp};
@@ -90,7 +91,7 @@ impl Columns {
         };
         self.word.clear();
         let _ = write!(self.word, "{word} ");
-        push_printable(&mut self.word, text);
+        self.word.push_str(text);
         paint(out, self.color, style, self.word.trim_start());
         out.push('\n');
     }
@@ -175,7 +176,7 @@ impl Columns {
             Style::Faint
         };
         paint_with(out, self.color, style, |out| {
-            push_left(out, name.unwrap_or("?"), NAME);
+            push_left(out, &printable(name.unwrap_or("?")), NAME);
         });
     }
 
@@ -212,7 +213,7 @@ impl Columns {
             let text = named.text();
             if !is_plain(text, number) {
                 out.push(' ');
-                out.push_str(text);
+                push_printable(out, text);
             }
             return;
         }
@@ -250,7 +251,8 @@ impl Columns {
             part.write_text(&mut text);
         }
         if !text.is_empty() && !is_plain(&text, inner.value) {
-            let _ = write!(out, " {text}");
+            out.push(' ');
+            push_printable(out, &text);
         }
         self.inference(out, inner.inference);
     }
@@ -260,17 +262,6 @@ impl Columns {
         if !inference.is_none() {
             let text = format!(" (inferred: {inference})");
             paint(out, self.color, Style::Faint, &text);
-        }
-    }
-}
-
-/// Appends a text without what would steer a terminal: a trace may come from anybody.
-fn push_printable(out: &mut String, text: &str) {
-    for char in text.chars() {
-        if char.is_control() && char != '\t' {
-            let _ = write!(out, "\\x{:02x}", u32::from(char));
-        } else {
-            out.push(char);
         }
     }
 }
@@ -291,7 +282,9 @@ fn is_plain(text: &str, number: u64) -> bool {
 fn part_in_color(out: &mut String, part: &Part<'_>, changed: u64) {
     let mut fields = part.fields().peekable();
     if fields.peek().is_none() {
-        return part.write_text(out);
+        let mut text = String::new();
+        part.write_text(&mut text);
+        return push_printable(out, &text);
     }
     // From the access's place to the register's.
     let own = changed.checked_shr(u32::from(part.first) * 8).unwrap_or(0);
@@ -357,13 +350,6 @@ mod tests {
             duration(&mut out, Duration::from_micros(micros));
             assert_eq!(out, text);
         }
-    }
-
-    #[test]
-    fn nothing_steers_the_terminal() {
-        let mut out = String::new();
-        push_printable(&mut out, "a\x1b[2J\tb\u{9b}é");
-        assert_eq!(out, "a\\x1b[2J\tb\\x9bé");
     }
 
     #[test]

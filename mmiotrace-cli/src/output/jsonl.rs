@@ -2,7 +2,9 @@
 
 use super::digits::{Digits, hex_digit};
 use super::row::Row;
+use super::text::PrintableJson;
 use serde::Serialize as _;
+use serde_json::Serializer;
 
 /// Appends a row as an object without its end: more may follow. Numbers of up to 64 bits are strings
 /// in hex, since many readers of JSON hold numbers in 53 bits.
@@ -95,10 +97,10 @@ pub(super) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// A text as a JSON string.
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
-    let needs_care = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    let needs_care = |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
     if text.as_bytes().iter().any(needs_care) {
         // Into memory, of strings: this does not fail.
-        let _ = text.serialize(&mut serde_json::Serializer::new(out));
+        let _ = text.serialize(&mut Serializer::with_formatter(out, PrintableJson));
         return;
     }
     out.push(b'"');
@@ -135,7 +137,13 @@ mod tests {
         ] {
             let mut out = Vec::new();
             push_string(&mut out, text);
-            assert_eq!(out, serde_json::to_vec(text).expect("a string"));
+            let again: String = serde_json::from_slice(&out).expect("a string");
+            assert_eq!(again, text);
+            let shown = String::from_utf8(out).expect("UTF-8");
+            assert!(
+                shown.chars().all(mmiotrace_core::Printable::shows),
+                "{shown}"
+            );
         }
     }
 }

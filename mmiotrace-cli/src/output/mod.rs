@@ -7,13 +7,16 @@ mod digits;
 mod jsonl;
 mod named;
 mod row;
+mod text;
 
 pub(crate) use color::{Color, Style, pieces};
-pub(crate) use named::{NamedFormat, NamedRows};
+pub(crate) use named::{Accessed, NamedFormat, NamedRows};
 pub(crate) use row::{Format, Rows};
+pub(crate) use text::{OneLine, printable};
 
 use crate::failure::{Failure, Stop, plain};
 use serde::Serialize;
+use serde_json::Serializer;
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -50,7 +53,7 @@ impl Output {
         })
     }
 
-    /// Writes bytes.
+    /// Writes bytes as they are.
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         if self.pending.len() + bytes.len() > CAPACITY {
@@ -63,9 +66,16 @@ impl Output {
         Ok(())
     }
 
-    /// Writes a line of text.
+    /// Writes one line of text for people: without what would steer a terminal.
     pub(crate) fn line(&mut self, text: impl core::fmt::Display) -> Result<(), Stop> {
-        self.write(format!("{text}\n").as_bytes())
+        self.write(text::printable(&text.to_string()).as_bytes())?;
+        self.write(b"\n")
+    }
+
+    /// Writes text of several lines for people. Names and the like in it are
+    /// [`printable`] already: here they can no longer be told from our own line feeds.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Stop> {
+        self.write(text::printable_lines(text).as_bytes())
     }
 
     /// Writes one JSON object in one line.
@@ -75,7 +85,8 @@ impl Output {
             output: self,
             stopped: None,
         };
-        let written = serde_json::to_writer(&mut out, &report);
+        let mut serializer = Serializer::with_formatter(&mut out, text::PrintableJson);
+        let written = report.serialize(&mut serializer);
         match (out.stopped, written) {
             (Some(stop), _) => Err(stop),
             (None, Err(error)) => Err(Failure::new("standard output", error).into()),

@@ -5,10 +5,11 @@ use super::jsonl::{self, push_hex_digits, push_key, push_string};
 use super::row::row;
 use crate::naming::{feed, is_blind, symbol_text};
 use core::fmt::Write as _;
-use mmiotrace_core::{Event, EventKind};
+use mmiotrace_core::{Event, EventKind, Printable};
 use mmiotrace_format::{Entry, Record};
 use mmiotrace_registers::{
-    FieldValue, HotRegister, Inference, Inner, Named, Namer, Part, Symbols, Verbosity,
+    DeviceAddress, FieldValue, HotRegister, Inference, Inner, Named, Namer, Part, Symbols,
+    Verbosity,
 };
 
 /// How to print named records.
@@ -35,8 +36,17 @@ pub(crate) struct NamedRows {
 pub(crate) struct NamedRow<'r> {
     /// What to print; empty: nothing.
     pub(crate) bytes: &'r [u8],
-    /// The register, where it is an access to one that has a name, and the value.
-    pub(crate) register: Option<(&'r str, Option<u64>)>,
+    /// The register, if it is an access to one that has a name.
+    pub(crate) register: Option<Accessed<'r>>,
+}
+
+/// A register that was accessed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accessed<'r> {
+    pub(crate) name: &'r str,
+    /// Its device, if that is known.
+    pub(crate) device: Option<DeviceAddress>,
+    pub(crate) value: Option<u64>,
 }
 
 impl NamedRows {
@@ -80,9 +90,13 @@ impl NamedRows {
         let event = entry.event();
         let symbol = event.and_then(|event| symbol_text(self.symbols.as_ref()?, event.pc.0));
         let shown = named.as_ref().is_none_or(Named::is_shown);
-        let register = named
-            .as_ref()
-            .and_then(|named| Some((named.name()?, named.number())));
+        let register = named.as_ref().and_then(|named| {
+            Some(Accessed {
+                name: named.name()?,
+                device: named.device_facts().map(|device| device.address),
+                value: named.number(),
+            })
+        });
         match (self.format, named) {
             _ if !shown => {}
             (NamedFormat::Jsonl, named) => {
@@ -125,17 +139,17 @@ fn push_other(columns: &mut Columns, out: &mut String, entry: &Entry<'_>, symbol
             columns.other(out, Some(event.time), word, &text);
         }
         Ok(Record::Marker(marker)) => {
-            let text = String::from_utf8_lossy(marker.text);
+            let text = Printable::from_bytes(marker.text.trim_ascii_end()).to_string();
             let word = if is_blind(entry) { "BLIND" } else { "MARK" };
-            columns.other(out, Some(marker.time), word, text.trim_end());
+            columns.other(out, Some(marker.time), word, &text);
         }
         Ok(Record::Lost(loss)) => {
             // The kernel prints no time for it.
             columns.other(out, None, "LOST", &format!("{} events", loss.count));
         }
         _ => {
-            let content = String::from_utf8_lossy(entry.line().content());
-            columns.other(out, None, "", &content);
+            let text = Printable::from_bytes(entry.line().content()).to_string();
+            columns.other(out, None, "", &text);
         }
     }
 }
@@ -152,11 +166,12 @@ fn mapping_text(event: &Event, symbol: Option<&str>) -> String {
     }
 }
 
-/// The members that `name` adds: always `register`, `offset`, `fields` and `remainder`; where there
-/// is something to tell also `inferred`, `parts` and `inner`.
+/// The members that `name` adds: always `register`, `offset`, `fields` and `remainder`; if they are
+/// known also `device` and `bar`, and if there are any `inferred`, `parts` and `inner`.
 fn push_named(out: &mut Vec<u8>, named: &Named<'_>) {
     push_key(out, "register");
     push_text_or_null(out, named.name());
+    push_place(out, named);
     push_key(out, "offset");
     push_hex_or_null(out, named.offset());
     let with_fields = named.verbosity() >= Verbosity::Fields;
@@ -174,6 +189,18 @@ fn push_named(out: &mut Vec<u8>, named: &Named<'_>) {
     }
     if let Some(inner) = named.inner() {
         push_inner(out, &inner);
+    }
+}
+
+/// The device and its BAR: registers of one name on two cards are two.
+fn push_place(out: &mut Vec<u8>, named: &Named<'_>) {
+    if let Some(device) = named.device_facts() {
+        push_key(out, "device");
+        push_string(out, &device.address.to_string());
+    }
+    if let Some(bar) = named.bar() {
+        push_key(out, "bar");
+        jsonl::push_decimal(out, bar.into());
     }
 }
 

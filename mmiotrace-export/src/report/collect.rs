@@ -20,6 +20,9 @@ pub(super) struct Point {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
     pub(super) name: String,
+    /// The device and its BAR, if they are known.
+    pub(super) device: Option<String>,
+    pub(super) bar: Option<u8>,
     pub(super) map: i32,
     pub(super) phys: String,
     pub(super) width: u8,
@@ -80,6 +83,8 @@ impl<'n> Collected<'n> {
         {
             self.rows.push(Row {
                 name: track.name.clone(),
+                device: track.device.clone(),
+                bar: track.bar,
                 map: track.map_id.0,
                 phys: access.phys.to_string(),
                 width: 0,
@@ -133,10 +138,26 @@ impl<'n> Collected<'n> {
         }
     }
 
-    /// Rank of each register when they are sorted by mapping and address: its row in the picture.
+    /// What each register is called: by its name, and with device and BAR before it if the trace has
+    /// several.
+    pub(super) fn labels(&self) -> Vec<String> {
+        let owner = |row: &Row| (row.device.clone(), row.bar);
+        let first = self.rows.first().map(owner);
+        let several = self.rows.iter().any(|row| Some(owner(row)) != first);
+        let label = |row: &Row| match (&row.device, row.bar) {
+            (Some(device), Some(bar)) if several => format!("{device} BAR{bar} {}", row.name),
+            _ => row.name.clone(),
+        };
+        self.rows.iter().map(label).collect()
+    }
+
+    /// Rank of each register when they are sorted by device, BAR, mapping and address: its row in the picture.
     pub(super) fn ranks(&self) -> Vec<u32> {
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        order.sort_by_key(|number| self.rows.get(*number).map(|row| (row.map, row.address)));
+        order.sort_by_key(|number| {
+            let row = self.rows.get(*number);
+            row.map(|row| (&row.device, row.bar, row.map, row.address))
+        });
         let mut ranks = vec![0; order.len()];
         for (rank, number) in order.into_iter().enumerate() {
             if let Some(slot) = ranks.get_mut(number) {

@@ -3,6 +3,7 @@
 use super::chunk::{CHUNK, base64, compress, pack};
 use super::grid::{Axis, Grid};
 use super::{Report, Severity};
+use crate::markup::Markup;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -16,6 +17,7 @@ struct Head<'r> {
     accesses: usize,
     undecoded: u64,
     rows: &'r [super::collect::Row],
+    labels: Vec<String>,
     ranks: Vec<u32>,
     marks: &'r [super::collect::Mark],
     bars: Vec<PlacedBar<'r>>,
@@ -83,6 +85,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         accesses: collected.points.len(),
         undecoded: collected.undecoded,
         rows: &collected.rows,
+        labels: collected.labels(),
         ranks: collected.ranks(),
         marks: &collected.marks,
         bars: place_bars(report),
@@ -109,7 +112,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     let (before, after) = page.split_once("<!--DATA-->").unwrap_or((page, ""));
     let before = before
         .replace("/*STYLE*/", include_str!("page.css"))
-        .replace("TITLE", &escape(&report.title));
+        .replace("TITLE", &Markup(&report.title).to_string());
     out.write_all(before.as_bytes())?;
     // `</script` inside the text would end the element.
     writeln!(
@@ -151,12 +154,4 @@ fn place_bars<'r>(report: &'r Report<'_>) -> Vec<PlacedBar<'r>> {
         })
     });
     placed.collect()
-}
-
-/// Text as it may stand in the page.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -145,7 +145,7 @@ function drawNames() {
   for (let row = 0; row < count; row++) {
     const middle = (row + .5) * step, at = Math.min(Math.max(middle, 6), height - 6);
     if (at - 6 < free) continue;
-    const { name } = head.rows[trackOfRank[rowRanks.length ? rowRanks[row] : row]];
+    const name = head.labels[trackOfRank[rowRanks.length ? rowRanks[row] : row]];
     const most = Math.floor((width - 12) / 6.7);
     pen.fillText(name.length > most ? name.slice(0, most - 1) + "…" : name, width - 8, at + 4);
     pen.fillRect(width - 4, middle, 4, 1);
@@ -250,9 +250,9 @@ function choose(track) {
     const lane = document.createElement("div");
     lane.className = "lane";
     const name = document.createElement("span"), canvas = document.createElement("canvas"), close = document.createElement("button");
-    name.textContent = head.rows[track].name;
+    name.textContent = head.labels[track];
     close.textContent = "×";
-    close.setAttribute("aria-label", "close " + head.rows[track].name);
+    close.setAttribute("aria-label", "close " + head.labels[track]);
     close.onclick = () => choose(track);
     canvas.dataset.track = track;
     lane.append(name, canvas, close);
@@ -307,9 +307,9 @@ function point(event) {
   });
   if (found) {
     const [piece, i] = found, row = head.rows[piece.track[i]];
-    tip.textContent = `${piece.flags[i] & 1 ? "write" : "read"} ${row.name} = ${hex(piece, i)}\n${seconds(piece.time[i])}   access ${piece.base + i}   ${row.phys}` + (bar ? "\n" + bar.text : "");
-  } else if (bar) tip.textContent = `${head.rows[bar.track].name}: ${bar.text}`;
-  else if (!exact.length) tip.textContent = head.rows[trackOfRank[row]]?.name || "";
+    tip.textContent = `${piece.flags[i] & 1 ? "write" : "read"} ${head.labels[piece.track[i]]} = ${hex(piece, i)}\n${seconds(piece.time[i])}   access ${piece.base + i}   ${row.phys}` + (bar ? "\n" + bar.text : "");
+  } else if (bar) tip.textContent = `${head.labels[bar.track]}: ${bar.text}`;
+  else if (!exact.length) tip.textContent = head.labels[trackOfRank[row]] || "";
   else tip.textContent = "";
   tip.hidden = !tip.textContent;
   tip.style.left = canvas.offsetLeft + Math.min(event.offsetX + 12, canvas.clientWidth - 260) + "px";
@@ -389,6 +389,7 @@ $("verdict").replaceChildren(...head.verdict.map((line) => {
 }));
 head.rows.forEach((row, track) => { row.track = track; });
 const filter = table("registers", [
+  ...(head.rows.some((row) => row.device) ? [{ name: "device", get: (row) => row.device ? `${row.device} BAR${row.bar}` : "" }] : []),
   { name: "register", get: (row) => row.name }, { name: "address", get: (row) => row.phys }, { name: "map", get: (row) => row.map },
   { name: "width", get: (row) => row.width }, { name: "reads", get: (row) => row.reads }, { name: "writes", get: (row) => row.writes },
   { name: "changes", get: (row) => row.changes }, { name: "last value", get: (row) => row.last },

@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::grid::{Axis, Grid};
-use super::html::escape;
+use crate::markup::Markup;
 use std::io::{self, Write};
 
 const LEFT: usize = 170;
@@ -38,13 +38,13 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     writeln!(
         out,
         "<text x=\"10\" y=\"18\" font-size=\"14\">{}</text>",
-        escape(&report.title)
+        Markup(&report.title)
     )?;
     if let Some((_, text)) = report.verdict.first() {
         writeln!(
             out,
             "<text x=\"10\" y=\"34\" fill=\"#555555\">{}</text>",
-            escape(text)
+            Markup(text)
         )?;
     }
     write_cells(&grid, out)?;
@@ -111,10 +111,11 @@ fn write_cells(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
 /// A name beside every second row; where rows are merged, the first register's.
 fn write_names(report: &Report<'_>, grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let ranks = report.collected.ranks();
+    let labels = report.collected.labels();
     let mut by_rank: Vec<(u32, &str)> = ranks
         .iter()
-        .zip(&report.collected.rows)
-        .map(|(rank, row)| (*rank, row.name.as_str()))
+        .zip(&labels)
+        .map(|(rank, label)| (*rank, label.as_str()))
         .collect();
     by_rank.sort_unstable();
     for row in (0..grid.rows).step_by(2) {
@@ -127,7 +128,7 @@ fn write_names(report: &Report<'_>, grid: &Grid, out: &mut dyn Write) -> io::Res
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" font-size=\"8\">{}</text>",
             LEFT - 6,
             TOP + row * CELL_HEIGHT + CELL_HEIGHT,
-            escape(&short)
+            Markup(&short)
         )?;
     }
     Ok(())
@@ -151,14 +152,14 @@ fn write_marks(report: &Report<'_>, grid: &Grid, out: &mut dyn Write) -> io::Res
         } else {
             "#d00000"
         };
-        let text: String = mark.text.chars().filter(|c| !c.is_control()).collect();
+        let text = &mark.text;
         let line = ends.iter().position(|end| *end <= x);
         let top = TOP - line.map_or(0, |line| (LABEL_LINES - line) * LABEL_HEIGHT);
         writeln!(
             out,
             "<line x1=\"{x}\" y1=\"{top}\" x2=\"{x}\" y2=\"{bottom}\" stroke=\"{color}\" stroke-width=\"0.7\">\
              <title>{}</title></line>",
-            escape(&text)
+            Markup(text)
         )?;
         // One that would lie over others has only its title.
         let Some(line) = line else { continue };
@@ -169,7 +170,7 @@ fn write_marks(report: &Report<'_>, grid: &Grid, out: &mut dyn Write) -> io::Res
             "<text x=\"{}\" y=\"{}\" font-size=\"9\" fill=\"{color}\">{}</text>",
             x + 3,
             top + LABEL_HEIGHT - 3,
-            escape(&short)
+            Markup(&short)
         )?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What is exported, read back by programs of others and compared with the trace's text.
 
 use crate::common::{feed, fixture, read_by, rows};
-use mmiotrace_export::{PerfettoExporter, VcdExporter, unnamed};
+use mmiotrace_export::{Identity, Naming, PerfettoExporter, VcdExporter, unnamed};
 
 const TRACES: [&str; 4] = [
     "edu-6.1.mmiotrace",
@@ -196,4 +196,92 @@ fn the_queries_of_the_page_are_right() {
         expected.extend(answer);
     }
     assert_eq!(lines, expected);
+}
+
+/// Two cards of one kind: cases/n1.
+const TWO_CARDS: &str = include_str!("../../../fixtures/cases/n1/two.mt");
+
+fn two_cards() -> Naming<'static> {
+    Box::new(|access| Identity {
+        device: Some(format!("00:0{}.0", access.map_id.0 + 1)),
+        bar: Some(0),
+        offset: Some(access.phys.0 & 0xf_ffff),
+        name: Some("UNIT.LIVE".to_owned()),
+    })
+}
+
+#[test]
+fn case_n1_two_cards_are_two_counters_in_perfetto() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut exporter = PerfettoExporter::new(file.reopen().expect("the same file"), two_cards());
+    feed(TWO_CARDS, &mut exporter);
+    exporter.finish().expect("room on the disk");
+    let Some(lines) = read_by("perfetto_reader.py", "perfetto", file.path()) else {
+        return;
+    };
+    let counters: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("counter "))
+        .collect();
+    let expected = [
+        "1100000000 00:02.0/BAR_0/UNIT.LIVE 0x11111111",
+        "1200000000 00:03.0/BAR_0/UNIT.LIVE 0x22222222",
+        "1300000000 00:02.0/BAR_0/UNIT.LIVE 0xeeeeeeee",
+        "1400000000 00:03.0/BAR_0/UNIT.LIVE 0xdddddddd",
+    ];
+    assert_eq!(counters, expected);
+}
+
+#[test]
+fn case_n1_two_cards_are_two_scopes_in_vcd() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut exporter = VcdExporter::new(file.reopen().expect("the same file"), two_cards());
+    feed(TWO_CARDS, &mut exporter);
+    exporter.finish().expect("room on the disk");
+    let Some(lines) = read_by("vcd_reader.py", "vcd", file.path()) else {
+        return;
+    };
+    let expected = [
+        "1100000000 dev_00_02_0.bar0.UNIT.LIVE wr 0x11111111",
+        "1200000000 dev_00_03_0.bar0.UNIT.LIVE wr 0x22222222",
+        "1300000000 dev_00_02_0.bar0.UNIT.LIVE rd 0xeeeeeeee",
+        "1400000000 dev_00_03_0.bar0.UNIT.LIVE rd 0xdddddddd",
+    ];
+    assert_eq!(lines, expected);
+}
+
+/// Names that differ only in what the format cannot write stay two variables.
+#[test]
+fn names_that_a_dump_writes_alike_get_numbers() {
+    let names = ["A B", "A_B", "A$B", "", " "];
+    let naming: Naming<'_> = Box::new(|access| Identity {
+        device: Some("00:02.0".to_owned()),
+        bar: Some(0),
+        offset: Some(0),
+        name: names
+            .get((access.phys.0 / 4) as usize)
+            .map(|name| (*name).to_owned()),
+    });
+    let mut exporter = VcdExporter::new(Vec::new(), naming);
+    for place in 0..names.len() as u64 {
+        let line = format!("W 4 1.000000 1 {:#x} 0x1 0x0 0\n", 4 * place);
+        feed(&line, &mut exporter);
+    }
+    let (dump, _) = exporter.finish().expect("memory does not fail");
+    let dump = String::from_utf8(dump).expect("text");
+    for name in ["A_B", "A_B_2", "A_B_3", "_", "__2"] {
+        assert_eq!(dump.matches(&format!(" {name} $end")).count(), 1, "{dump}");
+    }
+}
+
+/// What was put into the trace later has the time 0, which no viewer should begin with.
+#[test]
+fn case_r85_the_axis_begins_at_the_first_record() {
+    let trace = "MARK 0.000000 import qemu\nW 4 411390.000001 1 0x10 0x1 0x0 0\n";
+    let mut exporter = VcdExporter::new(Vec::new(), unnamed());
+    feed(trace, &mut exporter);
+    let (dump, _) = exporter.finish().expect("memory does not fail");
+    let dump = String::from_utf8(dump).expect("text");
+    let times: Vec<&str> = dump.lines().filter(|line| line.starts_with('#')).collect();
+    assert_eq!(times, ["#411390000001000"]);
 }

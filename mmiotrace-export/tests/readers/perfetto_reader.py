@@ -5,6 +5,17 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
 trace = Trace()
 trace.ParseFromString(open(sys.argv[1], "rb").read())
 names, parents = {}, {}
+
+
+def path(uuid):
+    """The track's name after those that hold it, without the root's."""
+    words = []
+    while parents.get(uuid):
+        words.insert(0, names[uuid])
+        uuid = parents[uuid]
+    return "/".join(words).replace(" ", "_")
+
+
 for packet in trace.packet:
     if packet.HasField("track_descriptor"):
         names[packet.track_descriptor.uuid] = packet.track_descriptor.name
@@ -14,7 +25,7 @@ for packet in trace.packet:
         assert event.track_uuid in names, "an event on a track that is not described"
         if event.type == TrackEvent.TYPE_COUNTER:
             value = event.counter_value & 0xFFFFFFFFFFFFFFFF
-            print("counter", packet.timestamp, names[event.track_uuid], hex(value))
+            print("counter", packet.timestamp, path(event.track_uuid), hex(value))
         elif event.type == TrackEvent.TYPE_INSTANT:
             notes = {note.name: note for note in event.debug_annotations}
             if "phys" in notes:

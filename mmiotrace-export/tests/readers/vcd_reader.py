@@ -2,10 +2,14 @@
 import sys
 from vcd.reader import TokenKind, tokenize
 
-names, values, time = {}, {}, 0
+names, values, scopes, time = {}, {}, [], 0
 for token in tokenize(open(sys.argv[1], "rb")):
     if token.kind is TokenKind.VAR:
-        names[token.var.id_code] = token.var.reference
+        names[token.var.id_code] = ".".join([*scopes[1:], token.var.reference])
+    elif token.kind is TokenKind.SCOPE:
+        scopes.append(token.scope.ident)
+    elif token.kind is TokenKind.UPSCOPE:
+        scopes.pop()
     elif token.kind is TokenKind.CHANGE_TIME:
         time = token.time_change
     elif token.kind is TokenKind.CHANGE_VECTOR:

@@ -4,14 +4,14 @@ use super::regions::RegionFinder;
 use super::unknowable::Sign;
 use super::{PlanOptions, masks};
 use crate::plan::{
-    Action, Fill, Place, Poll, Read, Section, SideFiles, Skip, Step, Transfer, UnknowableKind,
-    Write,
+    Action, Fill, MAX_STEP_ACCESSES, Place, Poll, Read, Section, SideFiles, Skip, Step, Transfer,
+    UnknowableKind, Write,
 };
 use core::time::Duration;
 use mmiotrace_analysis::blocks::{
     self, Block, BlockKind, Location, OtherRecord, Outcome, RegisterFacts, Registers,
 };
-use mmiotrace_core::{Access, AccessKind, EventKind, MapId, Value};
+use mmiotrace_core::{Access, AccessKind, EventKind, MapId, Marker, Value};
 
 /// Makes steps, and notes what points beyond the trace.
 pub(super) struct StepMaker<'a> {
@@ -206,7 +206,7 @@ impl<'a> StepMaker<'a> {
             .and_then(|value| masks::expect(value, width, facts));
         let Some(until) = poll.condition else {
             let read = Read {
-                times: poll.values.len(),
+                times: poll.values.len().min(MAX_STEP_ACCESSES),
                 expect: last,
                 ..Read::new(place, width)
             };
@@ -232,7 +232,7 @@ impl<'a> StepMaker<'a> {
                 until,
                 timeout,
                 interval,
-                reads: poll.values.len(),
+                reads: poll.values.len().min(MAX_STEP_ACCESSES),
                 timed_out,
                 expect: last,
             }),
@@ -246,7 +246,8 @@ impl<'a> StepMaker<'a> {
         if goes_on {
             return;
         }
-        let Some(place) = place.filter(|_| count >= self.options.min_side_file) else {
+        let fits = (self.options.min_side_file..=MAX_STEP_ACCESSES).contains(&count);
+        let Some(place) = place.filter(|_| fits) else {
             return self.one_by_one(transfer, start);
         };
         let way = if transfer.direction == AccessKind::Write {
@@ -297,6 +298,7 @@ impl<'a> StepMaker<'a> {
         if next != place
             || place.is_none()
             || (last.width, last.stride) != (transfer.location.width, transfer.stride)
+            || last.count + transfer.values.len() > MAX_STEP_ACCESSES
         {
             return false;
         }
@@ -318,7 +320,7 @@ impl<'a> StepMaker<'a> {
     fn fill(&mut self, fill: &blocks::Transfer, start: Start) {
         let (count, place, value) = (fill.values.len(), self.whole(fill), fill.values.first());
         match (place, value) {
-            (Some(place), Some(value)) if count >= 8 => {
+            (Some(place), Some(value)) if (8..=MAX_STEP_ACCESSES).contains(&count) => {
                 self.push(
                     start,
                     Action::Fill(Fill {
@@ -360,7 +362,8 @@ impl<'a> StepMaker<'a> {
 
     fn other(&mut self, other: &OtherRecord, start: Start) {
         match other {
-            OtherRecord::Marker(text) => {
+            // A run writes a section's name as a marker: what cannot be one begins no section.
+            OtherRecord::Marker(text) if Marker::check_text(text).is_ok() => {
                 self.end_section();
                 self.current.name = String::from_utf8_lossy(text).into_owned();
                 self.current.line = start.line;

@@ -2,7 +2,7 @@
 
 use super::call::Argument;
 use super::ops::{Op, Part, Program};
-use super::{Comment, Quoted};
+use super::text::{CString, Comment};
 use core::fmt::{self, Write};
 
 /// What every exported file begins with: the accessors, the loop that waits, the comparison.
@@ -60,7 +60,7 @@ fn section(index: usize, part: &Part, out: &mut String) -> fmt::Result {
         out,
         "REPLAY_FN int replay_section_{index}(struct replay *r)\n{{"
     )?;
-    writeln!(out, "\treplay_mark(r, {});", Quoted(&part.name))?;
+    writeln!(out, "\treplay_mark(r, {});", CString(&part.name))?;
     for (line, op) in &part.ops {
         out.write_char('\t')?;
         statement(*line, op, out)?;
@@ -76,6 +76,19 @@ fn argument(argument: Argument<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Argument::Stride(stride) => write!(f, "{stride}l"),
         Argument::Data(name) => f.write_str(name),
     }
+}
+
+/// An `unsigned long` has 32 bits on some machines: a long pause is made in pieces.
+fn delay(micros: u64, out: &mut String) -> fmt::Result {
+    const PIECE: u64 = 1_000_000_000;
+    let (pieces, rest) = (micros / PIECE, micros % PIECE);
+    if pieces > 0 {
+        write!(
+            out,
+            "for (replay_u64 i = 0; i < {pieces}ull; i++)\n\t\treplay_delay(r, {PIECE}ul);\n\t"
+        )?;
+    }
+    write!(out, "replay_delay(r, {rest}ul);")
 }
 
 fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
@@ -99,10 +112,10 @@ fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
             "replay_write(r, {}, {}, {}, {value:#x}ull); /* line {line} */",
             at.region, at.offset, at.width
         ),
-        Op::Delay { micros } => write!(out, "replay_delay(r, {micros}ul);"),
-        Op::Mark(text) => write!(out, "replay_mark(r, {});", Quoted(text)),
+        Op::Delay { micros } => delay(*micros, out),
+        Op::Mark(text) => write!(out, "replay_mark(r, {});", CString(text)),
         Op::Skip(why) => write!(out, "/* line {line}, left out: {} */", Comment(why)),
-        Op::Stop(why) => write!(out, "REPLAY_TRY(replay_stop(r, {line}, {}));", Quoted(why)),
+        Op::Stop(why) => write!(out, "REPLAY_TRY(replay_stop(r, {line}, {}));", CString(why)),
         _ => Ok(()),
     }
 }

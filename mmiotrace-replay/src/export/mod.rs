@@ -6,10 +6,10 @@ mod json;
 mod ops;
 mod python;
 mod rust;
+mod text;
 
-use crate::plan::{Plan, SideFiles};
+use crate::plan::{Plan, PlanFault, SideFiles};
 use crate::print::PlaceNames;
-use core::fmt;
 use core::str::FromStr;
 
 /// The language of exported code.
@@ -58,17 +58,20 @@ impl FromStr for Language {
 ///
 /// let trace = "W 4 1.000000 1 0xfd000000 0x1 0x0 0\n";
 /// let planned = plan_trace(Reader::new(trace.as_bytes()), PlanOptions::default())?;
-/// let code = export(&planned.plan, &planned.files, Language::Python, &NoNames);
+/// let code = export(&planned.plan, &planned.files, Language::Python, &NoNames)?;
 /// assert!(code.contains("m.write(MEM0, 0x0, 4, 0x1)"));
-/// # Ok::<(), mmiotrace_format::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use]
+///
+/// # Errors
+/// If the plan could not be run either ([`Plan::check`]): the code makes no checks of its own.
 pub fn export(
     plan: &Plan,
     files: &SideFiles,
     language: Language,
     names: &dyn PlaceNames,
-) -> String {
+) -> Result<String, PlanFault> {
+    plan.check(files)?;
     let program = ops::Program::new(plan, files, names);
     let mut out = String::new();
     let result = match language {
@@ -79,51 +82,5 @@ pub fn export(
     };
     // Writing into a string does not fail.
     debug_assert!(result.is_ok());
-    out
-}
-
-/// Text that may stand in a comment of any language, on one line.
-struct Comment<'a>(&'a str);
-
-impl fmt::Display for Comment<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        let mut last = ' ';
-        for character in self.0.chars() {
-            let plain = if character.is_control() {
-                ' '
-            } else {
-                character
-            };
-            // Nothing may end a C comment, or begin one inside.
-            let plain = if matches!((last, plain), ('*', '/') | ('/', '*')) {
-                ' '
-            } else {
-                plain
-            };
-            f.write_char(plain)?;
-            last = plain;
-        }
-        Ok(())
-    }
-}
-
-/// Text between double quotes, as C, Rust and Python read it alike.
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        f.write_char('"')?;
-        for character in self.0.chars() {
-            match character {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                // Other characters have no form that all three languages share.
-                ' '..='~' => f.write_char(character)?,
-                _ => f.write_char('?')?,
-            }
-        }
-        f.write_char('"')
-    }
+    Ok(out)
 }

@@ -1,6 +1,6 @@
 //! What all languages are written from.
 
-use crate::plan::{Action, Expect, Pacing, Place, Plan, SideFiles, Step, Transfer};
+use crate::plan::{Action, Expect, Pacing, Place, Plan, SideFiles, Step, Transfer, is_forbidden};
 use crate::print::PlaceNames;
 use mmiotrace_core::{Value, Width};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -125,6 +125,17 @@ fn region_constants(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// Names in upper case that the heads of the exported files use; those that begin with `REPLAY_`
+/// and `DATA_` besides.
+const RESERVED: [&str; 6] = [
+    "NULL",
+    "EIO",
+    "ECANCELED",
+    "ETIMEDOUT",
+    "CLOCK_MONOTONIC",
+    "EOF",
+];
+
 /// An upper-case identifier like `name` that `take` accepts.
 fn unique(name: &str, take: &mut dyn FnMut(&str) -> bool) -> String {
     let plain = |c: char| {
@@ -137,6 +148,10 @@ fn unique(name: &str, take: &mut dyn FnMut(&str) -> bool) -> String {
     let mut stem: String = name.chars().map(plain).collect();
     if !stem.starts_with(|c: char| c.is_ascii_alphabetic()) {
         stem.insert(0, 'R');
+    }
+    if RESERVED.contains(&stem.as_str()) || stem.starts_with("REPLAY_") || stem.starts_with("DATA_")
+    {
+        stem.insert_str(0, "REG_");
     }
     let mut candidate = stem.clone();
     let mut number = 2;
@@ -159,7 +174,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn op(&mut self, step: &Step, pacing: Pacing) -> Option<Op> {
-        if crate::run::is_forbidden(self.plan, step) {
+        if is_forbidden(self.plan, step) {
             return Some(Op::Skip("the plan forbids this place".to_owned()));
         }
         let wide = step

@@ -2,15 +2,16 @@
 
 use super::call::Argument;
 use super::ops::{Op, Part, Program};
-use super::{Comment, Quoted};
+use super::text::{Comment, PythonString};
 use core::fmt::{self, Write};
 
 const HEAD: &str = include_str!("head.py");
 
 pub(super) fn write(program: &Program, out: &mut String) -> fmt::Result {
+    // Python takes the encoding from a comment in the first two lines, and the first one counts.
     writeln!(
         out,
-        "# Replay of {}: accesses as they were recorded. Made by mmiotrace.",
+        "# -*- coding: utf-8 -*-\n# Replay of {}: accesses as they were recorded. Made by mmiotrace.",
         Comment(&program.trace)
     )?;
     out.write_str(HEAD)?;
@@ -46,7 +47,7 @@ fn section(index: usize, part: &Part, out: &mut String) -> fmt::Result {
         Comment(&part.name),
         part.line
     )?;
-    writeln!(out, "    m.mark({})", Quoted(&part.name))?;
+    writeln!(out, "    m.mark({})", PythonString(&part.name))?;
     for (line, op) in &part.ops {
         out.write_str("    ")?;
         statement(*line, op, out)?;
@@ -81,9 +82,9 @@ fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
             at.region, at.offset, at.width
         ),
         Op::Delay { micros } => write!(out, "m.delay_us({micros})"),
-        Op::Mark(text) => write!(out, "m.mark({})", Quoted(text)),
+        Op::Mark(text) => write!(out, "m.mark({})", PythonString(text)),
         Op::Skip(why) => write!(out, "# line {line}, left out: {}", Comment(why)),
-        Op::Stop(why) => write!(out, "stop(m, {line}, {})", Quoted(why)),
+        Op::Stop(why) => write!(out, "stop(m, {line}, {})", PythonString(why)),
         _ => Ok(()),
     }
 }

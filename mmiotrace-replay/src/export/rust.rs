@@ -2,7 +2,7 @@
 
 use super::call::Argument;
 use super::ops::{Op, Part, Program};
-use super::{Comment, Quoted};
+use super::text::{Comment, RustString};
 use core::fmt::{self, Write};
 
 const HEAD: &str = include_str!("head.rs.txt");
@@ -56,7 +56,7 @@ fn section(index: usize, part: &Part, out: &mut String) -> fmt::Result {
         out,
         "pub fn section_{index}<M: Mmio>(m: &mut M) -> Result<(), Fault> {{"
     )?;
-    writeln!(out, "    m.mark({});", Quoted(&part.name))?;
+    writeln!(out, "    m.mark({});", RustString(&part.name))?;
     for (line, op) in &part.ops {
         out.write_str("    ")?;
         statement(*line, op, out)?;
@@ -93,9 +93,9 @@ fn statement(line: u64, op: &Op, out: &mut String) -> fmt::Result {
             at.region, at.offset, at.width
         ),
         Op::Delay { micros } => write!(out, "m.delay_us({micros});"),
-        Op::Mark(text) => write!(out, "m.mark({});", Quoted(text)),
+        Op::Mark(text) => write!(out, "m.mark({});", RustString(text)),
         Op::Skip(why) => write!(out, "// line {line}, left out: {}", Comment(why)),
-        Op::Stop(why) => write!(out, "stop(m, {line}, {})?;", Quoted(why)),
+        Op::Stop(why) => write!(out, "stop(m, {line}, {})?;", RustString(why)),
         _ => Ok(()),
     }
 }

@@ -2,13 +2,14 @@
 
 use super::raw::{RawEvidence, RawPlan, RawStep};
 use super::{
-    Action, Evidence, Expect, Fill, Forbidden, PLAN_VERSION, Pacing, Place, Plan, Points, Poll,
-    Read, Region, RegionId, Section, Skip, Step, Transfer, Unknowable, Write, place,
+    Action, Evidence, Expect, Fill, Forbidden, MAX_STEP_ACCESSES, PLAN_VERSION, Pacing, Place,
+    Plan, Points, Poll, Read, Region, RegionId, Section, Skip, Step, Transfer, Unknowable, Write,
+    place,
 };
 use core::ops::Range;
 use core::time::Duration;
 use mmiotrace_analysis::blocks::Condition;
-use mmiotrace_core::{Value, Width};
+use mmiotrace_core::{Marker, Value, Width};
 use toml::Spanned;
 
 /// A plan that cannot be read, with the place of the fault.
@@ -97,6 +98,10 @@ fn check_is_current(text: &str, version: &Spanned<u32>) -> Result<(), PlanError>
     Err(PlanError::new(text, version.span().start, what))
 }
 
+/// The longest wait, and the time between two reads of it, if a plan does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+const DEFAULT_INTERVAL: Duration = Duration::from_micros(10);
+
 /// Something wrong with a step, before its place in the file is added.
 type Fault = String;
 
@@ -172,8 +177,10 @@ impl Loader<'_> {
                 None => Pacing::default(),
             };
             let steps = self.steps(raw.steps)?;
+            let name = check_marker(raw.name.get_ref());
+            self.at(raw.name.span(), name)?;
             plan.sections.push(Section {
-                name: raw.name,
+                name: raw.name.into_inner(),
                 line: raw.line,
                 pacing,
                 steps,
@@ -190,13 +197,11 @@ impl Loader<'_> {
     fn step(&self, raw: Spanned<RawStep>) -> Result<Step, PlanError> {
         let span = raw.span();
         let raw = raw.into_inner();
-        let after = micros(Some(raw.after_us), "after_us", 0.0);
         let action = self.action(&raw);
-        let (line, action) = (raw.line, self.at(span.clone(), action)?);
         Ok(Step {
-            line,
-            after: self.at(span, after)?,
-            action,
+            line: raw.line,
+            after: raw.after_us.0,
+            action: self.at(span, action)?,
         })
     }
 
@@ -219,7 +224,8 @@ impl Loader<'_> {
         } else if let Some(place) = &raw.read {
             only.allow(&["expect", "expect_mask", "why", "times", "must"])?;
             let width = width(raw)?;
-            let (times, must) = (raw.times.unwrap_or(1), raw.must.unwrap_or(false));
+            let times = accesses(raw.times.unwrap_or(1), "times")?;
+            let must = raw.must.unwrap_or(false);
             Ok(Action::Read(Read {
                 place: self.place(place)?,
                 width,
@@ -245,7 +251,7 @@ impl Loader<'_> {
             let value = value(raw.value, width(raw)?, "value")?.ok_or("a fill needs a value")?;
             let (stride, count) = (
                 stride(raw, value.width()),
-                raw.count.ok_or("a fill needs a count")?,
+                accesses(raw.count.ok_or("a fill needs a count")?, "count")?,
             );
             Ok(Action::Fill(Fill {
                 place: self.place(place)?,
@@ -261,11 +267,12 @@ impl Loader<'_> {
             } else {
                 Action::Download(transfer)
             })
-        } else if raw.delay_us.is_some() {
+        } else if let Some(delay) = raw.delay_us {
             only.allow(&[])?;
-            Ok(Action::Delay(micros(raw.delay_us, "delay_us", 0.0)?))
+            Ok(Action::Delay(delay.0))
         } else if let Some(text) = &raw.mark {
             only.allow(&[])?;
+            check_marker(text)?;
             Ok(Action::Mark(text.clone()))
         } else if let Some(place) = &raw.skip {
             only.allow(&["count", "why"])?;
@@ -305,9 +312,9 @@ impl Loader<'_> {
             place: self.place(place)?,
             width,
             until,
-            timeout: micros(raw.timeout_us, "timeout_us", 1e6)?,
-            interval: micros(raw.interval_us, "interval_us", 10.0)?,
-            reads: raw.reads.unwrap_or(1),
+            timeout: raw.timeout_us.map_or(DEFAULT_TIMEOUT, |time| time.0),
+            interval: raw.interval_us.map_or(DEFAULT_INTERVAL, |time| time.0),
+            reads: accesses(raw.reads.unwrap_or(1), "reads")?,
             timed_out: raw.timed_out.unwrap_or(false),
             expect: expect(raw, width)?,
         }))
@@ -321,7 +328,7 @@ impl Loader<'_> {
             stride: stride(raw, width),
             file: raw.file.clone().ok_or("a transfer needs a file")?,
             from: raw.from.unwrap_or(0),
-            count: raw.count.ok_or("a transfer needs a count")?,
+            count: accesses(raw.count.ok_or("a transfer needs a count")?, "count")?,
         })
     }
 
@@ -382,6 +389,11 @@ fn check_region(
     Ok(region)
 }
 
+/// A run writes it as a marker into the trace that it records.
+fn check_marker(text: &str) -> Result<(), Fault> {
+    Marker::check_text(text.as_bytes()).map_err(|error| error.to_string())
+}
+
 fn width(raw: &RawStep) -> Result<Width, Fault> {
     let width = raw.width.unwrap_or(4);
     Width::from_bytes(width).ok_or_else(|| format!("width {width} (1 to 64 bytes)"))
@@ -417,14 +429,14 @@ fn stride(raw: &RawStep, width: Width) -> i64 {
     raw.stride.unwrap_or_else(|| i64::from(width.bytes()))
 }
 
-fn micros(micros: Option<f64>, name: &str, default: f64) -> Result<Duration, Fault> {
-    let micros = micros.unwrap_or(default);
-    // A year: more is a mistake, and does not fit everywhere.
-    if (0.0..=3.2e13).contains(&micros) {
-        Ok(Duration::from_nanos((micros * 1000.0).round() as u64))
-    } else {
-        Err(format!("{name} = {micros} is no time"))
+/// How many accesses a step makes: not so many that it would not end.
+fn accesses(count: u64, name: &str) -> Result<u64, Fault> {
+    if count > MAX_STEP_ACCESSES {
+        return Err(format!(
+            "{name} = {count}: a step makes at most {MAX_STEP_ACCESSES} accesses"
+        ));
     }
+    Ok(count)
 }
 
 /// The keys that a step has.

@@ -1,5 +1,6 @@
 //! Plans: what is to be done again, as a file that people can read and change.
 
+mod check;
 mod load;
 mod number;
 mod place;
@@ -11,14 +12,18 @@ mod side_files;
 mod step;
 mod unknowable;
 
+pub use check::PlanFault;
+pub(crate) use check::{is_forbidden, moved};
 pub use load::PlanError;
 pub use place::{NamedPlace, Place, RegionId};
 pub(crate) use region::locate;
 pub use region::{Device, Region};
 pub use section::{Pacing, Section, UnknownPacing};
-pub use side_files::SideFiles;
+pub use side_files::{MAX_SIDE_FILE, SideFiles};
 pub(crate) use step::all_ones;
-pub use step::{Action, Expect, Fill, Points, Poll, Read, Skip, Step, Transfer, Write};
+pub use step::{
+    Action, Expect, Fill, MAX_STEP_ACCESSES, Points, Poll, Read, Skip, Step, Transfer, Write,
+};
 pub use unknowable::{Evidence, Unknowable, UnknowableKind};
 
 use std::collections::BTreeMap;

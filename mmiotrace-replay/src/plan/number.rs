@@ -1,6 +1,7 @@
 //! Numbers in plans: decimal or hex, as TOML integers or, where TOML has no room, as text.
 
 use core::fmt;
+use core::time::Duration;
 use mmiotrace_core::{Value, Width};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -74,6 +75,63 @@ impl<'de> Deserialize<'de> for Number {
             }
         }
         deserializer.deserialize_any(Any)
+    }
+}
+
+/// A time in microseconds: a whole number, exact, or one with a fraction, to the nanosecond.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Micros(pub(super) Duration);
+
+/// Nanoseconds up to which a fraction in a plan is exact: a TOML float has 53 bits. 104 days.
+const EXACT_NANOS: u128 = 1 << 53;
+
+impl Micros {
+    fn from_fraction(micros: f64) -> Option<Self> {
+        let nanos = (micros * 1000.0).round();
+        // As u64 it would be another number from here on; NaN fails, too.
+        (0.0..1.8e19)
+            .contains(&nanos)
+            .then(|| Self(Duration::from_nanos(nanos as u64)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Micros {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Micros;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time in microseconds")
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Micros, E> {
+                let micros = u64::try_from(number);
+                micros
+                    .map(|micros| Micros(Duration::from_micros(micros)))
+                    .map_err(|_| E::custom(format!("{number} is no time in microseconds")))
+            }
+            fn visit_u64<E: de::Error>(self, micros: u64) -> Result<Micros, E> {
+                Ok(Micros(Duration::from_micros(micros)))
+            }
+            fn visit_f64<E: de::Error>(self, micros: f64) -> Result<Micros, E> {
+                Micros::from_fraction(micros)
+                    .ok_or_else(|| E::custom(format!("{micros} is no time in microseconds")))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// With a fraction only if there is one.
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let (whole, rest) = (nanos / 1000, nanos % 1000);
+        if rest == 0 || nanos >= EXACT_NANOS {
+            // TOML's integers end there: 292,000 years.
+            write!(f, "{}", whole.min(i64::MAX as u128))
+        } else {
+            write!(f, "{whole}.{rest:03}")
+        }
     }
 }
 

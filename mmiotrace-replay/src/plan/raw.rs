@@ -1,6 +1,6 @@
 //! A plan as TOML has it, before names are looked up and numbers fitted.
 
-use super::number::Number;
+use super::number::{Micros, Number};
 use super::{Device, Region, UnknowableKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub(super) struct RawEvidence {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSection {
-    pub(super) name: String,
+    pub(super) name: Spanned<String>,
     #[serde(default)]
     pub(super) line: u64,
     #[serde(default)]
@@ -76,7 +76,7 @@ pub(super) struct RawSection {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawStep {
     pub(super) line: u64,
-    pub(super) after_us: f64,
+    pub(super) after_us: Micros,
     pub(super) width: Option<u8>,
 
     pub(super) write: Option<String>,
@@ -85,7 +85,7 @@ pub(super) struct RawStep {
     pub(super) upload: Option<String>,
     pub(super) download: Option<String>,
     pub(super) fill: Option<String>,
-    pub(super) delay_us: Option<f64>,
+    pub(super) delay_us: Option<Micros>,
     pub(super) mark: Option<String>,
     pub(super) skip: Option<String>,
     pub(super) stop: Option<String>,
@@ -98,8 +98,8 @@ pub(super) struct RawStep {
     pub(super) times: Option<u64>,
     pub(super) must: Option<bool>,
     pub(super) mask: Option<Number>,
-    pub(super) timeout_us: Option<f64>,
-    pub(super) interval_us: Option<f64>,
+    pub(super) timeout_us: Option<Micros>,
+    pub(super) interval_us: Option<Micros>,
     pub(super) reads: Option<u64>,
     pub(super) timed_out: Option<bool>,
     pub(super) stride: Option<i64>,

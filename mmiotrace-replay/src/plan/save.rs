@@ -1,10 +1,9 @@
 //! From a plan to TOML: one step a line.
 
-use super::number::{Hex, Printed};
+use super::number::{Hex, Micros, Printed};
 use super::{Action, Expect, PLAN_VERSION, Plan, Points, Poll, Read, Step, Transfer, Write};
 use core::fmt::{self, Write as _};
-use core::time::Duration;
-use mmiotrace_core::Width;
+use mmiotrace_core::{Printable, Width};
 
 /// What stands at the top of every plan.
 const HEAD: &str = "\
@@ -38,24 +37,15 @@ impl fmt::Display for Quoted<'_> {
             match character {
                 '"' => f.write_str("\\\"")?,
                 '\\' => f.write_str("\\\\")?,
-                c if (c as u32) < 0x20 || c as u32 == 0x7f => write!(f, "\\u{:04x}", c as u32)?,
+                // TOML asks for it up to DEL; the others would steer a terminal.
+                c if !Printable::shows(c) => match u32::from(c) {
+                    code @ 0..=0xffff => write!(f, "\\u{code:04x}")?,
+                    code => write!(f, "\\U{code:08x}")?,
+                },
                 c => f.write_char(c)?,
             }
         }
         f.write_char('"')
-    }
-}
-
-/// A time in microseconds, with fractions only where there are.
-struct Micros(Duration);
-
-impl fmt::Display for Micros {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = self.0.as_nanos();
-        match nanos % 1000 {
-            0 => write!(f, "{}", nanos / 1000),
-            rest => write!(f, "{}.{rest:03}", nanos / 1000),
-        }
     }
 }
 
@@ -165,7 +155,8 @@ impl Saver<'_> {
             for evidence in &unknowable.evidence {
                 write!(out, "  {{ line = {}", evidence.line)?;
                 if let Some(place) = evidence.place {
-                    write!(out, ", place = \"{}\"", place.named(&self.plan.regions))?;
+                    let place = place.named(&self.plan.regions).to_string();
+                    write!(out, ", place = {}", Quoted(&place))?;
                 }
                 if let Some(value) = evidence.value {
                     width(value.width(), out)?;

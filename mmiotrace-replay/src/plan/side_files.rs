@@ -3,8 +3,12 @@
 use super::Transfer;
 use mmiotrace_core::Value;
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Component, Path};
+
+/// The largest side file, in bytes: 1 GiB.
+pub const MAX_SIDE_FILE: u64 = 1 << 30;
 
 /// Side files by their names. A name has no folder in it: side files stand beside their plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +60,8 @@ impl SideFiles {
     /// Reads the files that a plan names, from the folder that the plan stands in.
     ///
     /// # Errors
-    /// Where a file cannot be read, or its name leads out of the folder.
+    /// If a file cannot be read, is not a plain file (a link, a pipe, a device), is larger than
+    /// [`MAX_SIDE_FILE`] bytes, or its name leads out of the folder.
     pub fn read(plan: &super::Plan, folder: &Path) -> io::Result<Self> {
         let mut files = Self::new();
         let steps = plan.steps().map(|(_, step)| step).chain(&plan.on_abort);
@@ -70,7 +75,7 @@ impl SideFiles {
                 continue;
             }
             let path = folder.join(plain_name(&transfer.file)?);
-            let bytes = std::fs::read(&path).map_err(|error| {
+            let bytes = read_plain(&path).map_err(|error| {
                 io::Error::new(error.kind(), format!("{}: {error}", path.display()))
             })?;
             files.insert(transfer.file.clone(), bytes);
@@ -81,13 +86,47 @@ impl SideFiles {
     /// Writes the files into a folder.
     ///
     /// # Errors
-    /// Where one cannot be written, or its name leads out of the folder.
+    /// If one cannot be written, another thing than a plain file has its name, or that name leads
+    /// out of the folder.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         for (name, bytes) in self.iter() {
-            std::fs::write(folder.join(plain_name(name)?), bytes)?;
+            let path = folder.join(plain_name(name)?);
+            // What another put there in the file's place is not written through.
+            if std::fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+                return Err(not_plain());
+            }
+            std::fs::write(path, bytes)?;
         }
         Ok(())
     }
+}
+
+/// A plan comes from anybody: it must not make a run read `/dev/zero`, wait at a pipe, or take
+/// what a link leads to.
+fn read_plain(path: &Path) -> io::Result<Vec<u8>> {
+    // Asked before it is opened: opening a pipe waits, and opening a device may do something.
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Err(not_plain());
+    }
+    let file = File::open(path)?;
+    let there = file.metadata()?;
+    if !there.is_file() {
+        return Err(not_plain());
+    }
+    if there.len() > MAX_SIDE_FILE {
+        let what = format!("is larger than {MAX_SIDE_FILE} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SIDE_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn not_plain() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "is not a plain file (a link, a pipe, a device or a folder)",
+    )
 }
 
 fn plain_name(name: &str) -> io::Result<&str> {

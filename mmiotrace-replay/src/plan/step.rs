@@ -5,6 +5,10 @@ use core::time::Duration;
 use mmiotrace_analysis::blocks::Condition;
 use mmiotrace_core::{PhysAddr, Value, Width};
 
+/// How many accesses a step makes at most, a wait by its recorded reads: 2^26, which fill 256 MiB
+/// with words of four bytes. A run, a dry one too, has to end.
+pub const MAX_STEP_ACCESSES: u64 = 1 << 26;
+
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -255,6 +259,18 @@ impl Write {
         let address = self.value.to_u64()?;
         let moved = address.wrapping_sub(recorded.0).wrapping_add(now.0);
         Value::from_u64(moved, self.value.width())
+    }
+}
+
+impl Skip {
+    /// Accesses that cannot be made again, for this reason.
+    #[must_use]
+    pub fn new(place: Option<Place>, count: u64, why: impl Into<String>) -> Self {
+        Self {
+            place,
+            count,
+            why: why.into(),
+        }
     }
 }
 

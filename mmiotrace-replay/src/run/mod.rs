@@ -2,7 +2,6 @@
 
 mod bisect;
 mod breadcrumbs;
-mod check;
 mod observer;
 mod options;
 mod outcome;
@@ -12,9 +11,8 @@ mod step;
 
 pub use bisect::{Bisect, BisectState, RunVerdict};
 pub use breadcrumbs::{Breadcrumbs, LastCrumb};
-pub(crate) use check::is_forbidden;
 pub use observer::{Decision, Observer, Silent, StepView};
 pub use options::{OnMismatch, RunOptions};
-pub use outcome::{Divergence, Outcome, SkipReason};
+pub use outcome::{Divergence, Outcome, SkipReason, Timeout};
 pub use report::{Ending, RegisterReport, Report};
 pub use runner::Runner;

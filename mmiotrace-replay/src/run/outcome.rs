@@ -2,6 +2,7 @@
 
 use crate::plan::Place;
 use core::time::Duration;
+use mmiotrace_analysis::blocks::Condition;
 use mmiotrace_core::{Value, Width};
 
 /// What came of a step. A mismatch is an outcome, not an error.
@@ -58,6 +59,24 @@ pub enum SkipReason {
     Asked,
     /// A stop of the plan, passed through.
     StopPassed,
+}
+
+/// A wait that took too long.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Timeout {
+    /// The step, counted from 0 over all sections.
+    pub step: usize,
+    /// The line of the trace.
+    pub line: u64,
+    /// Where.
+    pub place: Place,
+    /// The width of the reads.
+    pub width: Width,
+    /// What was waited for.
+    pub until: Condition,
+    /// What the last read returned.
+    pub actual: Value,
 }
 
 /// A place where a device does otherwise than it did when it was recorded.

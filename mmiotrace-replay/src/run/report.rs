@@ -1,6 +1,6 @@
 //! What came of a run.
 
-use super::{Divergence, Outcome};
+use super::{Divergence, Outcome, Timeout};
 use crate::plan::{Place, Plan};
 use core::error::Error;
 use core::fmt;
@@ -35,6 +35,8 @@ pub struct Report {
     pub first_divergence: Option<Divergence>,
     /// The first place where it did otherwise in bits that do not count.
     pub first_masked: Option<Divergence>,
+    /// The first wait that took too long, otherwise than recorded.
+    pub first_timeout: Option<Timeout>,
     /// The same by register, in the order in which they were first touched.
     pub registers: Vec<RegisterReport>,
 }
@@ -121,6 +123,7 @@ impl Report {
             skipped: 0,
             first_divergence: None,
             first_masked: None,
+            first_timeout: None,
             registers: Vec::new(),
         }
     }
@@ -144,6 +147,18 @@ impl Report {
             divergence.actual,
             divergence.expected,
             divergence.mask
+        )
+    }
+
+    /// A wait that took too long in words, with the register's name where the plan has one.
+    #[must_use]
+    pub fn describe_timeout(&self, plan: &Plan, timeout: &Timeout) -> String {
+        let place = timeout.place.named(&plan.regions);
+        let name = plan.names.get(&timeout.place);
+        let name = name.map(|name| format!("{name} at ")).unwrap_or_default();
+        format!(
+            "line {}: {name}{place} ({} bytes) read {} last, waited for {}",
+            timeout.line, timeout.width, timeout.actual, timeout.until
         )
     }
 

@@ -3,9 +3,9 @@
 use super::step::Executor;
 use super::{
     Decision, Ending, Observer, OnMismatch, Outcome, RegisterReport, Report, RunOptions,
-    SkipReason, StepView, check,
+    SkipReason, StepView, Timeout,
 };
-use crate::plan::{Action, Pacing, Place, Plan, Read, SideFiles, Step};
+use crate::plan::{Action, Pacing, Place, Plan, Read, SideFiles, Step, is_forbidden};
 use crate::target::Target;
 use mmiotrace_core::Width;
 use std::collections::{HashMap, HashSet};
@@ -92,7 +92,7 @@ impl<'p, T: Target> Runner<'p, T> {
 /// Does what the plan wants done with the device when a run is broken off.
 fn abort<T: Target>(executor: &mut Executor<'_, T>, steps: &[Step]) {
     executor.abort = None;
-    let allowed = |step: &&Step| !check::is_forbidden(executor.plan, step);
+    let allowed = |step: &&Step| !is_forbidden(executor.plan, step);
     for step in steps.iter().filter(allowed).collect::<Vec<_>>() {
         // Whether it can be done is not asked: this is the last that can be.
         if executor.perform(0, step, Pacing::Delays).is_err() {
@@ -116,8 +116,8 @@ impl<'a> Run<'a> {
         report: &mut Report,
         observer: &mut dyn Observer,
     ) -> Ending {
-        if let Err(what) = check::plan(self.plan, executor.files) {
-            return Ending::Refused(what);
+        if let Err(fault) = self.plan.check(executor.files) {
+            return Ending::Refused(fault.to_string());
         }
         if let Err(ending) = self.open(executor) {
             return ending;
@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
         let outcome = match observer.before(view) {
             Decision::Abort => return Some(Ending::Aborted),
             Decision::Skip => Outcome::Skipped(SkipReason::Asked),
-            Decision::Do if check::is_forbidden(self.plan, step) => {
+            Decision::Do if is_forbidden(self.plan, step) => {
                 Outcome::Skipped(SkipReason::Forbidden)
             }
             Decision::Do => {
@@ -299,6 +299,24 @@ impl<'a> Run<'a> {
         executor.done(pacing);
         report.steps += 1;
         report.count(register, &outcome);
+        if let (
+            Outcome::TimedOut {
+                value,
+                as_recorded: false,
+                ..
+            },
+            Action::Poll(poll),
+        ) = (&outcome, &step.action)
+        {
+            report.first_timeout.get_or_insert_with(|| Timeout {
+                step: view.index,
+                line: step.line,
+                place: poll.place,
+                width: poll.width,
+                until: poll.until,
+                actual: *value,
+            });
+        }
         observer.after(view, &outcome);
         let ending = self.judge(step, &outcome);
         if step.writes() {

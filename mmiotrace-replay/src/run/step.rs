@@ -1,8 +1,8 @@
 //! One step on a target.
 
-use super::{Divergence, Outcome, RunOptions, SkipReason, check};
+use super::{Divergence, Outcome, RunOptions, SkipReason};
 use crate::plan::{
-    Action, Expect, Fill, Pacing, Place, Plan, Poll, Read, SideFiles, Step, Transfer,
+    Action, Expect, Fill, Pacing, Place, Plan, Poll, Read, SideFiles, Step, Transfer, moved,
 };
 use crate::target::Target;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +68,7 @@ impl<'a, T: Target> Executor<'a, T> {
             Pacing::Scaled(factor) => factor,
             Pacing::Delays | Pacing::None => return,
         };
-        let due = self.last.saturating_add(step.after.mul_f64(factor));
+        let due = self.last.saturating_add(scaled(step.after, factor));
         if let Some(rest) = due.checked_sub(self.now()) {
             self.pause(rest);
         }
@@ -78,7 +78,11 @@ impl<'a, T: Target> Executor<'a, T> {
     fn pause(&mut self, time: Duration) {
         let mut rest = time;
         while !rest.is_zero() && !self.is_aborted() {
-            let piece = rest.min(BREATH);
+            // A clock of the target's own takes no time: it is asked afterwards.
+            let piece = match self.target.clock() {
+                Some(_) => rest,
+                None => rest.min(BREATH),
+            };
             self.target.delay(piece);
             rest -= piece;
         }
@@ -99,7 +103,7 @@ impl<'a, T: Target> Executor<'a, T> {
     ) -> Result<Outcome, T::Error> {
         match &step.action {
             Action::Write(write) => {
-                let Some(value) = check::moved(write, self.plan, &self.bases) else {
+                let Some(value) = moved(write, self.plan, &self.bases) else {
                     return Ok(Outcome::Skipped(SkipReason::NotInTrace));
                 };
                 self.write(write.place, &value)?;
@@ -113,7 +117,7 @@ impl<'a, T: Target> Executor<'a, T> {
             Action::Delay(time) => {
                 match pacing {
                     Pacing::None => {}
-                    Pacing::Scaled(factor) => self.pause(time.mul_f64(factor)),
+                    Pacing::Scaled(factor) => self.pause(scaled(*time, factor)),
                     Pacing::Recorded | Pacing::Delays => self.pause(*time),
                 }
                 Ok(Outcome::Done)
@@ -265,6 +269,11 @@ impl<'a, T: Target> Executor<'a, T> {
         }
         Ok(Outcome::Done)
     }
+}
+
+/// A time, so many times as long; the longest if that is longer.
+fn scaled(time: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 
 /// How bad an outcome is, where several are told as one.

@@ -45,8 +45,12 @@ impl DryTarget {
                 Action::Download(transfer) => {
                     let mut place = Some(transfer.place);
                     for index in 0..transfer.count {
-                        let Some(at) = place else { break };
-                        dry.add(at, transfer.width, files.value(transfer, index), 1);
+                        // A file that is too short is refused when the plan is run.
+                        let value = files.value(transfer, index);
+                        let (Some(at), Some(_)) = (place, value) else {
+                            break;
+                        };
+                        dry.add(at, transfer.width, value, 1);
                         place = at.checked_add(transfer.stride);
                     }
                 }

@@ -12,6 +12,9 @@ use mmiotrace_format::{Line, Position, Record, Writer};
 use std::io::{self, Write};
 use std::time::Instant;
 
+/// What the trace says that it was captured by.
+const BACKEND: &str = "replay";
+
 /// A target that passes everything on to another, and writes a trace of it: format 20070824, the
 /// same that the run was planned from, to be checked, compared and planned again.
 ///
@@ -41,7 +44,7 @@ impl<T: Target, W: Write> Recorder<T, W> {
     pub fn new(inner: T, out: W) -> Self {
         let mut recorder = Self {
             inner,
-            out: Writer::new(out),
+            out: Writer::capture(out, BACKEND),
             regions: Vec::new(),
             headed: false,
             begun: Instant::now(),
@@ -54,7 +57,8 @@ impl<T: Target, W: Write> Recorder<T, W> {
     /// The target and what was written to.
     ///
     /// # Errors
-    /// The first error of writing the trace. The run went on without it.
+    /// The first error of writing the trace, or a mark that no trace may hold
+    /// ([`Marker::check_text`]). The run went on without it.
     pub fn into_parts(mut self) -> Result<(T, W), io::Error> {
         self.head();
         let ids: Vec<MapId> = self
@@ -67,6 +71,8 @@ impl<T: Target, W: Write> Recorder<T, W> {
             let result = self.out.write_event(&event);
             self.keep(result);
         }
+        let ended = self.out.end();
+        self.keep(ended);
         match self.error.take() {
             Some(error) => Err(error),
             None => Ok((self.inner, self.out.into_inner()?)),
@@ -224,6 +230,10 @@ impl<T: Target, W: Write> Target for Recorder<T, W> {
 
     fn mark(&mut self, text: &str) {
         self.inner.mark(text);
+        if let Err(error) = Marker::check_text(text.as_bytes()) {
+            self.keep(Err(io::Error::new(io::ErrorKind::InvalidInput, error)));
+            return;
+        }
         self.head();
         let marker = Marker {
             time: self.now(),

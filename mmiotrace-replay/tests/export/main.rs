@@ -6,4 +6,5 @@ mod accesses;
 #[path = "../../../mmiotrace-analysis/tests/support/fixtures.rs"]
 mod fixtures;
 mod harness;
+mod hostile;
 mod programs;

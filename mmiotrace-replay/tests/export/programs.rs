@@ -5,7 +5,7 @@ use crate::{fixtures, harness};
 use mmiotrace_core::{Access, PhysAddr, Width};
 use mmiotrace_format::Reader;
 use mmiotrace_replay::{
-    Effect, Fault, Language, Model, ModelBuilder, NoNames, Place, PlaceNames, Plan, PlanOptions,
+    Effect, Fault, Language, Model, ModelBuilder, Place, PlaceNames, Plan, PlanNames, PlanOptions,
     Planned, Recorder, RunOptions, Runner, Silent, Target, Trigger, export, plan_trace,
 };
 use std::fs;
@@ -83,7 +83,7 @@ impl Subject {
 }
 
 /// Whether a program is there; says loudly where it is not.
-fn have(test: &str, program: &str) -> bool {
+pub(crate) fn have(test: &str, program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
         eprintln!("SKIPPED: {test}: no {program} on this machine");
@@ -98,15 +98,18 @@ fn run(command: &mut Command) {
     assert!(text.is_empty(), "{command:?} warns: {text}");
 }
 
-fn code(plan: &Planned, language: Language) -> String {
-    export(&plan.plan, &plan.files, language, &NoNames)
+pub(crate) fn code(plan: &Planned, language: Language) -> String {
+    export(&plan.plan, &plan.files, language, &PlanNames).unwrap()
 }
 
 fn build_c(planned: &Planned, folder: &Path) -> Command {
+    build_c_with(planned, folder, &["-std=c11"])
+}
+
+pub(crate) fn build_c_with(planned: &Planned, folder: &Path, more: &[&str]) -> Command {
     fs::write(folder.join("replay.c"), code(planned, Language::C)).unwrap();
     fs::write(folder.join("harness.c"), HARNESS_C).unwrap();
     let flags = [
-        "-std=c11",
         "-D_POSIX_C_SOURCE=199309L",
         "-O0",
         "-Wall",
@@ -116,11 +119,18 @@ fn build_c(planned: &Planned, folder: &Path) -> Command {
         "harness",
         "harness.c",
     ];
-    run(Command::new("gcc").args(flags).current_dir(folder));
+    run(Command::new("gcc")
+        .args(flags)
+        .args(more)
+        .current_dir(folder));
     Command::new(folder.join("harness"))
 }
 
 fn build_rust(planned: &Planned, folder: &Path) -> Command {
+    build_rust_with(planned, folder, &[])
+}
+
+pub(crate) fn build_rust_with(planned: &Planned, folder: &Path, more: &[&str]) -> Command {
     fs::write(folder.join("replay.rs"), code(planned, Language::Rust)).unwrap();
     fs::write(folder.join("harness.rs"), HARNESS_RS).unwrap();
     let flags = [
@@ -131,11 +141,14 @@ fn build_rust(planned: &Planned, folder: &Path) -> Command {
         "harness",
         "harness.rs",
     ];
-    run(Command::new("rustc").args(flags).current_dir(folder));
+    run(Command::new("rustc")
+        .args(flags)
+        .args(more)
+        .current_dir(folder));
     Command::new(folder.join("harness"))
 }
 
-fn build_python(planned: &Planned, folder: &Path) -> Command {
+pub(crate) fn build_python(planned: &Planned, folder: &Path) -> Command {
     fs::write(folder.join("replay.py"), code(planned, Language::Python)).unwrap();
     fs::write(folder.join("harness.py"), HARNESS_PY).unwrap();
     let mut command = Command::new("python3");
@@ -259,7 +272,7 @@ impl PlaceNames for SomeNames {
 fn names_become_constants_that_differ() {
     let subject = Subject::new("edu-6.1");
     let Planned { plan, files, .. } = &subject.planned;
-    let c = export(plan, files, Language::C, &SomeNames);
+    let c = export(plan, files, Language::C, &SomeNames).unwrap();
     for define in [
         "#define ID 0x0",
         "#define LIVE 0x4",

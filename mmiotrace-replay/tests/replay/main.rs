@@ -5,6 +5,7 @@ mod accesses;
 mod bisect;
 #[path = "../../../mmiotrace-analysis/tests/support/fixtures.rs"]
 mod fixtures;
+mod limits;
 mod model;
 mod pci;
 mod plan;

@@ -1,33 +1,42 @@
 //! Taking out what tells this very machine from all others.
 
-use super::survey::is_text;
+mod patterns;
+
+use super::survey::text_from;
+use crate::units::count_noun;
 use mmiotrace_capture::machine::{Root, mac_addresses, serial_numbers};
 use mmiotrace_core::Access;
-use regex::{Captures, Regex};
+use patterns::{Kind, Patterns};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was taken out is replaced by a word and a number: the same thing by the same number, so that
 /// a reader still sees what belongs together.
 #[derive(Debug)]
 pub(super) struct Redactor {
-    on: bool,
-    patterns: Vec<Pattern>,
+    /// `None`: nothing is taken out.
+    patterns: Option<Patterns>,
     /// What was found, and its replacement.
-    known: BTreeMap<String, String>,
+    known: BTreeMap<String, (Kind, u64)>,
     /// How often, by replacement and file.
-    counts: BTreeMap<(String, &'static str), u64>,
+    counts: BTreeMap<(Kind, u64, &'static str), u64>,
+    /// Lines before and after, of which file, if they are to be shown.
+    shown: Option<Vec<Changed>>,
     /// The MAC addresses of this machine, and the lines whose values hold the beginning of one.
     macs: Vec<(String, [u8; 6])>,
     suspects: BTreeMap<u64, String>,
     /// The trace is gone through twice, and is to be counted once.
     trace_counted: bool,
+    /// Whether a line of the trace was changed.
+    changed_trace: bool,
 }
 
+/// A line from which something was taken out.
 #[derive(Debug)]
-struct Pattern {
-    kind: &'static str,
-    regex: Regex,
+pub(super) struct Changed {
+    pub(super) file: &'static str,
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 /// The trace's name in the archive.
@@ -36,115 +45,108 @@ pub(super) const TRACE: &str = "trace.mmiotrace";
 /// Lines of the trace that are named, at most.
 const MAX_SUSPECTS: usize = 100;
 
+/// Lines that are shown, at most.
+const MAX_SHOWN: usize = 10_000;
+
 impl Redactor {
-    pub(super) fn new(root: &Root, on: bool) -> Self {
-        let mut redactor = Self {
-            on,
-            patterns: Vec::new(),
+    pub(super) fn new(root: &Root, on: bool, show: bool) -> Self {
+        let (serials, macs) = if on {
+            (serial_numbers(root), mac_addresses(root))
+        } else {
+            (Vec::new(), Vec::new())
+        };
+        Self {
+            patterns: on.then(|| Patterns::new(&serials)),
             known: BTreeMap::new(),
             counts: BTreeMap::new(),
-            macs: Vec::new(),
-            suspects: BTreeMap::new(),
-            trace_counted: false,
-        };
-        if on {
-            redactor.add_patterns(&serial_numbers(root));
-            redactor.macs = mac_addresses(root)
+            shown: show.then(Vec::new),
+            macs: macs
                 .into_iter()
                 .filter_map(|mac| Some((mac.clone(), mac_bytes(&mac)?)))
-                .collect();
-        }
-        redactor
-    }
-
-    /// First what is known of this machine, literally; then what has the form of such a thing.
-    fn add_patterns(&mut self, serials: &[String]) {
-        let literal = serials
-            .iter()
-            .map(|serial| regex::escape(serial))
-            .collect::<Vec<_>>()
-            .join("|");
-        let sources = [
-            ("serial", format!("(?i)(?<secret>{literal})")),
-            // EUI-64, as PCI Express' device serial number, and longer fingerprints: taken whole.
-            ("serial", r"\b(?<secret>[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){6,})\b".to_owned()),
-            ("MAC", r"\b(?<secret>[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5})\b".to_owned()),
-            (
-                "UUID",
-                r"\b(?<secret>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})\b".to_owned(),
-            ),
-            // "SerialNumber: X" of USB, "[SN] Serial number: X" of vital product data, "S/N X".
-            (
-                "serial",
-                r"(?i)\b(?:serial[ _-]?(?:number|no)?|s/n)\s*[:=]\s*(?<secret>[^\s,;\]]{3,})".to_owned(),
-            ),
-        ];
-        for (kind, source) in sources {
-            if source.contains("<secret>)") {
-                // No serial number is known.
-                continue;
-            }
-            // Our own patterns; an escaped literal is one too.
-            if let Ok(regex) = Regex::new(&source) {
-                self.patterns.push(Pattern { kind, regex });
-            }
+                .collect(),
+            suspects: BTreeMap::new(),
+            trace_counted: false,
+            changed_trace: false,
         }
     }
 
     /// A text of the archive, with everything taken out.
     pub(super) fn text<'t>(&mut self, file: &'static str, text: &'t str) -> Cow<'t, str> {
-        let mut text = Cow::Borrowed(text);
-        let patterns = core::mem::take(&mut self.patterns);
-        for pattern in &patterns {
-            let replaced = pattern.regex.replace_all(&text, |found: &Captures<'_>| {
-                self.replace(pattern.kind, file, found)
-            });
-            if let Cow::Owned(replaced) = replaced {
-                text = Cow::Owned(replaced);
+        let mut out: Option<String> = None;
+        let mut done = 0;
+        for line in text.split_inclusive('\n') {
+            if let Some(replaced) = self.redacted(file, line.as_bytes()) {
+                let out =
+                    out.get_or_insert_with(|| text.get(..done).unwrap_or_default().to_owned());
+                out.push_str(&String::from_utf8_lossy(&replaced));
+            } else if let Some(out) = &mut out {
+                out.push_str(line);
             }
+            done += line.len();
         }
-        self.patterns = patterns;
-        text
+        out.map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    fn replace(&mut self, kind: &str, file: &'static str, found: &Captures<'_>) -> String {
-        let whole = found.get(0).map_or("", |part| part.as_str());
-        let secret = found.name("secret").map_or(whole, |part| part.as_str());
-        // USB prints whether there is one: "SerialNumber=3".
-        let is_index = secret.bytes().all(|byte| byte.is_ascii_digit()) && secret.len() < 4;
-        if secret.starts_with('[') || is_index {
-            return whole.to_owned();
+    /// A line with everything taken out; `None` if there was nothing.
+    fn redacted(&mut self, file: &'static str, line: &[u8]) -> Option<Vec<u8>> {
+        let patterns = self.patterns.take()?;
+        let counts = file != TRACE || !self.trace_counted;
+        let replaced = patterns.replace(line, &mut |kind, secret| {
+            let numbered = self.number(kind, patterns::key(kind, secret));
+            if counts {
+                let (kind, number) = numbered;
+                *self.counts.entry((kind, number, file)).or_insert(0) += 1;
+            }
+            numbered
+        });
+        self.patterns = Some(patterns);
+        let replaced = replaced?;
+        if let Some(shown) = self
+            .shown
+            .as_mut()
+            .filter(|shown| shown.len() < MAX_SHOWN && counts)
+        {
+            let text = |line: &[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
+            shown.push(Changed {
+                file,
+                before: text(line),
+                after: text(&replaced),
+            });
         }
-        let key = secret.to_ascii_lowercase().replace('-', ":");
-        let number = self
-            .known
-            .values()
-            .filter(|word| word.starts_with(&format!("[{kind} ")))
-            .count()
-            + 1;
-        let word = self
-            .known
-            .entry(key)
-            .or_insert_with(|| format!("[{kind} {number}]"))
-            .clone();
-        if file != TRACE || !self.trace_counted {
-            *self.counts.entry((word.clone(), file)).or_insert(0) += 1;
-        }
-        whole.replace(secret, &word)
+        Some(replaced)
     }
 
-    /// A line of the trace as it is packed: markers and lspci lines have text.
+    /// The kind under which a thing was found first, and its number there.
+    fn number(&mut self, kind: Kind, key: String) -> (Kind, u64) {
+        let of_kind = self.known.values().filter(|(known, _)| *known == kind);
+        let next = of_kind.count() as u64 + 1;
+        *self.known.entry(key).or_insert((kind, next))
+    }
+
+    /// A line of the trace as it is packed: everything but the records of the device is text, also
+    /// what is not UTF-8 and what is no record at all; of a `PCIDEV` line the driver's name.
     pub(super) fn line<'l>(&mut self, line: &'l [u8]) -> Cow<'l, [u8]> {
-        if !self.on || !is_text(line) {
-            return Cow::Borrowed(line);
-        }
-        let Ok(text) = core::str::from_utf8(line) else {
+        let Some(from) = text_from(line).filter(|_| self.patterns.is_some()) else {
             return Cow::Borrowed(line);
         };
-        match self.text(TRACE, text) {
-            Cow::Borrowed(_) => Cow::Borrowed(line),
-            Cow::Owned(replaced) => Cow::Owned(replaced.into_bytes()),
+        let (kept, text) = line.split_at_checked(from).unwrap_or((line, &[]));
+        match self.redacted(TRACE, text) {
+            None => Cow::Borrowed(line),
+            Some(replaced) => {
+                self.changed_trace = true;
+                Cow::Owned([kept, &replaced].concat())
+            }
         }
+    }
+
+    /// The lines that were changed, if they were to be kept.
+    pub(super) fn shown(&self) -> &[Changed] {
+        self.shown.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the trace that is packed is not the one that was read.
+    pub(super) const fn has_changed_trace(&self) -> bool {
+        self.changed_trace
     }
 
     /// The trace has been gone through once.
@@ -176,8 +178,17 @@ impl Redactor {
     /// What was taken out, and what was not.
     pub(super) fn report(&self) -> String {
         let mut text = String::from("Taken out:\n");
-        for ((word, file), count) in &self.counts {
-            text.push_str(&format!("  {word}: {count} times in {file}\n"));
+        let kinds: BTreeSet<Kind> = self.counts.keys().map(|(kind, ..)| *kind).collect();
+        for kind in kinds {
+            let of_kind = || self.counts.iter().filter(|((of, ..), _)| *of == kind);
+            let different: BTreeSet<u64> = of_kind().map(|((_, number, _), _)| *number).collect();
+            let all: u64 = of_kind().map(|(_, count)| count).sum();
+            let (different, times) = (different.len(), count_noun(all, "time"));
+            text.push_str(&format!("{kind}: {different} different, {times}\n"));
+            for ((_, number, file), count) in of_kind() {
+                let times = count_noun(*count, "time");
+                text.push_str(&format!("  [{kind} {number}]: {times} in {file}\n"));
+            }
         }
         if self.counts.is_empty() {
             text.push_str("  nothing was found\n");

@@ -7,16 +7,21 @@ use crate::input::{Input, Next, Printing};
 use mmiotrace_analysis::{Checker, Devices};
 use mmiotrace_capture::machine::{PciAddress, PciFunction};
 use mmiotrace_core::PciDevice;
-use mmiotrace_format::{LineKind, Record};
+use mmiotrace_format::{Annotation, Line, LineKind, Position, Record};
 use std::collections::BTreeMap;
 
 /// Markers that go into the description.
 const MAX_MARKERS: usize = 1000;
 
+/// The checksum at the end of a capture is that of the lines as they were.
+const DERIVED: &[u8] = b"MARK 0.000000 mmiotrace1 derived by=redact\n";
+
 /// What the trace says of itself.
 pub(super) struct Survey {
     /// Bytes of the trace as it will be packed.
     pub(super) len: u64,
+    /// What is packed after its lines: that it is no longer what its end says, if it says so.
+    pub(super) tail: &'static [u8],
     pub(super) complete: bool,
     pub(super) verdict_text: String,
     pub(super) verdict_json: String,
@@ -35,6 +40,7 @@ impl Survey {
         let (mut checker, mut devices, mut counts) =
             (Checker::new(), Devices::new(), BTreeMap::new());
         let (mut len, mut markers, mut number, mut line) = (0, Vec::new(), 0, Vec::new());
+        let mut end_is_promised = false;
         loop {
             let entry = match entries.next() {
                 Next::Given(entry) => entry,
@@ -64,9 +70,11 @@ impl Survey {
                         }
                     }
                 }
-                Ok(Record::Marker(marker))
-                    if markers.len() < MAX_MARKERS && !marker.is_reserved() =>
-                {
+                Ok(Record::Marker(marker)) if marker.is_reserved() => {
+                    let annotation = entry.annotation();
+                    end_is_promised |= matches!(annotation, Some(Ok(Annotation::Capture { .. })));
+                }
+                Ok(Record::Marker(marker)) if markers.len() < MAX_MARKERS => {
                     markers.push(format!(
                         "{} {}",
                         marker.time,
@@ -78,6 +86,12 @@ impl Survey {
         }
         drop(entries);
         redactor.end_of_trace();
+        let tail = if end_is_promised && redactor.has_changed_trace() {
+            DERIVED
+        } else {
+            &[]
+        };
+        len += tail.len() as u64;
         let verdict = checker.finish();
         let busiest = counts
             .into_iter()
@@ -96,6 +110,7 @@ impl Survey {
         }
         Ok(Self {
             len,
+            tail,
             complete: verdict.complete,
             verdict_text: check::text(TRACE, &verdict),
             verdict_json: serde_json::to_string_pretty(&verdict).unwrap_or_default() + "\n",
@@ -171,10 +186,25 @@ pub(super) fn copy(
     }
 }
 
-/// Whether a line is text that people or the machine wrote, and no record of the device.
-pub(super) fn is_text(line: &[u8]) -> bool {
-    matches!(
-        LineKind::of(line),
-        LineKind::Mark | LineKind::Lspci | LineKind::Other
-    )
+/// Where the text that people or the machine wrote begins in a line: behind the columns of a PCI
+/// device its driver; all of a line that is no record of the device, or begins like one and is none.
+/// `None` for a record of the device.
+pub(super) fn text_from(line: &[u8]) -> Option<usize> {
+    /// The columns before the driver: the keyword, place, ids, interrupt, 7 starts, 7 lengths.
+    const BEFORE_DRIVER: usize = 18;
+    match LineKind::of(line) {
+        LineKind::Mark | LineKind::Lspci | LineKind::Other | LineKind::Version => Some(0),
+        kind => match (Line::new(line, Position::START).parse(), kind) {
+            (Err(_), _) => Some(0),
+            (Ok(_), LineKind::PciDev) => {
+                let mut blanks = (0..line.len()).filter(|at| line.get(*at) == Some(&b' '));
+                Some(
+                    blanks
+                        .nth(BEFORE_DRIVER - 1)
+                        .map_or(line.len(), |at| at + 1),
+                )
+            }
+            (Ok(_), _) => None,
+        },
+    }
 }

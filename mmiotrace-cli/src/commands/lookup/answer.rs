@@ -1,5 +1,6 @@
 //! What is known of a register.
 
+use crate::output::printable;
 use core::fmt;
 use mmiotrace_core::{Access, AccessKind, MapId, PhysAddr, Value, Width};
 use mmiotrace_registers::model::{Register, SpaceId};
@@ -239,7 +240,10 @@ impl fmt::Display for Answer {
         write!(
             f,
             "{} {}+{} {}",
-            self.map, self.space, self.offset, self.name
+            printable(&self.map),
+            printable(&self.space),
+            self.offset,
+            printable(&self.name)
         )?;
         if let (Some(width), Some(access)) = (self.width, self.access) {
             let bytes = if width == 1 { "byte" } else { "bytes" };
@@ -251,7 +255,7 @@ impl fmt::Display for Answer {
         let about = [&self.doc, &self.spec].map(String::as_str);
         let about: Vec<_> = about.into_iter().filter(|text| !text.is_empty()).collect();
         if !about.is_empty() {
-            write!(f, "\n  {}", about.join("; "))?;
+            write!(f, "\n  {}", printable(&about.join("; ")))?;
         }
         for array in &self.arrays {
             let count = match array.count {
@@ -261,7 +265,7 @@ impl fmt::Display for Answer {
             write!(f, "\n  [i]: {count}, {} apart", array.stride)?;
         }
         if !self.on.is_empty() {
-            write!(f, "\n  on {}", self.on)?;
+            write!(f, "\n  on {}", printable(&self.on))?;
         }
         if !self.inferred.is_empty() {
             write!(f, "\n  inferred: {}", self.inferred.join(", "))?;
@@ -270,13 +274,13 @@ impl fmt::Display for Answer {
             write!(f, "\n  after a reset {reset}")?;
         }
         for field in &self.fields {
-            write!(f, "\n  {:>5} {}", field.bits, field.name)?;
+            write!(f, "\n  {:>5} {}", field.bits, printable(&field.name))?;
             if let Some(text) = &field.text {
-                write!(f, " = {text}")?;
+                write!(f, " = {}", printable(text))?;
             }
         }
         if let Some(text) = self.text.as_ref().filter(|_| self.fields.is_empty()) {
-            write!(f, "\n  {text}")?;
+            write!(f, "\n  {}", printable(text))?;
         }
         if let Some(rest) = &self.remainder {
             write!(f, "\n  bits without a name: {rest}")?;

@@ -1,7 +1,7 @@
 //! `mmiotrace replay export`: a plan as code.
 
 use super::file::{self, OutputArgs};
-use crate::failure::{Outcome, Stop};
+use crate::failure::{Failure, Outcome, Stop};
 use mmiotrace_replay::{Language, PlanNames};
 use std::path::PathBuf;
 
@@ -29,7 +29,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
     let (plan, files) = file::read(&args.plan)?;
-    let code = mmiotrace_replay::export(&plan, &files, args.lang, &PlanNames);
+    let code = mmiotrace_replay::export(&plan, &files, args.lang, &PlanNames)
+        .map_err(|fault| Failure::new(args.plan.display().to_string(), fault))?;
     file::write(&args.output.output, &file::all(&args.plan, &files), &code)?;
     Ok(Outcome::Clean)
 }

@@ -1,7 +1,7 @@
 //! Plans in files, and what stands beside them.
 
 use crate::failure::{Failure, Stop, plain};
-use crate::output::create;
+use crate::output::{OneLine, create};
 use mmiotrace_replay::{Plan, SideFiles};
 use std::fs;
 use std::io::{self, Write};
@@ -55,7 +55,7 @@ pub(super) fn write(path: &Path, read: &[PathBuf], text: &str) -> Result<(), Sto
 /// Tells something on standard error.
 pub(super) fn tell(what: impl core::fmt::Display) {
     // Nobody is left to be told that standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "{what}");
+    let _ = writeln!(io::stderr().lock(), "{}", OneLine(what));
 }
 
 /// Where output goes: a file, `-` for standard output.

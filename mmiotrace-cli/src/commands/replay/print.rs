@@ -1,10 +1,10 @@
 //! Steps and reports as text and JSON.
 
 use crate::failure::Stop;
-use crate::output::Output;
+use crate::output::{Output, printable};
 use core::fmt::Write;
 use mmiotrace_replay::{
-    Divergence, Ending, Outcome, Plan, PlanNames, Report, SkipReason, Step, print_step,
+    Divergence, Ending, Outcome, Plan, PlanNames, Report, SkipReason, Step, Timeout, print_step,
 };
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub(super) fn step(step: &Step, index: usize, plan: &Plan) -> String {
     let mut text = format!("{index:>6} line {:<6} ", step.line);
     // Into memory: this does not fail.
     let _ = print_step(step, plan, &PlanNames, &mut text);
-    text
+    printable(&text).into_owned()
 }
 
 /// What came of a step, in a few words; nothing where all went as planned.
@@ -57,6 +57,12 @@ pub(super) fn report(report: &Report, plan: &Plan, output: &mut Output) -> Resul
         output.line(format_args!(
             "first mismatch: {}",
             report.describe(plan, divergence)
+        ))?;
+    }
+    if let Some(timeout) = &report.first_timeout {
+        output.line(format_args!(
+            "first wait that took too long: {}",
+            report.describe_timeout(plan, timeout)
         ))?;
     }
     if let Some(divergence) = &report.first_masked {
@@ -113,11 +119,24 @@ pub(super) struct ReportJson {
     skipped: u64,
     first_mismatch: Option<DivergenceJson>,
     first_masked: Option<DivergenceJson>,
+    first_timeout: Option<TimeoutJson>,
     registers: Vec<RegisterJson>,
 }
 
 #[derive(Debug, Serialize)]
 struct DivergenceJson {
+    step: usize,
+    line: u64,
+    place: String,
+    name: Option<String>,
+    width: u8,
+    expected: String,
+    mask: String,
+    actual: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TimeoutJson {
     step: usize,
     line: u64,
     place: String,
@@ -153,6 +172,16 @@ impl ReportJson {
             mask: divergence.mask.to_string(),
             actual: divergence.actual.to_string(),
         };
+        let timeout = |timeout: &Timeout| TimeoutJson {
+            step: timeout.step,
+            line: timeout.line,
+            place: timeout.place.named(&plan.regions).to_string(),
+            name: name(timeout.place),
+            width: timeout.width.bytes(),
+            expected: format!("{:#x}", timeout.until.value),
+            mask: format!("{:#x}", timeout.until.mask),
+            actual: timeout.actual.to_string(),
+        };
         let registers = report.registers.iter().map(|register| RegisterJson {
             place: register.place.named(&plan.regions).to_string(),
             name: name(register.place),
@@ -179,6 +208,7 @@ impl ReportJson {
             skipped: report.skipped,
             first_mismatch: report.first_divergence.as_ref().map(divergence),
             first_masked: report.first_masked.as_ref().map(divergence),
+            first_timeout: report.first_timeout.as_ref().map(timeout),
             registers: registers.collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! The tables as text.
 
 use super::by::By;
+use crate::output::printable;
 use core::fmt::{self, Display, Write};
 use mmiotrace_analysis::{AccessCounts, RegisterStatistics, Statistics, ValueHistogram};
 
@@ -94,7 +95,7 @@ fn place(row: &RegisterStatistics) -> String {
     let name = row
         .name
         .as_ref()
-        .map_or_else(String::new, |name| format!(" {name}"));
+        .map_or_else(String::new, |name| format!(" {}", printable(name)));
     format!("{} +{:#x}{name}", row.region, row.offset)
 }
 
@@ -245,10 +246,7 @@ fn phases(out: &mut String, statistics: &Statistics, top: usize) -> fmt::Result 
             ..
         } = phase.accesses;
         let mark = phase.mark.as_deref().unwrap_or("(before the first)");
-        let mark: String = mark
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect();
+        let mark = printable(mark);
         writeln!(
             out,
             "  {line:>8} {from:>16} {seconds:>12.6} {reads:>10} {writes:>10} {unknown:>10}  {mark}"

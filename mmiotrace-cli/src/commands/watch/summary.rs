@@ -1,6 +1,6 @@
 //! What was seen, at the end.
 
-use crate::output::NamedRows;
+use crate::output::{NamedRows, printable};
 use core::fmt::Write as _;
 use std::io::{self, Write as _};
 
@@ -16,7 +16,10 @@ pub(super) fn print(rows: &NamedRows, shown: u64, top: usize) {
         let _ = writeln!(
             text,
             "  {:<8} {:<24} {:>10} {:>10}",
-            one.device, one.name, one.reads, one.writes
+            one.device,
+            printable(&one.name),
+            one.reads,
+            one.writes
         );
     }
     if uncounted > 0 {

@@ -1,7 +1,7 @@
 //! The view as cells of a terminal.
 
 use super::view::View;
-use crate::output::{Style as Paint, pieces};
+use crate::output::{Style as Paint, pieces, printable};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -36,9 +36,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
         draw_registers(frame, view, registers);
     }
     let loud = Style::new().fg(Color::Yellow);
-    frame.render_widget(Paragraph::new(view.message.as_str()).style(loud), message);
+    frame.render_widget(
+        Paragraph::new(printable(&view.message)).style(loud),
+        message,
+    );
     let reversed = Style::new().add_modifier(Modifier::REVERSED);
-    frame.render_widget(Paragraph::new(view.status()).style(reversed), status);
+    frame.render_widget(
+        Paragraph::new(printable(&view.status())).style(reversed),
+        status,
+    );
 }
 
 fn draw_registers(frame: &mut Frame<'_>, view: &View, area: Rect) {
@@ -46,11 +52,16 @@ fn draw_registers(frame: &mut Frame<'_>, view: &View, area: Rect) {
     let inside = block.inner(area);
     frame.render_widget(block, area);
     let rows = view.registers(usize::from(inside.height));
+    let several = view.has_several_devices();
     let lines: Vec<Line<'_>> = rows
         .iter()
         .enumerate()
-        .map(|(row, (name, hot))| {
-            let name: String = name.chars().take(20).collect();
+        .map(|(row, (device, name, hot))| {
+            let name = match device.filter(|_| several) {
+                Some(device) => format!("{device} {name}"),
+                None => (*name).to_owned(),
+            };
+            let name: String = printable(&name).chars().take(20).collect();
             let value = hot
                 .value
                 .map_or_else(String::new, |value| format!("{value:#x}"));
@@ -89,6 +100,7 @@ const fn of(paint: Paint) -> Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mmiotrace_registers::DeviceAddress;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
@@ -109,7 +121,7 @@ mod tests {
     fn lines_registers_message_and_keys() {
         let mut view = View::default();
         view.push("1.0 \x1b[33mW4 \x1b[0m CTRL 0x1\n");
-        view.count("CTRL", Some(0x41));
+        view.count(None, "CTRL", Some(0x41));
         view.message = "edited".to_owned();
         let wide = screen(&view, 120);
         let shown = text(&wide);
@@ -129,6 +141,18 @@ mod tests {
             narrow.contains("CTRL 0x1") && !narrow.contains("0x41"),
             "{narrow}"
         );
+    }
+
+    #[test]
+    fn two_cards_have_two_rows() {
+        let mut view = View::default();
+        for (device, value) in [("00:02.0", 1), ("00:03.0", 2)] {
+            view.count(DeviceAddress::parse(device), "CTRL", Some(value));
+        }
+        let shown = text(&screen(&view, 120));
+        for row in ["00:02.0 CTRL ", "00:03.0 CTRL "] {
+            assert_eq!(shown.matches(row).count(), 1, "{shown}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod draw;
 mod view;
 
 use crate::failure::{Failure, Stop, plain};
+use crate::output::Accessed;
 use core::time::Duration;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
@@ -41,12 +42,17 @@ impl Screen {
     }
 
     /// Takes a line of the trace, and the register that it is about.
-    pub(super) fn push(&mut self, line: &[u8], register: Option<(&str, Option<u64>)>) {
+    pub(super) fn push(&mut self, line: &[u8], register: Option<Accessed<'_>>) {
         for line in String::from_utf8_lossy(line).lines() {
             self.view.push(line);
         }
-        if let Some((name, value)) = register {
-            self.view.count(name, value);
+        if let Some(Accessed {
+            name,
+            device,
+            value,
+        }) = register
+        {
+            self.view.count(device, name, value);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the screen shows: all of it is here, and nothing of it knows a terminal.
 
+use mmiotrace_registers::DeviceAddress;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::collections::{HashMap, VecDeque};
 
@@ -10,8 +11,8 @@ const KEPT: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct View {
     lines: VecDeque<String>,
-    /// Registers by name: accesses, and the last value.
-    registers: HashMap<String, Hot>,
+    /// Registers by device and name: accesses, and the last value.
+    registers: HashMap<Option<DeviceAddress>, HashMap<String, Hot>>,
     /// Lines that came since the screen was held; `None`: it follows.
     held: Option<usize>,
     /// Only lines with this text are shown.
@@ -54,11 +55,17 @@ impl View {
         }
     }
 
-    /// Counts an access.
-    pub(super) fn count(&mut self, register: &str, value: Option<u64>) {
-        let hot = match self.registers.get_mut(register) {
+    /// Counts an access to a register of a device, if that is known.
+    pub(super) fn count(
+        &mut self,
+        device: Option<DeviceAddress>,
+        register: &str,
+        value: Option<u64>,
+    ) {
+        let of_device = self.registers.entry(device).or_default();
+        let hot = match of_device.get_mut(register) {
             Some(hot) => hot,
-            None => self.registers.entry(register.to_owned()).or_default(),
+            None => of_device.entry(register.to_owned()).or_default(),
         };
         hot.accesses += 1;
         hot.value = value.or(hot.value);
@@ -77,16 +84,27 @@ impl View {
         lines
     }
 
-    /// The registers that were accessed most, at most `count`.
-    pub(super) fn registers(&self, count: usize) -> Vec<(&str, Hot)> {
-        let mut all: Vec<(&str, Hot)> = self
+    /// The registers that were accessed most, at most `count`, by device and name.
+    pub(super) fn registers(&self, count: usize) -> Vec<(Option<DeviceAddress>, &str, Hot)> {
+        let mut all: Vec<_> = self
             .registers
             .iter()
-            .map(|(name, hot)| (name.as_str(), *hot))
+            .flat_map(|(device, registers)| {
+                let named = registers.iter();
+                named.map(|(name, hot)| (*device, name.as_str(), *hot))
+            })
             .collect();
-        all.sort_by(|(a, one), (b, two)| two.accesses.cmp(&one.accesses).then(a.cmp(b)));
+        all.sort_by(|(device, name, hot), (other_device, other, than)| {
+            let busier = than.accesses.cmp(&hot.accesses);
+            busier.then(name.cmp(other)).then(device.cmp(other_device))
+        });
         all.truncate(count);
         all
+    }
+
+    /// Whether registers of several devices were accessed.
+    pub(super) fn has_several_devices(&self) -> bool {
+        self.registers.len() > 1
     }
 
     /// The place in that list.
@@ -123,7 +141,8 @@ impl View {
             KeyCode::PageDown => self.held = self.held.and_then(|held| held.checked_sub(20)),
             KeyCode::Up => self.chosen = self.chosen.saturating_sub(1),
             KeyCode::Down => {
-                self.chosen = (self.chosen + 1).min(self.registers.len().saturating_sub(1));
+                let count: usize = self.registers.values().map(HashMap::len).sum();
+                self.chosen = (self.chosen + 1).min(count.saturating_sub(1));
             }
             KeyCode::Char(letter) => return self.show(letter),
             _ => {}
@@ -161,7 +180,7 @@ impl View {
             _ => return Action::Nothing,
         };
         let registers = self.registers(self.chosen + 1);
-        let Some((name, _)) = registers.get(self.chosen) else {
+        let Some((_, name, _)) = registers.get(self.chosen) else {
             return Action::Nothing;
         };
         let rule = format!("{name}={how}");
@@ -235,14 +254,14 @@ mod tests {
     fn a_register_is_chosen_and_shown_otherwise() {
         let mut view = View::default();
         assert_eq!(press(&mut view, KeyCode::Char('o')), Action::Nothing);
-        view.count("CTRL", Some(1));
+        view.count(None, "CTRL", Some(1));
         for value in [2, 3] {
-            view.count("STATUS", Some(value));
+            view.count(None, "STATUS", Some(value));
         }
-        view.count("STATUS", None);
+        view.count(None, "STATUS", None);
         let registers = view.registers(9);
-        assert_eq!((registers[0].0, registers[0].1.accesses), ("STATUS", 3));
-        assert_eq!(registers[0].1.value, Some(3));
+        assert_eq!((registers[0].1, registers[0].2.accesses), ("STATUS", 3));
+        assert_eq!(registers[0].2.value, Some(3));
         press(&mut view, KeyCode::Down);
         press(&mut view, KeyCode::Down);
         let rule = press(&mut view, KeyCode::Char('o'));

@@ -1,5 +1,7 @@
 //! Keys, strings, numbers and inline tables.
 
+use mmiotrace_core::Printable;
+
 /// A number in hex; as a string where it is beyond TOML's integers.
 pub(super) fn hex(number: u64) -> String {
     match i64::try_from(number) {
@@ -19,7 +21,11 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c < ' ' || c == '\x7f' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            // TOML asks for it up to DEL; the others would steer a terminal.
+            c if !Printable::shows(c) => match u32::from(c) {
+                code @ 0..=0xffff => out.push_str(&format!("\\u{code:04x}")),
+                code => out.push_str(&format!("\\U{code:08x}")),
+            },
             c => out.push(c),
         }
     }
