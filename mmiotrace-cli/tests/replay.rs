@@ -428,7 +428,7 @@ fn writes(record: &Path) -> Vec<(u64, u64)> {
 fn an_interrupt_leaves_the_device_as_the_plan_says() {
     let (folder, plan, model) = by_hand(
         "[[section]]\nname = \"a\"\nsteps = [\n{ write = \"m+0x0\", value = 1 },\n\
-         { read = \"m+0x8\", times = 1000000000000 },\n{ write = \"m+0x4\", value = 2 },\n]\n",
+         { read = \"m+0x8\", times = 60000000 },\n{ write = \"m+0x4\", value = 2 },\n]\n",
     );
     let (record, crumbs) = (folder.path().join("record"), folder.path().join("crumbs"));
     let (record_name, crumbs_name) = (text(&record), text(&crumbs));
