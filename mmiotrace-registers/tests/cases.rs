@@ -191,3 +191,211 @@ fn case_r67_the_width_of_an_access_chooses() {
         ]
     );
 }
+
+/// Offset and name of the first register of each item of the first space.
+fn registers(map: &CompiledMap) -> Vec<(u64, String)> {
+    use mmiotrace_registers::model::Item;
+    let space = &map.map().spaces[0];
+    let items = map.map().items(space.items).iter();
+    let registers = items.filter_map(|item| match item {
+        Item::Register(register) => Some((register.at, register.name.clone())),
+        _ => None,
+    });
+    registers.collect()
+}
+
+fn in_bar(map: &CompiledMap, at: u64) -> String {
+    let space = mmiotrace_registers::model::SpaceId(0);
+    let located = map.lookup(space, at, None, &map.selection());
+    located.map_or_else(|| "?".to_owned(), |located| located.name)
+}
+
+/// The fields of a register: name and bits.
+fn fields(map: &CompiledMap, name: &str) -> Vec<(String, u8, u8)> {
+    let found = map.find(name);
+    let register = found.first().and_then(|found| found.register).expect(name);
+    let fields = map.map().fields_of_register(register).iter();
+    fields
+        .map(|field| (field.name.clone(), field.high, field.low))
+        .collect()
+}
+
+/// `cases/r06`: a register is often written through a macro that only names its type.
+#[test]
+fn case_r06_wrapped_numbers_are_registers() {
+    let map = map("r06/wrap.h");
+    for (name, at) in [
+        ("GOTG_CTL", 0),
+        ("MASTER_IRQ", 0x44200),
+        ("PORT_HOTPLUG", 0xc4030),
+        ("PLAIN", 0x30),
+        ("CHAN_CHAR[2]", 0x540),
+    ] {
+        assert_eq!(
+            map.find(name).first().map(|found| found.at),
+            Some(at),
+            "{name}"
+        );
+    }
+    assert_eq!(fields(&map, "MASTER_IRQ"), [("CONTROL".to_owned(), 31, 31)]);
+}
+
+/// `cases/r07`: no array reaches over the next register.
+#[test]
+fn case_r07_arrays_end_before_the_next_register() {
+    let map = map("r07/pal.h");
+    assert_eq!(in_bar(&map, 0x64000), "BUF_CTL_A");
+    assert_eq!(in_bar(&map, 0x65010), "STATUS");
+    assert_eq!(in_bar(&map, 0x4a004), "PAL[0][1]");
+    assert_eq!(in_bar(&map, 0x4a804), "PAL[1][1]");
+    assert_eq!(in_bar(&map, 0x4a100), "?", "64 elements, no more");
+}
+
+/// `cases/r09`: offsets of four and of five digits.
+#[test]
+fn case_r09_offsets_of_every_length_are_kept() {
+    let map = map("r09/digits.h");
+    let expected = [
+        (0x8680, "CP_CNTL"),
+        (0x8000, "GRBM_CNTL"),
+        (0x8010, "GRBM_STATUS"),
+        (0x0e50, "SRBM_STATUS"),
+        (0x5424, "CONFIG_CNTL"),
+        (0x28000, "DB_DEPTH"),
+        (0x28040, "CB_COLOR0"),
+    ];
+    assert_eq!(
+        registers(&map),
+        expected.map(|(at, name)| (at, name.to_owned()))
+    );
+    assert_eq!(
+        fields(&map, "GRBM_STATUS"),
+        [("GUI_ACTIVE".to_owned(), 31, 31)]
+    );
+}
+
+/// `cases/r10`: instances of a block have its fields, and every name is found.
+#[test]
+fn case_r10_instances_share_the_masks_of_their_block() {
+    let map = map("r10/demo_d.h");
+    let expected = [
+        ("CRTC_MASTER_EN".to_owned(), 0, 0),
+        ("CRTC_SYNC_RESET_SEL".to_owned(), 4, 4),
+    ];
+    for name in [
+        "CRTC_CONTROL",
+        "CRTC0_CRTC_CONTROL",
+        "CRTC1_CRTC_CONTROL",
+        "mmCRTC1_CRTC_CONTROL",
+    ] {
+        assert_eq!(fields(&map, name), expected, "{name}");
+    }
+    assert_eq!(in_bar(&map, 0x1d9c * 4), "CRTC1_CRTC_CONTROL");
+    assert_eq!(in_bar(&map, 0x1b9c * 4), "CRTC_CONTROL");
+}
+
+/// `cases/r40`: bits of no register are told.
+#[test]
+fn case_r40_bits_without_an_owner_are_told() {
+    let told = odd("r40/ordt.h");
+    assert!(
+        told.iter()
+            .any(|(_, text)| text.starts_with("3 constants look like bits")
+                && text.contains("FLD_REV")),
+        "{told:?}"
+    );
+    let map = map("r40/ordt.h");
+    assert_eq!(registers(&map).len(), 3);
+}
+
+/// `cases/r41`: the form of rggen.
+#[test]
+fn case_r41_fields_of_rggen() {
+    let map = map("r41/rggen.h");
+    assert_eq!(
+        registers(&map),
+        [(0x1c, "REG7".to_owned()), (0x20, "REG8".to_owned())]
+    );
+    assert_eq!(fields(&map, "REG7"), [("BIT_FIELD_2".to_owned(), 19, 16)]);
+    assert_eq!(fields(&map, "REG8"), [("BIT_FIELD_0".to_owned(), 9, 8)]);
+}
+
+/// `cases/r44`: unions, structures in structures, several declarators.
+#[test]
+fn case_r44_structures_of_u_boot() {
+    let map = map("r44/uboot.h");
+    for (name, at) in [
+        ("demo_uart.thr", 0),
+        ("demo_uart.dlh", 4),
+        ("demo_uart.fcr", 8),
+        ("demo_uart.iir", 8),
+        ("demo_uart.lcr", 12),
+        ("demo_uart.usr", 28),
+        ("demo_timer.cnt_lo", 0),
+        ("demo_timer.cnt_hi", 4),
+        ("demo_timer.ch[3].val", 36),
+        ("demo_timer.prescale", 40),
+        ("demo_timer.flags[2]", 46),
+        ("demo_timer.status", 48),
+    ] {
+        assert_eq!(
+            map.find(name).first().map(|found| found.at),
+            Some(at),
+            "{name}"
+        );
+    }
+    assert_eq!(odd("r44/uboot.h"), []);
+}
+
+/// `cases/r76`: a manual whose fields and values have no marks.
+#[test]
+fn case_r76_manuals_with_blank_marks() {
+    let map = map("r76/dev_demo.ref.txt");
+    assert_eq!(
+        registers(&map),
+        [
+            (0x22430, "DEMO_TOP_NUM_GPCS".to_owned()),
+            (0x22700, "DEMO_TOP_INFO".to_owned())
+        ]
+    );
+    assert_eq!(
+        fields(&map, "DEMO_TOP_NUM_GPCS"),
+        [("VALUE".to_owned(), 4, 0)]
+    );
+    assert_eq!(
+        fields(&map, "DEMO_TOP_INFO"),
+        [
+            ("CHAIN".to_owned(), 31, 31),
+            ("ENGINE_ENUM".to_owned(), 29, 26),
+            ("TYPE_ENUM".to_owned(), 30, 2)
+        ]
+    );
+    assert!(text(&map, "DEMO_TOP_INFO", 1 << 31).contains("CHAIN = ENABLE"));
+    assert_eq!(in_bar(&map, 0), "?");
+    assert_eq!(in_bar(&map, 0x13), "?");
+}
+
+/// `cases/d`: a header that was generated from an rnndb.
+#[test]
+fn case_d_headers_from_an_rnndb() {
+    let map = map("d/rnn.xml.h");
+    assert_eq!(
+        registers(&map),
+        [
+            (0, "VIVS_HI_CLOCK".to_owned()),
+            (4, "VIVS_HI_IDLE".to_owned())
+        ]
+    );
+    assert_eq!(
+        fields(&map, "VIVS_HI_CLOCK"),
+        [("DIS".to_owned(), 0, 0), ("SCALE".to_owned(), 8, 2)]
+    );
+    assert_eq!(
+        fields(&map, "VIVS_HI_IDLE"),
+        [("FE".to_owned(), 0, 0), ("AXI".to_owned(), 31, 31)]
+    );
+    assert_eq!(
+        names(&map, "d/eh.mmiotrace"),
+        ["VIVS_HI_CLOCK", "VIVS_HI_IDLE", "?"]
+    );
+}

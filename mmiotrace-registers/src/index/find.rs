@@ -32,7 +32,8 @@ impl CompiledMap {
     /// What has this name: `PORT[3].CMD`, `PORT.CMD` (all ports), `CMD` (in any block), also in
     /// the form of generated headers (`PORT_CMD`). ASCII case does not matter.
     ///
-    /// The whole name is tried first, then the end of a name. Gives at most 256 answers.
+    /// The whole name is tried first, then the end of a name, then the name without the `mm`, `reg`
+    /// or `ix` of AMD's driver. Gives at most 256 answers.
     #[must_use]
     pub fn find(&self, name: &str) -> Vec<Found<'_>> {
         let map = self.map();
@@ -42,8 +43,20 @@ impl CompiledMap {
             search = Search::new(map, name, true);
             search.spaces();
         }
+        if search.found.is_empty() {
+            return driver_prefix(name).map_or_else(Vec::new, |name| self.find(name));
+        }
         search.found
     }
+}
+
+/// The name without what AMD's driver puts before the names of registers: `mmGRBM_STATUS`.
+fn driver_prefix(name: &str) -> Option<&str> {
+    let names = ["mm", "reg", "ix"]
+        .iter()
+        .filter_map(|prefix| name.strip_prefix(prefix));
+    let mut names = names.filter(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()));
+    names.next()
 }
 
 /// The first register of exactly that name in a space, with its byte.

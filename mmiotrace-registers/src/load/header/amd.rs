@@ -61,6 +61,7 @@ pub(super) fn registers(source: &Source<'_>) -> Found {
             segment: evaluator.value(&format!("{}_BASE_IDX", define.name), &[]),
         });
     }
+    let mut masks: HashMap<&str, Vec<FoundField>> = HashMap::new();
     for define in &source.defines {
         let Some((register, rest)) = define.name.split_once("__") else {
             continue;
@@ -68,21 +69,39 @@ pub(super) fn registers(source: &Source<'_>) -> Found {
         let Some(field) = rest.strip_suffix("_MASK") else {
             continue;
         };
-        let Some(owner) = by_name.get(register) else {
-            continue;
-        };
         let Some((low, high)) = evaluator.value(define.name, &[]).and_then(bit_range) else {
             continue;
         };
-        found.fields.push((
-            *owner,
-            FoundField {
-                name: field.to_owned(),
-                low,
-                high,
-                doc: String::new(),
-            },
-        ));
+        masks.entry(register).or_default().push(FoundField {
+            name: field.to_owned(),
+            low,
+            high,
+            doc: String::new(),
+        });
     }
+    for (name, owner) in by_name {
+        let fields = masks
+            .get(name)
+            .or_else(|| masks.get(block_name(name, &masks)?));
+        let fields = fields.into_iter().flatten();
+        found
+            .fields
+            .extend(fields.map(|field| (owner, field.clone())));
+    }
+    // The order of the file, which the table of names has not.
+    found.fields.sort_by_key(|(owner, _)| *owner);
     found
+}
+
+/// The name that an instance of a block shares with the others: `CRTC1_CRTC_CONTROL` has the bits of
+/// `CRTC_CONTROL`.
+fn block_name<'n>(name: &'n str, masks: &HashMap<&str, Vec<FoundField>>) -> Option<&'n str> {
+    let ends = name.match_indices('_').map(|(at, _)| at);
+    let mut names = ends.filter_map(|at| {
+        let (instance, rest) = (&name[..at], &name[at + 1..]);
+        instance
+            .ends_with(|last: char| last.is_ascii_digit())
+            .then_some(rest)
+    });
+    names.find(|rest| masks.contains_key(rest))
 }

@@ -2,6 +2,7 @@
 
 use super::classify::{Found, FoundRegister};
 use super::source::Source;
+use super::structs::{Member, What};
 use crate::error::Warning;
 use crate::load::Loaded;
 use crate::model::{
@@ -14,26 +15,11 @@ const UNKNOWN_LENGTH: u64 = 64;
 
 pub(super) fn map(found: Found, source: &Source<'_>, name: &str, bar: u8) -> Loaded {
     let mut map = RegisterMap::new(name);
-    let mut warnings = Vec::new();
     let types = value_types(&found);
-    let starts: BTreeSet<u64> = found.registers.iter().map(|register| register.at).collect();
+    let starts = Starts::new(&found);
     let mut segments: BTreeMap<Option<u64>, Vec<Item>> = BTreeMap::new();
-    let mut taken: BTreeMap<(Option<u64>, u64), String> = BTreeMap::new();
     for (place, register) in found.registers.iter().enumerate() {
-        let key = (register.segment, register.at);
-        if register.arrays.is_empty() {
-            // Several names of one register are common; the first is the one to show.
-            if let Some(first) = taken.get(&key) {
-                if warnings.len() < 1000 {
-                    warnings.push(Warning::new(format!(
-                        "{} is where {first} is; it is left out",
-                        register.name
-                    )));
-                }
-                continue;
-            }
-            taken.insert(key, register.name.clone());
-        }
+        // Several names of one register are common: the first is shown, all can be looked up.
         let form = types.get(&place).cloned().unwrap_or_default();
         let item = item(&mut map, register, form, &starts, found.cell);
         segments.entry(register.segment).or_default().push(item);
@@ -49,7 +35,7 @@ pub(super) fn map(found: Found, source: &Source<'_>, name: &str, bar: u8) -> Loa
             ..Space::new(name, place, list)
         });
     }
-    structures(&mut map, source);
+    let warnings = structures(&mut map, source);
     Loaded { map, warnings }
 }
 
@@ -57,7 +43,7 @@ fn item(
     map: &mut RegisterMap,
     found: &FoundRegister,
     form: Form,
-    starts: &BTreeSet<u64>,
+    starts: &Starts,
     cell: u8,
 ) -> Item {
     let width = if found.width == 0 {
@@ -73,62 +59,80 @@ fn item(
     };
     match *found.arrays.as_slice() {
         [] => Item::Register(register),
-        [(stride, length)] => {
-            let count = length_of(found.at, stride, length, starts);
+        [(stride, said)] => {
+            let count = starts.length(found.at, stride, said, width);
             Item::Register(Register {
                 count,
                 stride: stride / u64::from(cell.max(1)),
                 ..register
             })
         }
-        [(outer, outer_length), (inner, inner_length), ..] => {
-            // The inner array ends where the next element of the outer begins, or the other way.
-            let (count, inner_count) = if outer > inner {
-                (
-                    outer_length,
-                    if inner_length == 0 {
-                        outer / inner
-                    } else {
-                        inner_length
-                    },
-                )
-            } else {
-                (
-                    if outer_length == 0 {
-                        inner / outer
-                    } else {
-                        outer_length
-                    },
-                    inner_length,
-                )
+        [outer, inner, ..] => {
+            // The one whose elements are closer lies in the other, and ends where its next begins.
+            let close = if outer.0 > inner.0 { inner } else { outer };
+            let far = if outer.0 > inner.0 { outer } else { inner };
+            let close_count = match close.1 {
+                0 | 1 => (far.0 / close.0).clamp(1, UNKNOWN_LENGTH),
+                said => said,
             };
-            let count = if count == 0 { UNKNOWN_LENGTH } else { count };
-            let inner_count = if inner_count == 0 {
-                UNKNOWN_LENGTH
+            let close_len = (close_count - 1)
+                .saturating_mul(close.0)
+                .saturating_add(width.into());
+            let far_count = starts.length_of(found.at, far.0, far.1, close_len);
+            let (outer_count, inner_count) = if outer.0 > inner.0 {
+                (far_count, close_count)
             } else {
-                inner_count
+                (close_count, far_count)
             };
             let list: ListId = map.add_list(vec![Item::Register(Register {
                 at: 0,
                 count: inner_count,
-                stride: inner,
+                stride: inner.0,
                 ..register
             })]);
             Item::Block(Block {
-                count,
-                stride: outer,
+                count: outer_count,
+                stride: outer.0,
                 ..Block::new(None, found.at, list)
             })
         }
     }
 }
 
+/// Where registers begin.
+struct Starts(BTreeSet<u64>);
+
+impl Starts {
+    fn new(found: &Found) -> Self {
+        Self(found.registers.iter().map(|register| register.at).collect())
+    }
+
+    fn next(&self, after: u64) -> Option<u64> {
+        self.0.range(after..).next().copied()
+    }
+
+    /// How many elements of `width` bytes an array has.
+    fn length(&self, at: u64, stride: u64, said: u64, width: u8) -> u64 {
+        self.length_of(at, stride, said, width.into())
+    }
+
+    /// As many as the header says; else no further than the next register behind the first
+    /// element's place (before that, other registers may alternate with it), and at most 64.
+    fn length_of(&self, at: u64, stride: u64, said: u64, len: u64) -> u64 {
+        if said > 1 {
+            return said;
+        }
+        let Some(next) = self.next(at.saturating_add(stride)) else {
+            return UNKNOWN_LENGTH;
+        };
+        let room = (next - at).saturating_sub(len);
+        (room / stride + 1).clamp(1, UNKNOWN_LENGTH)
+    }
+}
+
 /// As wide as there is room to the next register, a power of two and at most four.
-fn width_at(found: &FoundRegister, starts: &BTreeSet<u64>) -> u8 {
-    let next = starts
-        .range(found.at + 1..)
-        .next()
-        .map_or(4, |next| next - found.at);
+fn width_at(found: &FoundRegister, starts: &Starts) -> u8 {
+    let next = starts.next(found.at + 1).map_or(4, |next| next - found.at);
     let next = found
         .arrays
         .iter()
@@ -143,20 +147,6 @@ fn width_at(found: &FoundRegister, starts: &BTreeSet<u64>) -> u8 {
         2 | 3 => 2,
         _ => 4,
     }
-}
-
-/// How many elements an array has: as said, else up to the next register that would be one of its
-/// elements.
-fn length_of(at: u64, stride: u64, said: u64, starts: &BTreeSet<u64>) -> u64 {
-    if said > 1 {
-        return said;
-    }
-    let end = at.saturating_add(stride.saturating_mul(UNKNOWN_LENGTH));
-    let next = starts
-        .range(at + 1..end)
-        .find(|next| (*next - at) % stride == 0);
-    next.map_or(UNKNOWN_LENGTH, |next| (next - at) / stride)
-        .max(2)
 }
 
 /// The fields of each register, with the values they may have.
@@ -208,19 +198,51 @@ fn value_types(found: &Found) -> BTreeMap<usize, Form> {
 }
 
 /// Structures of registers: each a space of its own, which nothing says the place of.
-fn structures(map: &mut RegisterMap, source: &Source<'_>) {
+fn structures(map: &mut RegisterMap, source: &Source<'_>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
     for found in &source.structs {
-        let items = found.members.iter().map(|member| {
-            let stride = u64::from(member.width);
-            Item::Register(Register {
-                count: member.count,
-                stride,
-                ..Register::new(member.name, member.at, member.width)
-            })
-        });
-        let list = map.add_list(items.collect());
+        let items = members(map, &found.members);
+        let list = map.add_list(items);
         if map.space_named(found.name).is_none() {
             map.add_space(Space::new(found.name, SpaceLocation::Elsewhere, list));
         }
+        if let Some(declaration) = found.stopped_at {
+            let declaration = declaration.split_whitespace().collect::<Vec<_>>().join(" ");
+            let shown: String = declaration.chars().take(60).collect();
+            warnings.push(Warning::new(format!(
+                "struct {}: `{shown}` is not understood; it and what is behind it are left out",
+                found.name
+            )));
+        }
     }
+    warnings
+}
+
+fn members(map: &mut RegisterMap, list: &[Member<'_>]) -> Vec<Item> {
+    let mut items = Vec::with_capacity(list.len());
+    for member in list {
+        let item = match &member.what {
+            What::Number(width) => Item::Register(Register {
+                count: member.count,
+                stride: if member.count == 1 {
+                    0
+                } else {
+                    u64::from(*width)
+                },
+                ..Register::new(member.name, member.at, *width)
+            }),
+            What::Inner(inner, size) => {
+                let inner = members(map, inner);
+                let list = map.add_list(inner);
+                let name = (!member.name.is_empty()).then(|| member.name.to_owned());
+                Item::Block(Block {
+                    count: member.count,
+                    stride: *size,
+                    ..Block::new(name, member.at, list)
+                })
+            }
+        };
+        items.push(item);
+    }
+    items
 }

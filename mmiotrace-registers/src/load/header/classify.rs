@@ -3,7 +3,7 @@
 use super::eval::Evaluator;
 use super::expression::hex_digits;
 use super::source::{Define, Kind, Source};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What was found in a header.
 #[derive(Debug, Default)]
@@ -50,26 +50,96 @@ enum Role {
     Nothing,
 }
 
-pub(super) fn registers(source: &Source<'_>) -> Found {
+/// What was left out, and why: names for the one who reads the map.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut<'t> {
+    /// Written as registers are, but their place depends on what the header does not say.
+    unknown: Vec<&'t str>,
+    /// Numbers of fewer or more digits than the registers have.
+    other_digits: Vec<&'t str>,
+    /// Bits of which no name of a register is the beginning.
+    ownerless: Vec<&'t str>,
+}
+
+impl LeftOut<'_> {
+    /// A sentence for each reason, with the first names.
+    pub(super) fn told(&self) -> Vec<String> {
+        let reasons = [
+            (
+                &self.unknown,
+                "look like registers, but the header does not say where they are",
+            ),
+            (
+                &self.other_digits,
+                "are numbers of another form than those of the registers",
+            ),
+            (
+                &self.ownerless,
+                "look like bits, but of no register that is known by its name",
+            ),
+        ];
+        let told = reasons.into_iter().filter(|(names, _)| !names.is_empty());
+        let told = told.map(|(names, why)| {
+            let first: Vec<&str> = names.iter().take(3).copied().collect();
+            let more = if names.len() > first.len() {
+                ", …"
+            } else {
+                ""
+            };
+            format!(
+                "{} constants {why}; left out: {}{more}",
+                names.len(),
+                first.join(", ")
+            )
+        });
+        told.collect()
+    }
+}
+
+pub(super) fn registers<'t>(source: &Source<'t>) -> (Found, LeftOut<'t>) {
     let mut classifier = Classifier::new(source);
     classifier.run();
-    classifier.found
+    (classifier.found, classifier.left_out)
 }
 
 struct Classifier<'s, 't> {
     source: &'s Source<'t>,
     evaluator: Evaluator<'s, 't>,
     found: Found,
+    left_out: LeftOut<'t>,
     /// Registers by name, for finding the longest that begins a name.
     by_name: HashMap<String, usize>,
     /// Fewest blanks behind `#define`.
     base_indent: usize,
-    /// How many digits offsets have, where numbers of fewer than eight are common.
-    usual_digits: Option<usize>,
+    digits: Digits,
+    /// Macros that make a register of an offset and do nothing to it: where they are usual, plain
+    /// numbers are something else.
+    typed: bool,
+    /// Names that other definitions are made of.
+    used: HashSet<&'t str>,
+    /// Registers of which some constants are values.
+    with_values: HashSet<usize>,
     shifts: HashMap<String, u64>,
     masks: Vec<(usize, String, u64, String)>,
     bits: Vec<(usize, String, u64, String)>,
 }
+
+/// How many digits the numbers of a header have that are not indented.
+#[derive(Clone, Copy, Debug)]
+enum Digits {
+    /// Most have eight: shorter ones are something else.
+    Full,
+    /// Most have so many or more, up to seven; those of eight are bits. Of two or fewer only where
+    /// most are so short.
+    Short { long: bool },
+}
+
+/// Macros that make bits.
+const BITS: [&str; 4] = ["BIT", "GENMASK", "FIELD_PREP", "MASKED_"];
+/// Macros of the kernel that make a register of an offset.
+const TYPES: [&str; 2] = ["_MMIO", "MCR_REG"];
+/// So many typed registers make a header one whose registers are typed.
+const MANY_TYPED: usize = 20;
 
 impl<'s, 't> Classifier<'s, 't> {
     fn new(source: &'s Source<'t>) -> Self {
@@ -82,18 +152,10 @@ impl<'s, 't> Classifier<'s, 't> {
             .map(|define| define.indent)
             .min()
             .unwrap_or(1);
-        // Where short and full-width numbers are told apart by their digits, the latter are bits.
-        let mut digits = [0usize; 17];
-        for count in source
-            .defines
-            .iter()
-            .filter_map(|define| hex_digits(define.body.text()))
-        {
-            digits[count.min(16)] += 1;
-        }
-        // The most digits that a good part of the numbers has: fewer are for smaller things.
-        let all: usize = digits.iter().sum();
-        let usual = (1..8).rev().find(|count| digits[*count] * 10 > all.max(10));
+        let typed = macros
+            .clone()
+            .filter(|define| is_typed(source, define.body.text()));
+        let typed = typed.count() >= MANY_TYPED;
         Self {
             source,
             evaluator: Evaluator::new(source),
@@ -101,9 +163,13 @@ impl<'s, 't> Classifier<'s, 't> {
                 cell: 1,
                 ..Found::default()
             },
+            left_out: LeftOut::default(),
             by_name: HashMap::new(),
             base_indent,
-            usual_digits: usual,
+            digits: digits(source, base_indent),
+            typed,
+            used: used(source),
+            with_values: HashSet::new(),
             shifts: HashMap::new(),
             masks: Vec::new(),
             bits: Vec::new(),
@@ -111,8 +177,9 @@ impl<'s, 't> Classifier<'s, 't> {
     }
 
     fn run(&mut self) {
+        let source = self.source;
         let mut last = None;
-        for define in &self.source.defines {
+        for define in &source.defines {
             match self.role(define) {
                 Role::Register => {
                     if let Some(at) = self.register(define) {
@@ -126,48 +193,39 @@ impl<'s, 't> Classifier<'s, 't> {
         self.fields();
     }
 
-    fn role(&self, define: &Define<'_>) -> Role {
+    fn role(&mut self, define: &Define<'t>) -> Role {
         let body = define.body.text();
         let name = define.name;
-        if ["_SHIFT", "_SHFT", "_LSB", "_OFF_SHIFT"]
+        if ["_SHIFT", "_SHFT", "_LSB"]
             .iter()
             .any(|end| name.ends_with(end))
         {
             return Role::Shift;
         }
-        if ["_MASK", "_MSK"].iter().any(|end| name.ends_with(end)) {
+        if ["_MASK", "_MSK"].iter().any(|end| name.ends_with(end)) && !self.is_wrapped(body) {
             return Role::Mask;
         }
         if define.arguments.is_some() {
-            // A macro of an index has an offset in it; one that moves a value into place shifts.
-            let shifts = body.contains("<<") || body.contains(">>") || body.contains('&');
-            return if shifts || !body.contains('+') {
-                Role::Nothing
-            } else {
-                Role::Register
-            };
+            return self.role_of_macro(define);
         }
-        let shifted = ["<<", "BIT(", "GENMASK", "BIT_ULL(", "~"]
-            .iter()
-            .any(|part| body.contains(part));
-        if shifted || body.contains('|') {
+        let call = called(body);
+        let makes_bits = |name: &str| BITS.iter().any(|bits| name.contains(bits));
+        let is_bits = ["<<", "~", "|"].iter().any(|part| body.contains(part));
+        if is_bits || call.is_some_and(makes_bits) || body.contains("BIT(") {
             return Role::Bits;
+        }
+        if call.is_some() {
+            return if self.is_wrapped(body) {
+                Role::Register
+            } else {
+                Role::Nothing
+            };
         }
         if define.kind == Kind::Macro && define.indent > self.base_indent {
             return Role::Bits;
         }
         match hex_digits(body) {
-            Some(digits) if digits >= 8 && self.usual_digits.is_some() => Role::Bits,
-            // Offsets of one header are written with one number of digits, where that is many.
-            Some(digits)
-                if self
-                    .usual_digits
-                    .is_some_and(|usual| usual >= 5 && digits < usual) =>
-            {
-                Role::Bits
-            }
-            Some(1..=8) => Role::Register,
-            Some(_) => Role::Nothing,
+            Some(digits) => self.role_of_number(define, digits),
             // `HOST_CTL + 4` of other registers; decimal numbers are counts.
             None if body.contains('+')
                 && body.contains(|c: char| c.is_ascii_alphabetic() && c != 'x') =>
@@ -178,18 +236,87 @@ impl<'s, 't> Classifier<'s, 't> {
         }
     }
 
-    fn register(&mut self, define: &Define<'_>) -> Option<usize> {
+    /// A macro of an index has an offset in it; one that moves a value into place shifts; one whose
+    /// argument is itself the offset is no register.
+    fn role_of_macro(&self, define: &Define<'t>) -> Role {
+        let body = define.body.text();
+        let shifts = ["<<", ">>", "&"].iter().any(|part| body.contains(part));
+        let call = called(body).filter(|call| !BITS.iter().any(|bits| call.contains(bits)));
+        let typed = call.is_some_and(|call| TYPES.iter().any(|known| call.starts_with(known)));
+        if shifts || !(body.contains('+') || typed || call.is_some() && self.is_wrapped(body)) {
+            return Role::Nothing;
+        }
+        Role::Register
+    }
+
+    fn role_of_number(&mut self, define: &Define<'t>, digits: usize) -> Role {
+        if digits > 8 || self.typed && !self.by_name.is_empty() {
+            return Role::Nothing;
+        }
+        // What others are made of is a part of a place: a base, a stride.
+        let is_part = ["_BASE", "_STRIDE", "_SIZE", "_LEN", "_OFFSET"]
+            .iter()
+            .any(|end| define.name.ends_with(end));
+        if self.used.contains(define.name) && (is_part || define.name.starts_with('_')) {
+            return Role::Nothing;
+        }
+        let usual = match self.digits {
+            Digits::Full => digits == 8,
+            Digits::Short { long } => digits < 8 && (digits > 2 || !long),
+        };
+        if !usual {
+            if digits < 8 && self.owner(define.name).is_none() && define.kind == Kind::Macro {
+                self.left_out.other_digits.push(define.name);
+                return Role::Nothing;
+            }
+            return Role::Bits;
+        }
+        // The values of a field of a register come after it and are smaller numbers than its place.
+        let value = self.evaluator.value(define.name, &[]).unwrap_or(0);
+        if let Some(owner) = self.owner(define.name) {
+            let at = self.found.registers.get(owner).map_or(0, |owner| owner.at);
+            if value < at || self.with_values.contains(&owner) {
+                self.with_values.insert(owner);
+                return Role::Bits;
+            }
+        }
+        Role::Register
+    }
+
+    /// Whether a body is a call of a macro that makes a register of an offset: one of the header
+    /// that only adds, or a known one.
+    fn is_wrapped(&self, body: &str) -> bool {
+        let Some(call) = called(body) else {
+            return false;
+        };
+        if TYPES.iter().any(|known| call.starts_with(known)) {
+            return true;
+        }
+        let Some(define) = self.source.get(call) else {
+            // Of a macro of another header that is called like a register's type.
+            return call.ends_with("_REG") || call.starts_with("__REG");
+        };
+        let body = define.body.text();
+        let only_adds = !["<<", ">>", "&", "|", "~"]
+            .iter()
+            .any(|part| body.contains(part));
+        define.arguments.is_some() && only_adds
+    }
+
+    fn register(&mut self, define: &Define<'t>) -> Option<usize> {
         let name = define.name;
-        let (at, arrays) = match define.arguments.as_ref().map(Vec::len) {
-            None => (self.evaluator.value(name, &[])?, Vec::new()),
-            Some(1) => self.array(name)?,
-            Some(2) => self.nested_array(name)?,
-            Some(_) => return None,
+        let place = match define.arguments.as_ref().map(Vec::len) {
+            None => self.evaluator.value(name, &[]).map(|at| (at, Vec::new())),
+            Some(1) => self.array(name),
+            Some(2) => self.nested_array(name),
+            Some(_) => None,
         };
         // Nothing maps a register so far out; it is a constant of another kind.
-        if at > 0x0fff_ffff {
+        let place = place.filter(|(at, _)| *at <= 0x0fff_ffff);
+        let Some((at, arrays)) = place else {
+            self.not_known(define);
             return None;
-        }
+        };
         let register = FoundRegister {
             name: name.to_owned(),
             at,
@@ -209,14 +336,22 @@ impl<'s, 't> Classifier<'s, 't> {
         Some(place)
     }
 
-    /// The start, and the stride with the length as far as it is the same.
+    /// A macro that others are made of is a way to write registers, not one.
+    fn not_known(&mut self, define: &Define<'t>) {
+        if !self.used.contains(define.name) {
+            self.left_out.unknown.push(define.name);
+        }
+    }
+
+    /// The start, and the stride with the length as far as it is the same. A stride of one byte is
+    /// none: the argument is an offset.
     fn array(&mut self, name: &str) -> Option<(u64, Vec<(u64, u64)>)> {
         let first = self.evaluator.value(name, &[0])?;
         let stride = self
             .evaluator
             .value(name, &[1])?
             .checked_sub(first)
-            .filter(|stride| *stride > 0)?;
+            .filter(|stride| *stride > 1)?;
         let length = (2u64..256).find(|index| {
             // Past the top of the address space there is no element, so the array ends there.
             let expected = index
@@ -233,7 +368,7 @@ impl<'s, 't> Classifier<'s, 't> {
             self.evaluator
                 .value(name, &arguments)?
                 .checked_sub(first)
-                .filter(|stride| *stride > 0)
+                .filter(|stride| *stride > 1)
         };
         let outer = stride([1, 0])?;
         let inner = stride([0, 1])?;
@@ -241,13 +376,16 @@ impl<'s, 't> Classifier<'s, 't> {
     }
 
     /// A mask, shift or bit: whose is it?
-    fn part(&mut self, define: &Define<'_>, role: Role, last: Option<usize>) {
+    fn part(&mut self, define: &Define<'t>, role: Role, last: Option<usize>) {
         let Some(value) = self.evaluator.value(define.name, &[]) else {
             return;
         };
         let indented = define.indent > self.base_indent;
         let by_name = self.owner(define.name);
         let Some(owner) = by_name.or(if indented { last } else { None }) else {
+            if !self.used.contains(define.name) {
+                self.left_out.ownerless.push(define.name);
+            }
             return;
         };
         let doc = define
@@ -358,6 +496,78 @@ impl<'s, 't> Classifier<'s, 't> {
             Some(rest) => rest.to_owned(),
             None => name.to_owned(),
         }
+    }
+}
+
+/// The macro that a body calls, where it is nothing else.
+fn called(body: &str) -> Option<&str> {
+    let body = body.trim();
+    let len = super::source::name_len(body)?;
+    let (name, rest) = body.split_at(len);
+    let inner = rest.trim_start().strip_prefix('(')?.strip_suffix(')')?;
+    let mut depth = 0i32;
+    for byte in inner.bytes() {
+        depth += match byte {
+            b'(' => 1,
+            b')' => -1,
+            _ => 0,
+        };
+        if depth < 0 {
+            return None;
+        }
+    }
+    Some(name)
+}
+
+/// Whether a body is a call of a macro that does nothing to its argument.
+fn is_typed(source: &Source<'_>, body: &str) -> bool {
+    let Some(call) = called(body) else {
+        return false;
+    };
+    let Some(define) = source.get(call) else {
+        return TYPES.contains(&call) || call.ends_with("_REG");
+    };
+    let argument = define
+        .arguments
+        .as_deref()
+        .and_then(|arguments| arguments.first());
+    let body = define.body.text().trim_matches(['(', ')', ' ']);
+    argument.is_some_and(|argument| body == *argument)
+}
+
+/// The names that the bodies of other definitions have in them.
+fn used<'t>(source: &Source<'t>) -> HashSet<&'t str> {
+    let mut used = HashSet::new();
+    for define in &source.defines {
+        let mut rest = define.body.text();
+        while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            rest = &rest[start..];
+            let len = super::source::name_len(rest).unwrap_or(1);
+            if let Some(known) = source.get(&rest[..len]) {
+                used.insert(known.name);
+            }
+            rest = &rest[len..];
+        }
+    }
+    used
+}
+
+fn digits(source: &Source<'_>, base_indent: usize) -> Digits {
+    let numbers = source.defines.iter().filter(|define| {
+        define.arguments.is_none() && (define.kind == Kind::Enum || define.indent <= base_indent)
+    });
+    let mut counts = [0usize; 17];
+    for digits in numbers.filter_map(|define| hex_digits(define.body.text())) {
+        counts[digits.min(16)] += 1;
+    }
+    let short: usize = counts[..8].iter().sum();
+    if counts[8] > short {
+        return Digits::Full;
+    }
+    // `A0` and `FF` are opcodes and values where registers are at `0x8010`.
+    let long: usize = counts[4..8].iter().sum();
+    Digits::Short {
+        long: long * 2 > short,
     }
 }
 

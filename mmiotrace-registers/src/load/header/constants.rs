@@ -2,6 +2,7 @@
 
 use super::eval::Evaluator;
 use super::source::Source;
+use super::structs::{Member, What};
 
 /// A constant of a C header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +46,25 @@ pub(super) fn all(source: &Source<'_>) -> Vec<HeaderConstant> {
         }));
     }
     for found in &source.structs {
-        constants.extend(found.members.iter().map(|member| HeaderConstant {
-            name: format!("{}.{}", found.name, member.name),
-            value: HeaderValue::Member(member.at),
-        }));
+        members(found.name, 0, &found.members, &mut constants);
     }
     constants
+}
+
+/// The members of a structure, and those of the structures in it.
+fn members(path: &str, base: u64, list: &[Member<'_>], constants: &mut Vec<HeaderConstant>) {
+    for member in list {
+        let at = base.saturating_add(member.at);
+        let name = match member.name {
+            "" => path.to_owned(),
+            name => format!("{path}.{name}"),
+        };
+        match &member.what {
+            What::Inner(inner, _) => members(&name, at, inner, constants),
+            What::Number(_) => constants.push(HeaderConstant {
+                name,
+                value: HeaderValue::Member(at),
+            }),
+        }
+    }
 }

@@ -95,6 +95,10 @@ fn builtin(name: &str, arguments: &[u64]) -> Option<u64> {
             "_MMIO" | "cpu_to_le32" | "__constant_cpu_to_le32" | "_AC" | "_UL" | "_ULL",
             [value, ..],
         ) => Some(*value),
+        // The registers of two instances, from which the others follow.
+        ("_PICK_EVEN", [index, a, b]) => {
+            Some(a.wrapping_add(index.wrapping_mul(b.wrapping_sub(*a))))
+        }
         _ => None,
     }
 }

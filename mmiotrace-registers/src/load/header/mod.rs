@@ -12,21 +12,30 @@ mod constants;
 mod eval;
 mod expression;
 mod nvidia;
+mod rggen;
+mod rnn;
 mod source;
 mod structs;
 
 use super::Loaded;
-use crate::error::{LoadError, LoadErrorKind};
+use crate::error::{LoadError, LoadErrorKind, Warning};
 pub use constants::{HeaderConstant, HeaderValue};
 
 pub(super) fn load(text: &str, name: &str, bar: u8) -> Result<Loaded, LoadError> {
     let source = source::Source::read(text)?;
+    let mut left_out = classify::LeftOut::default();
     let found = if nvidia::is_manual(&source) {
         nvidia::registers(&source)
     } else if amd::is_asic_header(&source) {
         amd::registers(&source)
+    } else if rggen::is_generated(&source) {
+        rggen::registers(&source)
+    } else if rnn::is_generated(&source) {
+        rnn::registers(&source)
     } else {
-        classify::registers(&source)
+        let found;
+        (found, left_out) = classify::registers(&source);
+        found
     };
     if found.registers.is_empty() && source.structs.is_empty() {
         return Err(LoadError::new(
@@ -34,7 +43,10 @@ pub(super) fn load(text: &str, name: &str, bar: u8) -> Result<Loaded, LoadError>
             "no constant here looks like a register",
         ));
     }
-    Ok(build::map(found, &source, name, bar))
+    let mut loaded = build::map(found, &source, name, bar);
+    let told = left_out.told();
+    loaded.warnings.extend(told.into_iter().map(Warning::new));
+    Ok(loaded)
 }
 
 /// The constants of a C header: names with their values or, for macros with arguments, what they

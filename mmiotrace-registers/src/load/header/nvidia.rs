@@ -21,6 +21,10 @@ fn mark(comment: &str) -> Option<(char, u8, AccessMode)> {
     {
         return None;
     }
+    // How it is read and written: words in comments have other letters there.
+    if !matches!(marks[0], b'R' | b'C' | b'-') || !matches!(marks[1], b'W' | b'-') {
+        return None;
+    }
     let kind = char::from(marks[4]);
     if !matches!(kind, 'R' | 'A' | 'F' | 'V' | 'D' | 'M' | 'G' | 'H' | 'T') {
         return None;
@@ -35,13 +39,32 @@ fn mark(comment: &str) -> Option<(char, u8, AccessMode)> {
     Some((kind, width, access))
 }
 
+/// Of some manuals only registers and fields have marks, of others the comments are blank.
 pub(super) fn is_manual(source: &Source<'_>) -> bool {
-    let marked = source
+    let marks = source
         .defines
         .iter()
-        .filter(|define| mark(define.comment).is_some())
-        .count();
-    marked > 0 && marked * 2 > source.defines.len()
+        .filter_map(|define| mark(define.comment));
+    let (mut marked, mut registers) = (0, 0);
+    for (kind, ..) in marks {
+        marked += 1;
+        registers += usize::from(matches!(kind, 'R' | 'A'));
+    }
+    registers > 0 && marked * 10 > source.defines.len()
+}
+
+/// What a definition without a mark is: bits, or a value of some. A register has a mark.
+fn unmarked(define: &Define<'_>) -> Option<(char, u8, AccessMode)> {
+    let is_size = define.name.contains("__SIZE_");
+    if is_size || define.arguments.is_some() {
+        return None;
+    }
+    let kind = if bits(define.body.text()).is_some() {
+        'F'
+    } else {
+        'V'
+    };
+    Some((kind, 4, AccessMode::ReadWrite))
 }
 
 pub(super) fn registers(source: &Source<'_>) -> Found {
@@ -53,7 +76,7 @@ pub(super) fn registers(source: &Source<'_>) -> Found {
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     let mut fields: HashMap<&str, (usize, u8, u8)> = HashMap::new();
     for define in &source.defines {
-        let Some((kind, width, access)) = mark(define.comment) else {
+        let Some((kind, width, access)) = mark(define.comment).or_else(|| unmarked(define)) else {
             continue;
         };
         match kind {

@@ -24,8 +24,10 @@ pub(super) struct Define<'t> {
     pub(super) body: Body<'t>,
     /// The comment behind it, without its marks.
     pub(super) comment: &'t str,
-    /// How many blanks stand between `#define` and the name.
+    /// How many blanks there are between `#` and the name, other than one.
     pub(super) indent: usize,
+    /// The line before it is empty.
+    pub(super) after_blank: bool,
     pub(super) kind: Kind,
 }
 
@@ -74,8 +76,10 @@ impl<'t> Source<'t> {
         let mut lines = Lines { rest: text };
         // `#if 0` and what it holds is not there; of other conditions all branches are.
         let mut off: Vec<bool> = Vec::new();
+        let mut blank = true;
         while let Some((line, joined)) = lines.next() {
             let trimmed = line.trim_start();
+            let after_blank = core::mem::replace(&mut blank, trimmed.is_empty());
             let Some(directive) = trimmed.strip_prefix('#') else {
                 if depth < MAX_NESTED && starts_block(trimmed) {
                     let here = offset_in(text, trimmed);
@@ -84,7 +88,9 @@ impl<'t> Source<'t> {
                 }
                 continue;
             };
+            let hash = directive.len();
             let directive = directive.trim_start();
+            let hash = hash - directive.len();
             if let Some(condition) = directive.strip_prefix("if") {
                 off.push(condition.trim() == "0");
             } else if directive.starts_with("else") || directive.starts_with("elif") {
@@ -95,7 +101,7 @@ impl<'t> Source<'t> {
                 off.pop();
             } else if let Some(rest) = directive.strip_prefix("define") {
                 if !off.contains(&true) {
-                    source.define(rest, joined);
+                    source.define(rest, joined, (hash, after_blank));
                 }
             }
             if source.defines.len() > MAX_ITEMS {
@@ -108,9 +114,14 @@ impl<'t> Source<'t> {
         Ok(source)
     }
 
-    fn define(&mut self, rest: &'t str, joined: Option<String>) {
+    fn define(
+        &mut self,
+        rest: &'t str,
+        joined: Option<String>,
+        (hash, after_blank): (usize, bool),
+    ) {
         let name_at = rest.trim_start();
-        let indent = rest.len() - name_at.len();
+        let indent = hash + rest.len() - name_at.len();
         let Some(len) = name_len(name_at) else { return };
         let (name, after) = name_at.split_at(len);
         let (arguments, after) = match after
@@ -136,6 +147,7 @@ impl<'t> Source<'t> {
             body,
             comment,
             indent,
+            after_blank,
             kind: Kind::Macro,
         });
     }
@@ -178,7 +190,7 @@ impl<'t> Source<'t> {
         let mut words = head.split_whitespace().filter(|word| *word != "typedef");
         match words.next() {
             Some("enum") => self.enum_constants(inner),
-            Some("struct") => {
+            Some(kind @ ("struct" | "union")) => {
                 let name = words.next().unwrap_or("");
                 // Definitions stand between members; those are read as if they stood outside.
                 let nested = Source::read_part(inner, depth + 1, budget)?;
@@ -186,7 +198,7 @@ impl<'t> Source<'t> {
                     .defines
                     .into_iter()
                     .for_each(|define| self.add(define));
-                super::structs::parse(name, inner)
+                super::structs::parse(name, inner, kind == "union")
                     .into_iter()
                     .for_each(|found| self.structs.push(found));
             }
@@ -222,6 +234,7 @@ impl<'t> Source<'t> {
                 body,
                 comment,
                 indent: 1,
+                after_blank: false,
                 kind: Kind::Enum,
             };
             self.add(define);
@@ -286,7 +299,7 @@ fn offset_in(text: &str, part: &str) -> usize {
 
 fn starts_block(line: &str) -> bool {
     let line = line.strip_prefix("typedef").map_or(line, str::trim_start);
-    ["enum", "struct"].iter().any(|word| {
+    ["enum", "struct", "union"].iter().any(|word| {
         line.strip_prefix(word)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '{']))
     })
