@@ -60,3 +60,47 @@ fn what_is_wrong_with_a_map_is_told_with_its_place() {
     .assert_refused(missing.to_str().unwrap());
     run(&["diff", "--chip", "nv99x", trace.path(), trace.path()]).assert_refused("--chip");
 }
+
+fn case(file: &str) -> String {
+    format!("{}/../fixtures/cases/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `cases/r77`: manuals are many files; both the files and their folder are one map.
+#[test]
+fn case_r77_maps_of_one_device_are_one() {
+    let for_device = |file: &str| format!("01:00.0={}", case(file));
+    let a = for_device("r77/manuals/dev_a.ref.txt");
+    let b = for_device("r77/manuals/dev_b.ref.txt");
+    let folder = for_device("r77/manuals");
+    let trace = case("r77/t.mmiotrace");
+    for given in [
+        vec!["--map", a.as_str(), "--map", b.as_str()],
+        vec!["--map", folder.as_str()],
+    ] {
+        let mut args = vec!["name", "--no-bundled"];
+        args.extend(given);
+        args.push(&trace);
+        let named = run(&args).text();
+        assert!(
+            named.contains("DEMO_A") && named.contains("DEMO_B"),
+            "{named}"
+        );
+    }
+    let found = run(&[
+        "lookup",
+        "--no-bundled",
+        "--map",
+        &case("r77/h"),
+        "GOTG_CTL",
+    ])
+    .text();
+    assert!(found.contains("GOTG_CTL"), "{found}");
+}
+
+/// `cases/r04`: an address of a system on a chip.
+#[test]
+fn case_r04_lookup_finds_absolute_addresses() {
+    let map = case("r04/two.svd");
+    let found = run(&["lookup", "--no-bundled", "--map", &map, "0x40058000"]).text();
+    assert!(found.contains("WATCHDOG+0x0 WATCHDOG.CTRL"), "{found}");
+}

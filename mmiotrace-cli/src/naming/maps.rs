@@ -4,7 +4,9 @@ use super::GivenMaps;
 use crate::failure::{Failure, plain};
 use core::hash::{Hash as _, Hasher as _};
 use core::str::FromStr;
-use mmiotrace_registers::{CompiledMap, DeviceAddress, LoadError, Loader, Warning, bundled};
+use mmiotrace_registers::{
+    CompiledMap, DeviceAddress, LoadError, Loader, RegisterMap, Warning, bundled,
+};
 use std::hash::DefaultHasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,17 +53,89 @@ pub(super) fn load_all(
     if let Some(bar) = bar {
         loader = loader.bar(bar);
     }
-    let mut maps = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for source in sources {
         if let Some(map) = bundled_map(&source.path) {
-            maps.push((map, source.device));
+            join(&mut groups, source, Part::Ready(map));
             continue;
         }
-        for file in files_of(&source.path)? {
-            maps.push((Arc::new(load(&loader, &file)?), source.device));
+        let files = files_of(&source.path)?;
+        // A folder of headers or manuals is one map of many files.
+        if source.path.is_dir() && files.iter().all(|file| is_header(file)) {
+            let mut whole: Option<RegisterMap> = None;
+            for file in &files {
+                let map = load(&loader, file)?;
+                match &mut whole {
+                    Some(whole) => whole.append(map),
+                    None => whole = Some(map),
+                }
+            }
+            if let Some(mut whole) = whole {
+                let name = source.path.file_name();
+                whole.name = name.map_or(whole.name, |name| name.to_string_lossy().into_owned());
+                join(&mut groups, source, Part::Read(source.path.clone(), whole));
+            }
+            continue;
+        }
+        for file in files {
+            let map = load(&loader, &file)?;
+            join(&mut groups, source, Part::Read(file, map));
         }
     }
-    Ok(maps)
+    groups.into_iter().map(Group::compile).collect()
+}
+
+/// One map, or several that were given for one device.
+struct Group {
+    device: Option<DeviceAddress>,
+    parts: Vec<Part>,
+}
+
+enum Part {
+    /// A map that comes with the command.
+    Ready(Arc<CompiledMap>),
+    Read(PathBuf, RegisterMap),
+}
+
+/// Puts a map with those that were given for the same device before.
+fn join(groups: &mut Vec<Group>, source: &MapSource, part: Part) {
+    let same = |group: &&mut Group| group.device.is_some() && group.device == source.device;
+    match groups.iter_mut().find(same) {
+        Some(group) => group.parts.push(part),
+        None => groups.push(Group {
+            device: source.device,
+            parts: vec![part],
+        }),
+    }
+}
+
+impl Group {
+    fn compile(self) -> Result<(Arc<CompiledMap>, Option<DeviceAddress>), Failure> {
+        if let [Part::Ready(map)] = self.parts.as_slice() {
+            return Ok((Arc::clone(map), self.device));
+        }
+        let mut whole: Option<(PathBuf, RegisterMap)> = None;
+        for part in self.parts {
+            let (file, map) = match part {
+                Part::Ready(map) => (PathBuf::from(&map.map().name), map.map().clone()),
+                Part::Read(file, map) => (file, map),
+            };
+            match &mut whole {
+                Some((_, whole)) => {
+                    whole.name = format!("{}+{}", whole.name, map.name);
+                    whole.append(map);
+                }
+                None => whole = Some((file, map)),
+            }
+        }
+        let (file, map) = whole.unwrap_or_default();
+        let map = map.compile().map_err(|error| {
+            Failure::new(file.display().to_string(), error)
+                .advise("mmiotrace map check FILE tells more")
+        })?;
+        tell(&file, map.warnings());
+        Ok((Arc::new(map), self.device))
+    }
 }
 
 /// The files of all of them, as far as they can be known without reading them.
@@ -77,43 +151,59 @@ fn bundled_map(name: &Path) -> Option<Arc<CompiledMap>> {
     bundled::maps().iter().find(called).cloned()
 }
 
-/// Reads and checks one map.
-fn load(loader: &Loader, file: &Path) -> Result<CompiledMap, Failure> {
+/// Reads one map.
+fn load(loader: &Loader, file: &Path) -> Result<RegisterMap, Failure> {
     let loaded = loader
         .load(file)
         .map_err(|error| failure_of(file, &error))?;
     tell(file, &loaded.warnings);
-    let map = loaded.map.compile().map_err(|error| {
-        Failure::new(file.display().to_string(), error)
-            .advise("mmiotrace map check FILE tells more")
-    })?;
-    tell(file, map.warnings());
-    Ok(map)
+    Ok(loaded.map)
 }
 
-/// The files of a folder: `root.xml` of an rnndb, and all TOML and SVD files. A file is itself.
+/// The files of a folder: `root.xml` of an rnndb, and all TOML and SVD files; where it has none of
+/// these, its C headers and manuals. A file is itself.
 fn files_of(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
     let name = path.display().to_string();
     let failed = |error: io::Error| Failure::new(&name, plain(&error));
-    let mut files = Vec::new();
+    let (mut files, mut headers) = (Vec::new(), Vec::new());
     for entry in path.read_dir().map_err(failed)? {
         let file = entry.map_err(failed)?.path();
         let root = file.file_name().is_some_and(|name| name == "root.xml");
         if file.is_file() && (root || has_extension(&file, &["toml", "svd"])) {
             files.push(file);
+        } else if file.is_file() && is_header(&file) && !is_masks_of(&file) {
+            headers.push(file);
         }
+    }
+    if files.is_empty() {
+        files = headers;
     }
     files.sort();
     if files.is_empty() {
-        return Err(
-            Failure::new(name, "has no map: no root.xml, *.toml or *.svd")
-                .advise("give the file itself"),
-        );
+        return Err(Failure::new(
+            name,
+            "has no map: no root.xml, *.toml, *.svd, *.h or *.ref.txt",
+        )
+        .advise("give the file itself"));
     }
     Ok(files)
+}
+
+fn is_header(file: &Path) -> bool {
+    has_extension(file, &["h", "hpp"]) || file.to_string_lossy().ends_with(".ref.txt")
+}
+
+/// Whether a file is read with another: AMD's bits, with the offsets.
+fn is_masks_of(file: &Path) -> bool {
+    let block = file
+        .to_string_lossy()
+        .strip_suffix("_sh_mask.h")
+        .map(str::to_owned);
+    let offsets = block.map(|block| [format!("{block}_offset.h"), format!("{block}_d.h")]);
+    offsets.is_some_and(|files| files.iter().any(|file| Path::new(file).is_file()))
 }
 
 fn has_extension(file: &Path, known: &[&str]) -> bool {

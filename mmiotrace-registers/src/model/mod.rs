@@ -10,6 +10,7 @@ mod dynamic;
 mod effect;
 mod item;
 mod map;
+mod merge;
 mod space;
 mod value_type;
 mod window;

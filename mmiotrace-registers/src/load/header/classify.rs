@@ -242,8 +242,11 @@ impl<'s, 't> Classifier<'s, 't> {
         let body = define.body.text();
         let shifts = ["<<", ">>", "&"].iter().any(|part| body.contains(part));
         let call = called(body).filter(|call| !BITS.iter().any(|bits| call.contains(bits)));
-        let typed = call.is_some_and(|call| TYPES.iter().any(|known| call.starts_with(known)));
-        if shifts || !(body.contains('+') || typed || call.is_some() && self.is_wrapped(body)) {
+        let typed = call.is_some_and(|call| TYPES.iter().any(|known| call.starts_with(known)))
+            || is_typed(self.source, body);
+        let adds = body.contains('+') || call.is_some() && self.is_wrapped(body);
+        // Where registers are typed, what is not typed is a part of them or lies elsewhere.
+        if shifts || !(typed || adds && !self.typed) {
             return Role::Nothing;
         }
         Role::Register
