@@ -1,8 +1,8 @@
 //! The offsets of our maps against those of Linux' drivers: written by other people, read by the
 //! header loader.
 //!
-//! The headers are Debian's `linux-source-6.1`, unpacked; `MMIOTRACE_LINUX_SOURCE` says where.
-//! `cargo xtask test` fetches them.
+//! The headers are of any of Debian's `linux-source-…`, from 6.1 on, unpacked;
+//! `MMIOTRACE_LINUX_SOURCE` says where. `cargo xtask test` fetches them.
 
 use mmiotrace_registers::{CompiledMap, HeaderValue, RegisterMap, bundled, header_constants};
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ fn constants(files: &[&str]) -> Option<BTreeMap<String, HeaderValue>> {
     let Some(root) = source() else {
         // Not `eprintln`: the harness of the tests holds that back.
         let _ = std::io::stderr().write_all(
-            b"SKIPPED: linux_headers: no kernel source (install linux-source-6.1 and unpack it in \
+            b"SKIPPED: linux_headers: no kernel source (install linux-source and unpack it in \
               /usr/src, or set MMIOTRACE_LINUX_SOURCE)\n",
         );
         return None;
@@ -238,11 +238,31 @@ fn ahci() {
     }
 }
 
+/// Adds the registers of ports by the names that they have in Linux 6.1, where they are members of
+/// `xhci_op_regs`. In 6.12 they are a structure of their own after its last member, `reserved4[241]`.
+fn add_xhci_ports(constants: &mut BTreeMap<String, HeaderValue>) {
+    let reserved = constants.get("xhci_op_regs.reserved4").map(offsets);
+    let ports = reserved.and_then(|at| at.first().copied()).unwrap_or(0) + 241 * 4;
+    for (old, new) in [
+        ("port_status_base", "portsc"),
+        ("port_power_base", "portpmsc"),
+        ("port_link_base", "portli"),
+    ] {
+        let new = constants.get(&format!("xhci_port_regs.{new}")).map(offsets);
+        if let Some(at) = new.and_then(|at| at.first().copied()) {
+            let old = format!("xhci_op_regs.{old}");
+            let value = HeaderValue::Member(ports + at);
+            constants.entry(old).or_insert(value);
+        }
+    }
+}
+
 #[test]
 fn usb_host_controllers() {
-    let Some(constants) = constants(&["drivers/usb/host/xhci.h"]) else {
+    let Some(mut constants) = constants(&["drivers/usb/host/xhci.h"]) else {
         return;
     };
+    add_xhci_ports(&mut constants);
     let pairs = [
         ("CAP.CAPLENGTH", "xhci_cap_regs.hc_capbase"),
         ("CAP.HCSPARAMS1", "xhci_cap_regs.hcs_params1"),

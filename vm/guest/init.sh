@@ -12,6 +12,8 @@ mount -t debugfs debugfs /sys/kernel/debug
 
 load virtio_pci
 load virtio_console
+# Up to here only the kernel's own code ran.
+echo 'mmiotrace-rig: booted'
 (. /scenario.sh)
 echo $? > /out/status
 dmesg > /out/dmesg

@@ -1,8 +1,8 @@
 //! The archive that Linux unpacks as its first root file system: cpio, format "newc"
 //! (`Documentation/driver-api/early-userspace/buffer-format.rst`).
 
-use crate::host::error::{Error, Result};
 use cpio::newc::{Builder, ModeFileType, trailer};
+use host::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::io::Write;
 

@@ -4,7 +4,7 @@
 //! `addr` is the guest's physical address, for a port its number. Callbacks of devices run under
 //! one lock of QEMU, so the log is a total order.
 
-use crate::host::error::{AtPath, Error, Result};
+use host::error::{AtPath, Error, Result};
 use std::path::Path;
 
 /// One access, as the device saw it.

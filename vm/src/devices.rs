@@ -1,6 +1,6 @@
 //! The devices that the rig can put into a machine, and what the guest does with them.
 
-use crate::host::error::{AtPath, Result};
+use host::error::{AtPath, Result};
 use std::path::Path;
 
 /// One device with its driver.

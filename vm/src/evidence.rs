@@ -3,9 +3,9 @@
 use crate::compare::{self, Range, Report};
 use crate::device_log::DeviceLog;
 use crate::devices::Device;
-use crate::host::error::{AtPath, Result};
-use crate::qemu::Outcome;
+use crate::machine::Outcome;
 use crate::trace::Trace;
+use host::error::{AtPath, Result};
 use std::path::PathBuf;
 
 /// What a run left for its judge.

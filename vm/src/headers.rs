@@ -1,8 +1,8 @@
 //! What a module is built against: Debian's kernel headers and build tools, unpacked.
 
-use crate::host::error::{AtPath, Result};
-use crate::host::{apt, cache};
 use crate::kernel::{Kernel, Series};
+use host::error::{AtPath, Result};
+use host::{apt, cache};
 use std::path::{Path, PathBuf};
 
 /// The folder that `make -C` takes for this kernel.

@@ -1,10 +1,11 @@
 //! The guest's only file system: busybox, the scripts, the modules, the programs under test.
 
 use crate::archive::Archive;
-use crate::host::error::{AtPath, Result};
-use crate::host::{apt, command};
+use crate::busybox;
 use crate::kernel::Kernel;
 use crate::packaged::Unpacked;
+use host::command;
+use host::error::{AtPath, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,12 +40,11 @@ pub(crate) struct Initrd<'a> {
 impl Initrd<'_> {
     /// Writes the archive.
     pub(crate) fn write(&self, to: &Path) -> Result<()> {
-        apt::require(&[("busybox", "busybox-static")])?;
         let mut archive = Archive::default();
         for folder in ["dev", "proc", "sys", "tmp", "out", "mnt"] {
             archive.folder(folder)?;
         }
-        archive.file("bin/busybox", &busybox()?, true)?;
+        archive.file("bin/busybox", &busybox::get()?, true)?;
         archive.file("init", include_bytes!("../guest/init.sh"), true)?;
         archive.file("lib.sh", include_bytes!("../guest/lib.sh"), false)?;
         archive.file("scenario.sh", self.scenario.as_bytes(), false)?;
@@ -90,13 +90,13 @@ impl Initrd<'_> {
     }
 }
 
-fn busybox() -> Result<Vec<u8>> {
-    let path = ["/bin/busybox", "/usr/bin/busybox"]
-        .map(Path::new)
-        .into_iter()
-        .find(|path| path.is_file());
-    let path = path.ok_or("busybox is installed, but not in /bin")?;
-    std::fs::read(path).at(path)
+/// Writes an archive of which the first program only switches off.
+pub(crate) fn write_minimal(to: &Path) -> Result<()> {
+    let mut archive = Archive::default();
+    archive.folder("dev")?;
+    archive.file("bin/busybox", &busybox::get()?, true)?;
+    archive.file("init", include_bytes!("../guest/boot.sh"), true)?;
+    std::fs::write(to, archive.finish()?).at(to)
 }
 
 /// Puts a program of the host into `/bin`, and the libraries that it needs.

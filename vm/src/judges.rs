@@ -2,8 +2,8 @@
 
 use crate::compare::{self, Range, Report};
 use crate::evidence::Evidence;
-use crate::host::error::{AtPath, Result};
 use crate::trace::Trace;
+use host::error::{AtPath, Result};
 
 /// Every access of the devices' log between the phases is in the trace, nothing else is, in the
 /// devices' order; nothing was lost, no page was open.

@@ -1,7 +1,7 @@
 //! Debian's kernels: finding the newest, fetching, and the modules in them.
 
-use crate::host::error::{AtPath, Error, Result};
-use crate::host::{apt, cache, command};
+use host::error::{AtPath, Error, Result};
+use host::{apt, cache};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -99,8 +99,6 @@ impl Kernel {
 
     fn fetch(series: Series, folder: &Path) -> Result<Self> {
         apt::require(&[("dpkg-deb", "dpkg"), ("xz", "xz-utils"), ("tar", "tar")])?;
-        // Lists of another day name packages of which half are gone.
-        apt::update();
         let package = apt::newest(series.image_pattern())?;
         let version = apt::candidate(&package)?;
         let release = package
@@ -273,7 +271,8 @@ pub(crate) fn fetch_all(refresh: bool) -> Result<()> {
             kernel.folder.display()
         );
     }
-    // The program is asked for last: kernels can be fetched ahead where QEMU cannot.
-    let _ = command::exists("qemu-system-x86_64") || apt::require(&crate::qemu::PROGRAMS).is_ok();
-    Ok(())
+    // QEMU comes last: kernels can be fetched ahead if it cannot.
+    let qemu = crate::qemu::choose(None)?;
+    println!("{}", qemu.version);
+    crate::busybox::get().map(drop)
 }

@@ -1,11 +1,11 @@
 //! `cargo xtask module`: the kernel module, for kernels that need not be installed here.
 
 use crate::headers;
-use crate::host::error::{AtPath, Result};
-use crate::host::toolchain::Toolchain;
-use crate::host::{cache, command};
 use crate::kernel::Kernel;
 use crate::options::Options;
+use host::error::{AtPath, Result};
+use host::toolchain::Toolchain;
+use host::{cache, command};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,8 +1,8 @@
 //! Arguments of the rig's commands.
 
 use crate::devices::Device;
-use crate::host::error::Result;
 use crate::kernel::Series;
+use host::error::Result;
 use std::path::PathBuf;
 
 /// What the commands take; each reads its own part.
@@ -15,6 +15,10 @@ pub(crate) struct Options {
     pub(crate) refresh: bool,
     pub(crate) all: bool,
     pub(crate) scenarios: Vec<String>,
+    /// How the version of QEMU begins; the newest without.
+    pub(crate) qemu: Option<String>,
+    /// How many boots.
+    pub(crate) count: u32,
 }
 
 impl Options {
@@ -27,6 +31,8 @@ impl Options {
             refresh: false,
             all: false,
             scenarios: Vec::new(),
+            qemu: None,
+            count: 20,
         };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -40,9 +46,13 @@ impl Options {
                 "--scenario" => options.scenarios.push(value()?.clone()),
                 "-o" | "--output" => options.output = Some(PathBuf::from(value()?)),
                 "--cpus" => options.cpus = value()?.parse().map_err(|_| "--cpus takes a number")?,
+                "--qemu" => options.qemu = Some(value()?.clone()),
                 "--refresh" => options.refresh = true,
                 "--all" => options.all = true,
                 "--quick" => options.all = false,
+                number if number.parse::<u32>().is_ok() => {
+                    options.count = number.parse().unwrap_or_default();
+                }
                 other => return Err(format!("unknown argument {other}").into()),
             }
         }

@@ -1,9 +1,9 @@
 //! Programs that Debian has packaged, for the guest: fetched and unpacked, not installed.
 
 use crate::archive::Archive;
-use crate::host::error::{AtPath, Result};
-use crate::host::{apt, cache};
 use crate::initrd;
+use host::error::{AtPath, Result};
+use host::{apt, cache};
 use std::path::{Path, PathBuf};
 
 /// Programs of packages, with all that they load.

@@ -1,29 +1,17 @@
 //! The programs under test, built for the guest: it runs what this machine runs.
 
-use crate::host::error::Result;
-use crate::host::{cache, command};
+use host::error::Result;
+use host::{build, cache, command};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Builds the `mmiotrace` command.
-pub(crate) fn command() -> Result<PathBuf> {
-    command_with(&[])
+/// The `mmiotrace` command and the library that it preloads into programs, as the tests build them.
+pub(crate) fn checked() -> Result<[PathBuf; 2]> {
+    Ok(with_library(build::program("mmiotrace")?))
 }
 
-/// The command, and the library that it preloads into programs.
-pub(crate) fn with_library() -> Result<[PathBuf; 2]> {
-    let command = command()?;
-    // Where cargo leaves it when it builds the command.
-    let library = command.with_file_name("deps/libmmiotrace_preload.so");
-    Ok([command, library])
-}
-
-/// The command with all of its targets of replays.
-pub(crate) fn replaying_command() -> Result<PathBuf> {
-    command_with(&["--features", "vfio"])
-}
-
-fn command_with(arguments: &[&str]) -> Result<PathBuf> {
+/// The same as people build them, with all targets of replays.
+pub(crate) fn released() -> Result<[PathBuf; 2]> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(cache::workspace());
     cargo.args([
@@ -33,9 +21,12 @@ fn command_with(arguments: &[&str]) -> Result<PathBuf> {
         "--package",
         "mmiotrace-cli",
     ]);
-    cargo.args(arguments);
-    command::output(&mut cargo)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| cache::workspace().join("target"), PathBuf::from);
-    Ok(target.join("release/mmiotrace"))
+    command::run(cargo.args(["--features", "vfio"]))?;
+    Ok(with_library(build::target().join("release/mmiotrace")))
+}
+
+/// Where cargo leaves the library when it builds the command.
+fn with_library(command: PathBuf) -> [PathBuf; 2] {
+    let library = command.with_file_name("deps/libmmiotrace_preload.so");
+    [command, library]
 }

@@ -1,257 +1,156 @@
-//! One run of a virtual machine.
+//! The QEMU that boots the machines: the newest that Debian offers for this machine, unpacked into
+//! the cache and run from there. It is never installed.
 
-use crate::device_log::Filter;
-use crate::host::error::{AtPath, Error, Result};
-use crate::host::{apt, command};
-use crate::kernel::Kernel;
-use core::time::Duration;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
+use host::error::{AtPath, Error, Result};
+use host::{apt, cache, command};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
+use std::sync::OnceLock;
 
-/// Programs that a run needs, with their packages.
-pub(crate) const PROGRAMS: [(&str, &str); 2] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("busybox", "busybox-static"),
-];
+const PACKAGE: &str = "qemu-system-x86";
+const PROGRAM: &str = "qemu-system-x86_64";
 
-/// A machine to boot.
+/// The oldest whose log of accesses is known: `cpu`, `mr`, `addr`, `value`, `size`, `name`.
+const OLDEST: [u32; 2] = [7, 2];
+
+/// A QEMU that runs here.
 #[derive(Debug)]
-pub(crate) struct Machine<'a> {
-    pub(crate) kernel: &'a Kernel,
-    pub(crate) initrd: PathBuf,
-    pub(crate) cpus: u32,
-    /// QEMU's arguments for the devices under test.
-    pub(crate) devices: Vec<String>,
-    /// Further words for the kernel's command line.
-    pub(crate) append: String,
-    /// Whether what the devices see is logged. A line takes about as long as an access.
-    pub(crate) log: bool,
-    /// After this time the run counts as hung.
-    pub(crate) limit: Duration,
-    /// Where the run's files go.
-    pub(crate) folder: PathBuf,
+pub(crate) struct Qemu {
+    program: PathBuf,
+    /// Where its package is unpacked; `None` if it is the machine's own.
+    root: Option<PathBuf>,
+    /// As it prints it.
+    pub(crate) version: String,
 }
 
-/// What a run left.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    /// What the guest put into `/out`.
-    pub(crate) out: PathBuf,
-    /// The guest's console.
-    pub(crate) serial: PathBuf,
-    /// The devices' log: QEMU's `memory_region_ops` lines, filtered.
-    pub(crate) device_log: PathBuf,
-    pub(crate) seconds: f64,
-}
-
-impl Machine<'_> {
-    /// Boots, waits for the end, takes what the guest handed out.
-    pub(crate) fn run(&self) -> Result<Outcome> {
-        apt::require(&PROGRAMS)?;
-        let serial = self.folder.join("serial.log");
-        let archive = self.folder.join("out.tar");
-        let device_log = self.folder.join("device.log");
-        let mut command = self.command();
-        command.args(["-serial", &format!("file:{}", serial.display())]);
-        let monitor = self.monitor();
-        command.args([
-            "-monitor",
-            &format!("unix:{},server=on,wait=off", monitor.display()),
-        ]);
-        command.args([
-            "-chardev",
-            &format!("file,id=out,path={}", archive.display()),
-        ]);
-        if self.log {
-            command.args([
-                "-trace",
-                "memory_region_ops_read",
-                "-trace",
-                "memory_region_ops_write",
-            ]);
+/// The QEMU of this process. The first call chooses: `wanted` is how the version begins, as `7.2`;
+/// the newest without.
+pub(crate) fn choose(wanted: Option<&str>) -> Result<&'static Qemu> {
+    static CHOSEN: OnceLock<Qemu> = OnceLock::new();
+    if let Some(chosen) = CHOSEN.get() {
+        return Ok(chosen);
+    }
+    let qemu = match Qemu::of_debian(wanted) {
+        // A machine without apt.
+        Err(Error::Unavailable(reason)) if wanted.is_none() => {
+            Qemu::of_the_machine().map_err(|error| {
+                Error::Unavailable(format!("{reason}; and of this machine: {error}"))
+            })?
         }
-        let began = Instant::now();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let child =
-            child.map_err(|error| Error::Unavailable(format!("cannot start QEMU: {error}")))?;
-        self.watch(child, &device_log)?;
-        let out = self.folder.join("out");
-        std::fs::create_dir_all(&out).at(&out)?;
-        let unpacked = command::output(
-            Command::new("tar")
-                .arg("-x")
-                .arg("-C")
-                .arg(&out)
-                .arg("-f")
-                .arg(&archive),
+        other => other?,
+    };
+    eprintln!("{}: {}", qemu.version, qemu.program.display());
+    Ok(CHOSEN.get_or_init(|| qemu))
+}
+
+impl Qemu {
+    fn of_debian(wanted: Option<&str>) -> Result<Self> {
+        let version = apt::versions(PACKAGE)?
+            .into_iter()
+            .find(|version| wanted.is_none_or(|wanted| upstream(version).starts_with(wanted)))
+            .ok_or_else(|| Error::Unavailable(format!("apt has no {PACKAGE} of that version")))?;
+        let root = cache::folder("qemu")?.join(version.replace(['/', ':'], "_"));
+        if root.is_dir() {
+            match Self::unpacked(&root) {
+                Ok(qemu) => return Ok(qemu),
+                // It needs libraries of the machine's, which may have gone since.
+                Err(error) => {
+                    eprintln!("fetching QEMU again: {error}");
+                    std::fs::remove_dir_all(&root).at(&root)?;
+                }
+            }
+        }
+        cache::once(&root, |partial| {
+            let packages = apt::install_set(PACKAGE, &version)?;
+            let exclude = [
+                "./usr/share/doc/*",
+                "./usr/share/man/*",
+                "./usr/share/locale/*",
+            ];
+            apt::unpack(&packages, partial, &exclude)
+        })?;
+        Self::unpacked(&root)
+    }
+
+    fn unpacked(root: &Path) -> Result<Self> {
+        let mut qemu = Self {
+            program: root.join("usr/bin").join(PROGRAM),
+            root: Some(root.to_path_buf()),
+            version: String::new(),
+        };
+        qemu.version = qemu.ask_version()?;
+        Ok(qemu)
+    }
+
+    fn of_the_machine() -> Result<Self> {
+        let mut qemu = Self {
+            program: PathBuf::from(PROGRAM),
+            root: None,
+            version: String::new(),
+        };
+        qemu.version = qemu.ask_version()?;
+        Ok(qemu)
+    }
+
+    /// What it says it is; an error if that is not a QEMU that the rig knows.
+    fn ask_version(&self) -> Result<String> {
+        let text = command::output(self.command().arg("--version"))?;
+        let first = text.lines().next().unwrap_or_default();
+        match release(first) {
+            Some(version) if version >= OLDEST => Ok(first.to_owned()),
+            Some(_) => Err(Error::Unavailable(format!(
+                "{first} is too old: {}.{} or newer is needed",
+                OLDEST[0], OLDEST[1]
+            ))),
+            None => Err(Error::Unavailable(format!(
+                "{} is not QEMU: it says \"{first}\"",
+                self.program.display()
+            ))),
+        }
+    }
+
+    /// A command that runs it, with its libraries, modules and firmware.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        let Some(root) = &self.root else {
+            return command;
+        };
+        let libraries = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"];
+        let paths = std::env::join_paths(libraries.map(|folder| root.join(folder)));
+        command.env("LD_LIBRARY_PATH", paths.unwrap_or_default());
+        command.env(
+            "QEMU_MODULE_DIR",
+            root.join("usr/lib/x86_64-linux-gnu/qemu"),
         );
-        let outcome = Outcome {
-            out,
-            serial,
-            device_log,
-            seconds: began.elapsed().as_secs_f64(),
-        };
-        let status = std::fs::read_to_string(outcome.out.join("status")).unwrap_or_default();
-        if unpacked.is_err() || status.trim() != "0" {
-            return Err(Error::Failed(format!(
-                "the guest did not get to its end (status '{}', {:.0} s); the end of its console:\n{}",
-                status.trim(),
-                outcome.seconds,
-                tail(&outcome.serial, 40)
-            )));
+        for folder in ["usr/share/qemu", "usr/share/seabios"] {
+            command.arg("-L").arg(root.join(folder));
         }
-        Ok(outcome)
-    }
-
-    /// Boots with the console on this terminal.
-    pub(crate) fn interact(&self) -> Result<()> {
-        apt::require(&PROGRAMS)?;
-        let mut command = self.command();
-        command.args(["-serial", "mon:stdio", "-chardev", "null,id=out"]);
-        let status = command
-            .status()
-            .map_err(|error| Error::Unavailable(format!("cannot start QEMU: {error}")))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("QEMU: {status}").into())
-        }
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new("qemu-system-x86_64");
         command
-            .args([
-                "-accel",
-                "tcg,thread=multi",
-                "-cpu",
-                "max",
-                "-m",
-                "1G",
-                "-smp",
-            ])
-            .arg(self.cpus.to_string());
-        command.args([
-            "-nodefaults",
-            "-vga",
-            "none",
-            "-display",
-            "none",
-            "-no-reboot",
-        ]);
-        command
-            .arg("-kernel")
-            .arg(self.kernel.image())
-            .arg("-initrd")
-            .arg(&self.initrd);
-        // The last two: an NMI makes the kernel print where each CPU is (`ask_for_backtraces`).
-        let fixed = "console=ttyS0 quiet panic=-1 oops=panic nokaslr no_timer_check \
-                     unknown_nmi_panic oops_all_cpu_backtrace=1";
-        command.args(["-append", &format!("{fixed} {}", self.append)]);
-        command.args([
-            "-device",
-            "virtio-serial-pci",
-            "-device",
-            "virtserialport,chardev=out,name=out",
-        ]);
-        command.args([
-            "-chardev",
-            "null,id=phase",
-            "-device",
-            "isa-debugcon,iobase=0x5f0,chardev=phase",
-        ]);
-        command.args(&self.devices);
-        command
-    }
-
-    /// Reads QEMU's standard error, where the log goes, until it ends or the time is up.
-    fn watch(&self, mut child: Child, device_log: &Path) -> Result<()> {
-        let stderr = child.stderr.take().ok_or("QEMU has no standard error")?;
-        let path = device_log.to_path_buf();
-        let reader = std::thread::spawn(move || {
-            filter_log(BufReader::with_capacity(1 << 16, stderr), &path)
-        });
-        let end = Instant::now() + self.limit;
-        loop {
-            if let Some(status) = child.try_wait().map_err(|error| format!("QEMU: {error}"))? {
-                let messages = reader
-                    .join()
-                    .map_err(|_| "the reader of QEMU's log panicked")??;
-                return if status.success() {
-                    Ok(())
-                } else {
-                    Err(format!("QEMU: {status}\n{messages}").into())
-                };
-            }
-            if Instant::now() > end {
-                self.ask_for_backtraces(&mut child);
-                // The rest of the log still says what happened.
-                let _ = child.kill();
-                let _ = child.wait();
-                let _ = reader.join();
-                let seconds = self.limit.as_secs();
-                let console = tail(&self.folder.join("serial.log"), 120);
-                return Err(format!(
-                    "the guest hung: no end after {seconds} s; the end of its console:\n{console}"
-                )
-                .into());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
     }
 }
 
-impl Machine<'_> {
-    fn monitor(&self) -> PathBuf {
-        self.folder.join("monitor")
-    }
-
-    /// A kernel that hangs says where its CPUs are when an NMI comes.
-    fn ask_for_backtraces(&self, child: &mut Child) {
-        let Ok(mut monitor) = UnixStream::connect(self.monitor()) else {
-            return;
-        };
-        if monitor.write_all(b"nmi\n").is_err() {
-            return;
-        }
-        let end = Instant::now() + Duration::from_secs(15);
-        while Instant::now() < end && child.try_wait().is_ok_and(|status| status.is_none()) {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
+/// The part of a package's version between the epoch and Debian's revision.
+fn upstream(version: &str) -> &str {
+    version.split_once(':').map_or(version, |(_, rest)| rest)
 }
 
-/// Keeps the lines that a device under test may have written; returns what is no log line.
-fn filter_log(mut log: impl BufRead, path: &Path) -> Result<String> {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path).at(path)?);
-    let mut messages = String::new();
-    let mut line = Vec::new();
-    let filter = Filter;
-    while log.read_until(b'\n', &mut line).at(path)? > 0 {
-        match filter.keeps(&line) {
-            Some(true) => file.write_all(&line).at(path)?,
-            Some(false) => {}
-            None => messages.push_str(&String::from_utf8_lossy(&line)),
-        }
-        line.clear();
-    }
-    file.flush().at(path)?;
-    Ok(messages)
+/// `QEMU emulator version 7.2.22 (Debian …)`.
+fn release(text: &str) -> Option<[u32; 2]> {
+    let numbers = text.strip_prefix("QEMU emulator version ")?;
+    let mut numbers = numbers.split(['.', ' ']).map(|number| number.parse().ok());
+    Some([numbers.next()??, numbers.next()??])
 }
 
-/// The last lines of a file.
-pub(crate) fn tail(path: &Path, lines: usize) -> String {
-    let text = std::fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let all: Vec<&str> = text.lines().collect();
-    all.get(all.len().saturating_sub(lines)..)
-        .unwrap_or(&[])
-        .join("\n")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_qemu() {
+        let text = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2+deb13u1~bpo12+1)";
+        assert_eq!(release(text), Some([10, 0]));
+        assert!(release("QEMU emulator version 7.1.0") < Some(OLDEST));
+        assert_eq!(release("qemu-img version 7.2"), None);
+        assert_eq!(upstream("1:7.2+dfsg-7"), "7.2+dfsg-7");
+    }
 }

@@ -1,14 +1,14 @@
 //! `cargo xtask vm record`: a fresh trace, by the tracer of the kernel itself.
 
 use crate::device_log::DeviceLog;
-use crate::host::cache;
-use crate::host::error::{AtPath, Result};
 use crate::initrd::Initrd;
 use crate::kernel::{self, Kernel};
+use crate::machine::Machine;
 use crate::module;
 use crate::options::Options;
-use crate::qemu::Machine;
 use core::time::Duration;
+use host::cache;
+use host::error::{AtPath, Result};
 
 /// Boots, traces the device's driver from load to unload, writes the trace.
 pub(crate) fn run(options: &Options) -> Result<()> {

@@ -10,11 +10,11 @@ mod recorded;
 mod runs;
 
 use crate::device_log::DeviceLog;
-use crate::host::error::{Error, Result};
 use crate::kernel::{self, Kernel};
 use crate::options::Options;
 use crate::programs;
 use boot::Boot;
+use host::error::{Error, Result};
 use judge::Judge;
 use recorded::Recorded;
 use runs::{RUNS, VFIO_RUNS};
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn play(kernel: &Kernel) -> Result<()> {
-    let program = programs::replaying_command()?;
+    let [program, _] = programs::released()?;
     let recorded = Recorded::make(kernel, &program)?;
     let mut failures = Vec::new();
     let pci = Boot {

@@ -2,21 +2,25 @@
 
 use crate::devices::Device;
 use crate::evidence::Evidence;
-use crate::host::cache;
-use crate::host::error::{AtPath, Error, Result};
 use crate::initrd::Initrd;
 use crate::kernel::{self, Kernel};
+use crate::machine::{self, Machine, Outcome};
 use crate::options::Options;
 use crate::packaged::Unpacked;
-use crate::qemu::{Machine, Outcome};
 use crate::scenarios::{SCENARIOS, Scenario};
 use crate::{module, programs};
 use core::time::Duration;
+use host::cache;
+use host::error::{AtPath, Error, Result};
 use std::path::PathBuf;
 
 /// Runs the scenarios that were asked for, on each kernel.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let programs = programs::with_library()?;
+    let programs = if options.all {
+        programs::released()?
+    } else {
+        programs::checked()?
+    };
     let mut failed = Vec::new();
     let mut passed = 0;
     for series in &options.kernels {
@@ -49,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     println!("machines: {passed} passed, {} failed", failed.len());
+    println!("boots repeated: {}", machine::boots_repeated());
     if failed.is_empty() {
         Ok(())
     } else {

@@ -1,9 +1,9 @@
 //! What is tried in the machines.
 
 use crate::evidence::Evidence;
-use crate::host::error::Result;
 use crate::judges;
 use crate::user_space;
+use host::error::Result;
 
 /// One boot: devices, what the guest does, and how it is judged.
 pub(crate) struct Scenario {

@@ -1,13 +1,13 @@
 //! `cargo xtask vm shell`: a machine for a person.
 
-use crate::host::cache;
-use crate::host::error::Result;
 use crate::initrd::Initrd;
 use crate::kernel::Kernel;
+use crate::machine::Machine;
 use crate::module;
 use crate::options::Options;
-use crate::qemu::Machine;
 use core::time::Duration;
+use host::cache;
+use host::error::Result;
 use std::path::PathBuf;
 
 /// Boots with a shell on this terminal.

@@ -1,6 +1,6 @@
 //! Traces as the comparison wants them.
 
-use crate::host::error::{AtPath, Error, Result};
+use host::error::{AtPath, Error, Result};
 use mmiotrace_core::{
     AccessKind, Blind, BlindEdge, Event, EventKind, EventSink, Loss, Mapping, Marker,
 };

@@ -7,14 +7,14 @@ mod text;
 
 use crate::device_log::DeviceLog;
 use crate::devices::Device;
-use crate::host::cache;
-use crate::host::error::{Error, Result};
 use crate::initrd::Initrd;
 use crate::kernel::{self, Kernel};
+use crate::machine::Machine;
 use crate::options::Options;
 use crate::programs;
-use crate::qemu::Machine;
 use core::time::Duration;
+use host::cache;
+use host::error::{Error, Result};
 use judge::Judge;
 
 const DEVICES: [&str; 3] = ["e1000", "nvme", "xhci"];
@@ -59,11 +59,12 @@ fn play(kernel: &Kernel) -> Result<()> {
         arguments.extend(device.arguments(&folder)?);
         devices.push(device);
     }
+    let [command, _] = programs::released()?;
     let initrd = Initrd {
         kernel,
         modules,
         our_modules: Vec::new(),
-        programs: vec![programs::command()?],
+        programs: vec![command],
         packaged: Vec::new(),
         scenario: include_str!("../guest/tracefs.sh").to_owned(),
         files: vec![(String::from("devices.sh"), functions.into_bytes())],

@@ -1,8 +1,8 @@
 //! How captures of programs that drive devices themselves are judged.
 
 use crate::evidence::Evidence;
-use crate::host::error::Result;
 use crate::judges;
+use host::error::Result;
 
 /// What a program did is what the device saw, in the device's order; every mapping comes with the
 /// physical address of the device's memory, every access with its thread and its instruction.

@@ -46,8 +46,6 @@ pub(crate) fn run() -> Result<(), String> {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo
-        .args(arguments)
-        .current_dir(vm::host::cache::workspace());
+    cargo.args(arguments).current_dir(host::cache::workspace());
     cargo
 }

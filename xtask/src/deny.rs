@@ -1,7 +1,7 @@
 //! Licences, sources and duplicates of all dependencies.
 
+use host::{cache, command};
 use std::process::Command;
-use vm::host::{cache, command};
 
 /// Runs cargo-deny; brings it where it is missing. Its advisories need a database from the
 /// network, so a person runs those: `cargo deny check advisories`.

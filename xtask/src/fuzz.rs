@@ -1,8 +1,8 @@
 //! Short fuzzing of every target.
 
 use crate::deny::install;
+use host::{cache, command};
 use std::process::Command;
-use vm::host::{cache, command};
 
 /// How long a target runs where nobody says, in seconds.
 const SHORT: u32 = 20;

@@ -1,11 +1,12 @@
 //! Headers of Linux' drivers, which other people wrote: they judge the bundled register maps.
 
+use host::error::{AtPath, Result};
+use host::{apt, cache, command};
 use std::path::{Path, PathBuf};
-use vm::host::error::{AtPath, Result};
-use vm::host::{apt, cache, command};
 
-/// The test reads this version's headers: in later ones some registers stand elsewhere.
-const PACKAGE: &str = "^linux-source-6\\.1$";
+/// Any version: which of them a Debian has depends on its release. (`linux-source` without a number
+/// is empty, `linux-source-6.1-rt` and the like are not kernels of their own.)
+const PACKAGE: &str = "^linux-source-[0-9]+\\.[0-9]+$";
 
 /// What of the source is kept: the headers of the folders that the test reads.
 const FOLDERS: [&str; 8] = [
@@ -19,21 +20,22 @@ const FOLDERS: [&str; 8] = [
     "include/uapi/linux",
 ];
 
-/// The folder of the source: what the environment says, else a part of Debian's, fetched once.
+/// The folder of the source: what the environment says, else a part of the newest that Debian has,
+/// fetched once.
 pub(crate) fn prepare() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os("MMIOTRACE_LINUX_SOURCE") {
         return Ok(PathBuf::from(given));
     }
-    let folder = cache::folder("linux-source")?.join("6.1");
-    cache::once(&folder, fill)?;
+    let package = apt::newest(PACKAGE)?;
+    let folder = cache::folder("linux-source")?.join(&package);
+    cache::once(&folder, |partial| fill(&package, partial))?;
     Ok(folder)
 }
 
-fn fill(folder: &Path) -> Result<()> {
-    let package = apt::newest(PACKAGE)?;
+fn fill(package: &str, folder: &Path) -> Result<()> {
     let unpacked = folder.join("package");
     std::fs::create_dir_all(&unpacked).at(&unpacked)?;
-    apt::unpack(core::slice::from_ref(&package), &unpacked, &[])?;
+    apt::unpack(&[package.to_owned()], &unpacked, &[])?;
     let mut script = String::from("tar -xJf \"$1\" -C \"$2\" --strip-components=1 --wildcards");
     for part in FOLDERS {
         script.push_str(&format!(" '{package}/{part}/*.h'"));

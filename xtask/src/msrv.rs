@@ -1,20 +1,20 @@
 //! The oldest compiler that the published crates promise to build with.
 
+use host::error::Error;
+use host::toolchain::Toolchain;
+use host::{cache, command};
 use std::process::Command;
-use vm::host::error::Error;
-use vm::host::toolchain::Toolchain;
-use vm::host::{cache, command};
 
 /// The crates that other people's tools depend on, and the command: all that are published.
 fn published() -> Result<Vec<String>, String> {
     let folders = std::fs::read_dir(cache::workspace()).map_err(|error| error.to_string())?;
     let names = folders.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    Ok(names
-        .filter(|name| {
-            name.starts_with("mmiotrace-")
-                && cache::workspace().join(name).join("Cargo.toml").is_file()
-        })
-        .collect())
+    let is_published = |name: &String| {
+        let manifest = cache::workspace().join(name).join("Cargo.toml");
+        let text = std::fs::read_to_string(manifest);
+        name.starts_with("mmiotrace-") && text.is_ok_and(|text| !text.contains("publish = false"))
+    };
+    Ok(names.filter(is_published).collect())
 }
 
 /// A cargo with a compiler of that version, and where it is from: rustup's where it has one, else

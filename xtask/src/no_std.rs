@@ -1,9 +1,9 @@
 //! Proof that the crates which say `no_std` are: a build for a target that has no std.
 
+use host::error::{Error, Result};
+use host::toolchain::Toolchain;
+use host::{cache, command};
 use std::process::Command;
-use vm::host::error::{Error, Result};
-use vm::host::toolchain::Toolchain;
-use vm::host::{cache, command};
 
 const TARGET: &str = "x86_64-unknown-none";
 

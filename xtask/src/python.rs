@@ -1,8 +1,8 @@
 //! A Python of the project's own, with the readers of other people that judge what is exported.
 
+use host::{apt, cache, command};
 use std::path::Path;
 use std::process::Command;
-use vm::host::{apt, cache, command};
 
 /// Packages of PyPI: Perfetto's schema, a reader of value change dumps, a database that reads
 /// Parquet.

@@ -2,10 +2,10 @@
 
 use crate::watch::{self, Watch};
 use core::time::Duration;
+use host::cache::workspace;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use vm::host::cache::workspace;
 
 /// What the steps so far came to.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use crate::steps::Tally;
 use crate::{linux_source, python};
+use host::build::{self, WORKSPACE};
 use std::process::Command;
 
 /// `cargo xtask test [--all]`.
@@ -24,13 +25,9 @@ const PROGRAMS: [(&str, &str); 5] = [
     ("sqlite3", "sqlite3"),
 ];
 
-/// What is tested beside the default features. The same for building and testing, or everything is
-/// built twice.
-const FEATURES: &str = "mmiotrace-export/parquet";
-
 /// Adds the steps of the tests to a run.
 pub(crate) fn add(tally: &mut Tally, all: bool) {
-    if let Err(error) = vm::host::apt::require(&PROGRAMS) {
+    if let Err(error) = host::apt::require(&PROGRAMS) {
         tally.skip(&format!("set-up: {error}"));
     }
     if let Err(error) = python::prepare(all) {
@@ -40,29 +37,21 @@ pub(crate) fn add(tally: &mut Tally, all: bool) {
     if let Err(error) = &source {
         tally.skip(&format!("headers of Linux' drivers: {error}"));
     }
-    // Optimised somewhat, because whole traces go through the tests byte by byte. Some tests preload
-    // the library that is built first.
+    // Some tests preload the library that is built first.
     for (name, arguments) in [
         ("build", &["build"][..]),
         ("tests", &["test", "--no-fail-fast"]),
     ] {
-        let same = [
-            "--workspace",
-            "--profile",
-            "checked",
-            "--features",
-            FEATURES,
-        ];
         let mut step = cargo(arguments);
         if let Ok(source) = &source {
             step.env("MMIOTRACE_LINUX_SOURCE", source);
         }
-        tally.program(name, step.args(same).env("CARGO_TERM_COLOR", "never"));
+        step.args(WORKSPACE).env("CARGO_TERM_COLOR", "never");
+        tally.program(name, &mut step);
     }
-    tally.program(
-        "machines",
-        &mut cargo(&["xtask", "vm", "test", if all { "--all" } else { "--quick" }]),
-    );
+    let mut machines = Command::new(build::target().join("checked/vm"));
+    machines.args(["test", if all { "--all" } else { "--quick" }]);
+    tally.program("machines", &mut machines);
     if all {
         tally.function("oracle", || oracle(&[]));
         tally.function("oracle through the engine", || {
@@ -85,8 +74,6 @@ pub(crate) fn oracle(arguments: &[String]) -> Result<(), String> {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo
-        .args(arguments)
-        .current_dir(vm::host::cache::workspace());
+    cargo.args(arguments).current_dir(host::cache::workspace());
     cargo
 }

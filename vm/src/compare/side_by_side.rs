@@ -1,8 +1,8 @@
 //! Two traces of the same work.
 
 use super::Range;
-use crate::host::error::Result;
 use crate::trace::{Trace, TraceAccess};
+use host::error::Result;
 use std::collections::BTreeMap;
 
 /// Two traces of the same work, record by record. Prints each kind of difference with an example, and

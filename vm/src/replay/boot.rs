@@ -2,12 +2,12 @@
 
 use super::devices::devices;
 use super::runs::Run;
-use crate::host::cache;
-use crate::host::error::Result;
 use crate::initrd::Initrd;
 use crate::kernel::Kernel;
-use crate::qemu::{Machine, Outcome};
+use crate::machine::{Machine, Outcome};
 use core::time::Duration;
+use host::cache;
+use host::error::Result;
 use std::path::{Path, PathBuf};
 
 fn owned(arguments: &[&str]) -> Vec<String> {

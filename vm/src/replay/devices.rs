@@ -3,7 +3,7 @@
 use crate::compare::Range;
 use crate::devices::Device;
 use crate::evidence::ranges_of;
-use crate::host::error::{AtPath, Result};
+use host::error::{AtPath, Result};
 use std::path::Path;
 
 /// The devices whose start-ups are replayed; sections of the recording and phases of its log come in

@@ -2,8 +2,8 @@
 
 use crate::compare::Range;
 use crate::device_log::DeviceAccess;
-use crate::host::error::{Error, Result};
 use core::fmt;
+use host::error::{Error, Result};
 use mmiotrace_core::Value;
 use mmiotrace_replay::{Action, Place, Plan, Points, Read, Write};
 

@@ -6,8 +6,8 @@ use super::recorded::Recorded;
 use super::runs::{Run, RunResult};
 use crate::compare::{self, Range};
 use crate::device_log::{DeviceAccess, DeviceLog};
-use crate::host::error::{AtPath, Error, Result};
 use crate::trace::Trace;
+use host::error::{AtPath, Error, Result};
 use mmiotrace_replay::Plan;
 use std::path::PathBuf;
 

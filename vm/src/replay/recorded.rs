@@ -5,11 +5,11 @@ use super::devices::{DEVICES, devices, phases, windows};
 use crate::compare::Range;
 use crate::device_log::{DeviceAccess, DeviceLog};
 use crate::devices::Device;
-use crate::host::error::{AtPath, Result};
-use crate::host::{cache, command};
 use crate::initrd::Initrd;
 use crate::kernel::Kernel;
 use crate::module;
+use host::error::{AtPath, Result};
+use host::{cache, command};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

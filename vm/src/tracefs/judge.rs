@@ -6,8 +6,8 @@ use crate::compare::{self, Range, Report};
 use crate::device_log::{DeviceAccess, DeviceLog};
 use crate::devices::Device;
 use crate::evidence::ranges_of;
-use crate::host::error::{AtPath, Result};
 use crate::trace::Trace;
+use host::error::{AtPath, Result};
 use std::path::PathBuf;
 
 pub(super) struct Judge {

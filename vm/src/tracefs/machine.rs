@@ -2,8 +2,8 @@
 
 use super::judge::Judge;
 use super::text::{entries, expect, indent, number_before};
-use crate::host::command;
-use crate::host::error::{AtPath, Result};
+use host::command;
+use host::error::{AtPath, Result};
 use std::process::Command;
 
 impl Judge {

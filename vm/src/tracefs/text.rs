@@ -1,6 +1,6 @@
 //! Questions to a text.
 
-use crate::host::error::Result;
+use host::error::Result;
 
 pub(super) fn expect(text: &str, what: &str) -> Result<()> {
     if text.contains(what) {

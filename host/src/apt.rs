@@ -1,24 +1,25 @@
 //! Debian packages: which there are, fetching, unpacking, installing.
 
-use super::command;
-use super::error::{AtPath, Error, Result};
+mod lists;
+
+use crate::command;
+use crate::error::{AtPath, Error, Result};
+use lists::Lists;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The newest package whose name matches `pattern`, a regular expression as apt-cache takes it.
+///
+/// # Errors
+/// [`Error::Unavailable`] if there is none.
 pub fn newest(pattern: &str) -> Result<String> {
-    if let Some(name) = search(pattern)? {
-        return Ok(name);
-    }
-    // A fresh container has no package lists.
-    update();
     search(pattern)?
         .ok_or_else(|| Error::Unavailable(format!("apt knows no package that matches {pattern}")))
 }
 
 fn search(pattern: &str) -> Result<Option<String>> {
-    let found =
-        command::output(Command::new("apt-cache").args(["search", "--names-only", pattern]))?;
+    let mut search = Lists::get()?.command("apt-cache");
+    let found = command::output(search.args(["search", "--names-only", pattern]))?;
     let mut names: Vec<&str> = found
         .lines()
         .filter_map(|line| line.split_whitespace().next())
@@ -36,7 +37,8 @@ fn numbers(name: &str) -> Vec<u64> {
 
 /// The version that apt would install.
 pub fn candidate(package: &str) -> Result<String> {
-    let policy = command::output(Command::new("apt-cache").args(["policy", package]))?;
+    let mut policy = Lists::get()?.command("apt-cache");
+    let policy = command::output(policy.args(["policy", package]))?;
     policy
         .lines()
         .find_map(|line| line.trim().strip_prefix("Candidate: "))
@@ -47,18 +49,43 @@ pub fn candidate(package: &str) -> Result<String> {
 
 /// Every version of a package that apt can fetch, newest first.
 pub fn versions(package: &str) -> Result<Vec<String>> {
-    let listed = |text: &str| -> Vec<String> {
-        text.lines()
-            .filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned()))
-            .collect()
-    };
-    let table = || command::output(Command::new("apt-cache").args(["madison", package]));
-    let versions = listed(&table()?);
-    if !versions.is_empty() {
-        return Ok(versions);
+    let mut madison = Lists::get()?.command("apt-cache");
+    let table = command::output(madison.args(["madison", package]))?;
+    let versions = table
+        .lines()
+        .filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned()));
+    Ok(versions.collect())
+}
+
+/// What apt would install for this version of a package, with what it depends on and this machine has
+/// not: each as `NAME=VERSION`. Nothing is installed.
+///
+/// # Errors
+/// [`Error::Unavailable`] if apt cannot resolve it.
+pub fn install_set(package: &str, version: &str) -> Result<Vec<String>> {
+    let lists = Lists::get()?;
+    let mut simulate = lists.command("apt-get");
+    simulate.args(["-s", "--no-install-recommends"]);
+    // Else apt takes the dependencies of the release itself, which are too old.
+    if let (Some(backports), true) = (&lists.backports, version.contains("~bpo")) {
+        simulate.args(["-t", backports]);
     }
-    update();
-    Ok(listed(&table()?))
+    simulate.args(["install", &format!("{package}={version}")]);
+    let plan = command::output(&mut simulate)
+        .map_err(|error| Error::Unavailable(format!("apt cannot resolve {package}: {error}")))?;
+    Ok(installed_by(&plan))
+}
+
+/// The packages of lines as `Inst NAME [INSTALLED] (VERSION SOURCE)`.
+fn installed_by(plan: &str) -> Vec<String> {
+    let lines = plan.lines().filter_map(|line| line.strip_prefix("Inst "));
+    lines
+        .filter_map(|line| {
+            let name = line.split(' ').next()?;
+            let version = line.split_once('(')?.1.split(' ').next()?;
+            Some(format!("{name}={version}"))
+        })
+        .collect()
 }
 
 /// A package and everything it depends on that is not installed here.
@@ -71,7 +98,7 @@ pub fn closure(package: &str) -> Result<Vec<String>> {
         "replaces",
         "enhances",
     ];
-    let mut depends = Command::new("apt-cache");
+    let mut depends = Lists::get()?.command("apt-cache");
     depends
         .args(["depends", "--recurse"])
         .args(kinds.map(|kind| format!("--no-{kind}")))
@@ -94,7 +121,7 @@ pub fn libraries(packages: &[String]) -> Result<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
     let mut asked = packages.to_vec();
     while !asked.is_empty() {
-        let mut depends = Command::new("apt-cache");
+        let mut depends = Lists::get()?.command("apt-cache");
         let listed = command::output(depends.arg("depends").args(&asked))?;
         let mut new = first_choices(&listed);
         new.retain(|name| name.starts_with("lib") && !name.ends_with("-dev"));
@@ -135,14 +162,10 @@ pub fn unpack(packages: &[String], into: &Path, exclude: &[&str]) -> Result<()> 
     std::fs::create_dir_all(&folder).at(&folder)?;
     for package in packages {
         eprintln!("fetching {package}");
-        // As root apt drops its rights for the download, which fails in a folder of root's.
+        let mut download = Lists::get()?.command("apt-get");
         let arguments = ["-qq", "-o", "APT::Sandbox::User=root", "download"];
-        let fetched = command::output(
-            Command::new("apt-get")
-                .args(arguments)
-                .arg(package)
-                .current_dir(&folder),
-        );
+        download.args(arguments).arg(package).current_dir(&folder);
+        let fetched = command::output(&mut download);
         fetched.map_err(|error| Error::Unavailable(format!("cannot fetch {package}: {error}")))?;
     }
     for deb in files(&folder)? {
@@ -189,7 +212,8 @@ pub fn require(programs: &[(&str, &str)]) -> Result<()> {
     }
     eprintln!("installing {names}");
     if install(&missing).is_err() {
-        update();
+        // Lists of another day name packages of which some are gone; a fresh container has none.
+        let _ = command::output(Command::new("apt-get").args(["-qq", "update"]));
         install(&missing)
             .map_err(|error| Error::Unavailable(format!("cannot install {names}: {error}")))?;
     }
@@ -205,14 +229,6 @@ pub fn install(packages: &[&str]) -> Result<String> {
             .args(["-qq", "install", "-y", "--no-install-recommends"])
             .args(packages),
     )
-}
-
-/// Brings the package lists up to date, where that is allowed.
-pub fn update() {
-    if command::is_root() {
-        // Without success the next command says what is missing.
-        let _ = command::output(Command::new("apt-get").args(["-qq", "update"]));
-    }
 }
 
 #[cfg(test)]
@@ -240,6 +256,18 @@ mod tests {
                 "a-6.1.0-50-amd64",
                 "a-6.12.117+deb12-amd64"
             ]
+        );
+    }
+
+    #[test]
+    fn install_plan_of_apt() {
+        let plan = "NOTE: This is only a simulation!\n\
+            Inst libfdt1 (1.6.1-4+b1 Debian:12.15/oldstable [amd64])\n\
+            Inst libnuma1 [2.0.12] (2.0.16-1 Debian:12.15/oldstable [amd64]) []\n\
+            Conf libfdt1 (1.6.1-4+b1 Debian:12.15/oldstable [amd64])\n";
+        assert_eq!(
+            installed_by(plan),
+            ["libfdt1=1.6.1-4+b1", "libnuma1=2.0.16-1"]
         );
     }
 }

@@ -3,8 +3,8 @@
 //! Debian's `rustc-web` conflicts with other Rust packages, so installing it would take a
 //! person's compiler away.
 
-use super::error::{Error, Result};
-use super::{apt, cache, command};
+use crate::error::{Error, Result};
+use crate::{apt, cache, command};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,7 +28,7 @@ fn release(version: &str) -> [u32; 2] {
 
 impl Toolchain {
     /// The newest Rust compiler that Debian has, with the sources of its standard library. Package
-    /// lists that know only one that is too old for the module's flags are brought up to date.
+    /// does for the flags of the module.
     pub fn newest_with_sources() -> Result<Self> {
         Self::unpack(
             |version| release(version) >= OLDEST_FOR_MODULES,
@@ -54,19 +54,8 @@ impl Toolchain {
         let Some(first) = packages.first() else {
             return Err("no packages asked for".into());
         };
-        let known = || {
-            Ok::<_, Error>(
-                apt::versions(first)?
-                    .into_iter()
-                    .find(|known| wanted(known)),
-            )
-        };
-        let mut version = known()?;
-        if version.is_none() {
-            apt::update();
-            version = known()?;
-        }
-        let version = version.ok_or_else(|| {
+        let mut versions = apt::versions(first)?.into_iter();
+        let version = versions.find(|version| wanted(version)).ok_or_else(|| {
             Error::Unavailable(format!("apt has no {first} of the wanted version"))
         })?;
         let root = cache::folder("toolchains")?.join(&version);

@@ -1,6 +1,6 @@
 //! Running other programs.
 
-use super::error::{Error, Result};
+use crate::error::{Error, Result};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,9 @@ use std::process::{Command, Output, Stdio};
 /// Runs a program to its end and returns its standard output. On failure the error holds the last
 /// lines it wrote to standard error.
 pub fn output(command: &mut Command) -> Result<String> {
+    // What is read here is not to be in the person's language.
     let output = command
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .output()
         .map_err(|error| cannot_start(command, &error))?;
@@ -21,6 +23,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// Runs a program to its end and returns both its outputs, one after the other.
 pub fn both_outputs(command: &mut Command) -> Result<String> {
     let output = command
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .output()
         .map_err(|error| cannot_start(command, &error))?;

@@ -1,4 +1,5 @@
-//! `cargo xtask vm …`: machines in which modules and tracers are tried, and `cargo xtask module`.
+//! Machines in which modules, tracers and replays are tried; `cargo xtask vm` and
+//! `cargo xtask module` run this.
 //!
 //! The machines are QEMU's, with software emulation, so they run wherever this program runs. The
 //! kernels are Debian's, fetched by apt and unpacked into a cache; nothing of them is installed.
@@ -7,15 +8,17 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod boots;
+mod busybox;
 mod compare;
 mod device_log;
 mod devices;
 mod evidence;
 mod headers;
-pub mod host;
 mod initrd;
 mod judges;
 mod kernel;
+mod machine;
 mod module;
 mod options;
 mod packaged;
@@ -32,6 +35,7 @@ mod user_space;
 
 use host::error::{Error, Result};
 use options::Options;
+use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask vm COMMAND [--kernel 6.1|6.12] [--device NAME]…
@@ -41,16 +45,29 @@ cargo xtask vm COMMAND [--kernel 6.1|6.12] [--device NAME]…
   tracefs   judge `mmiotrace record --backend tracefs`, each way in and out
   replay    record start-ups of drivers, replay them without the drivers, and judge
   shell     boot with a shell on this terminal; the devices' drivers are not loaded yet
+  boots N   boot N times with nothing of ours, and count the boots that die (--qemu VERSION)
   record    trace a device's driver with the kernel's own tracer (-o FILE)
 
   Devices: e1000, edu, nvme, ahci, xhci, intel-hda, virtio-blk. --cpus N sets the number of CPUs (4).
 ";
 
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((first, rest)) if first == "module" => module_command(rest),
+        _ => run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vm: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// `cargo xtask vm …`
-///
-/// # Errors
-/// What failed, or what this machine lacks.
-pub fn run(arguments: &[String]) -> Result<()> {
+fn run(arguments: &[String]) -> Result<()> {
     let rest = arguments.get(1..).unwrap_or(&[]);
     match arguments.first().map(String::as_str) {
         Some("fetch") => kernel::fetch_all(Options::parse(rest)?.refresh),
@@ -64,6 +81,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             }
             result
         }
+        Some("boots") => boots::run(&Options::parse(rest)?),
         Some("record") => record::run(&Options::parse(rest)?),
         Some("tracefs") => tracefs::run(&Options::parse(rest)?),
         Some("replay") => replay::run(&Options::parse(rest)?),
@@ -86,10 +104,7 @@ cargo xtask module [--kernel 6.1|6.12|all]
 ";
 
 /// `cargo xtask module …`
-///
-/// # Errors
-/// What failed, or what this machine lacks.
-pub fn module(arguments: &[String]) -> Result<()> {
+fn module_command(arguments: &[String]) -> Result<()> {
     if arguments
         .iter()
         .any(|argument| matches!(argument.as_str(), "help" | "--help" | "-h"))

@@ -1,6 +1,6 @@
 //! Where fetched and built things are kept between runs.
 
-use super::error::{AtPath, Result};
+use crate::error::{AtPath, Result};
 use std::path::{Path, PathBuf};
 
 /// The root of the workspace.
