@@ -50,6 +50,29 @@ impl XsaveLayout {
             found => Some(found),
         }
     }
+
+    /// The length in bytes of an area that holds x87, SSE, AVX and AVX-512 as far as they are
+    /// enabled, and perhaps nothing after them.
+    ///
+    /// Signal frames of Linux are no longer than that on CPUs whose tile registers the process has
+    /// not asked for, although XCR0 enables them (`Documentation/arch/x86/xstate.rst`).
+    #[must_use]
+    pub const fn vector_len(&self) -> u32 {
+        let mut len = Self::LEGACY.len;
+        let mut bit = AVX;
+        while bit <= HI16_ZMM {
+            if let (AVX | OPMASK | ZMM_HI256 | HI16_ZMM, Some((offset, bytes))) =
+                (bit, self.component(bit))
+            {
+                let end = offset.saturating_add(bytes);
+                if end > len {
+                    len = end;
+                }
+            }
+            bit += 1;
+        }
+        len
+    }
 }
 
 /// Looks into an XSAVE area of the standard format without changing it.
@@ -60,12 +83,12 @@ pub struct ExtendedState<'a> {
 }
 
 impl<'a> ExtendedState<'a> {
-    /// The state in `area`, or `None` where the area is too short for its layout or has the
-    /// compacted format (bit 63 of XCOMP_BV).
+    /// The state in `area`, or `None` if the area is too short for the vector registers
+    /// ([`XsaveLayout::vector_len`]) or has the compacted format (bit 63 of XCOMP_BV).
     #[must_use]
     pub fn new(area: &'a [u8], layout: &'a XsaveLayout) -> Option<Self> {
         let compacted = area.get(527)? & 0x80 != 0;
-        (!compacted && area.len() >= usize::try_from(layout.len).ok()?)
+        (!compacted && area.len() >= usize::try_from(layout.vector_len()).ok()?)
             .then_some(Self { area, layout })
     }
 
@@ -191,5 +214,40 @@ impl RegisterFile for CpuState<'_> {
 
     fn xsave_layout(&self) -> Option<&XsaveLayout> {
         Some(self.extended.layout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A CPU with tile registers, and a signal frame without them: XCR0 and the offsets are those
+    /// of Intel's family 6, model 167 (CPUID leaf 0xD), the frame's length is its kernel's.
+    #[test]
+    fn frame_without_tiles_is_accepted() {
+        let mut layout = XsaveLayout {
+            features: 0x6_02e7,
+            len: 11_008,
+            ..XsaveLayout::LEGACY
+        };
+        for (bit, component) in [
+            (2, (576, 256)),
+            (5, (1088, 64)),
+            (6, (1152, 512)),
+            (7, (1664, 1024)),
+            (9, (2688, 8)),
+            (17, (2752, 64)),
+            (18, (2816, 8192)),
+        ] {
+            layout.components[bit] = component;
+        }
+        assert_eq!(layout.vector_len(), 2688);
+        assert!(ExtendedState::new(&[0; 2816], &layout).is_some());
+        assert!(ExtendedState::new(&[0; 2687], &layout).is_none());
+    }
+
+    #[test]
+    fn legacy_area_is_576_bytes() {
+        assert_eq!(XsaveLayout::LEGACY.vector_len(), 576);
     }
 }
