@@ -135,3 +135,22 @@ fn the_beginning_alone() {
         assert_eq!(run_on_pieces(&["cat"], short, 1).stdout, short);
     }
 }
+
+/// Frames with a checksum, and a window larger than a reader takes unasked.
+#[test]
+fn zstd_checksum_and_large_window() {
+    let trace = fixture("e1000e-q35-6.1.mmiotrace.xz").bytes;
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.window_log(30).unwrap();
+    encoder.write_all(&trace).unwrap();
+    let mut packed = encoder.finish().unwrap();
+    assert!(run_on_pieces(&["cat"], &packed, 4096).stdout == trace);
+    // The checksum is the last four bytes.
+    *packed.last_mut().unwrap() ^= 1;
+    run_on_pieces(&["cat"], &packed, 4096)
+        .assert_refused("standard input: the compressed data are damaged: the checksum of a frame");
+    packed.truncate(packed.len() - 5);
+    run_on_pieces(&["cat"], &packed, 4096)
+        .assert_refused("standard input: the compressed data end too early");
+}

@@ -1,5 +1,6 @@
 //! Compressed or not: the content tells, not the name.
 
+use super::zstd;
 use flate2::bufread::GzDecoder;
 use liblzma::read::XzDecoder;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -16,21 +17,11 @@ pub(super) fn decompressed(mut source: impl Read + 'static) -> io::Result<Box<dy
     Ok(match magic {
         [0x1f, 0x8b, ..] => Box::new(Gzip::new(BufReader::new(all))),
         [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(XzDecoder::new_multi_decoder(all)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd(all)?),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::new(all)),
         // A frame that may be skipped, as pzstd writes first.
-        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Box::new(zstd(all)?),
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Box::new(zstd::Decoder::new(all)),
         _ => Box::new(all),
     })
-}
-
-/// What `zstd --long=31` or `--ultra` wrote, too: the window is as large as the format allows. Of
-/// the memory for it only what the file fills is used.
-fn zstd<R: Read>(source: R) -> io::Result<zstd::Decoder<'static, BufReader<R>>> {
-    /// The largest of a machine with addresses of 64 bits (ZSTD_WINDOWLOG_MAX).
-    const MAX_WINDOW_LOG: u32 = if usize::BITS == 32 { 30 } else { 31 };
-    let mut decoder = zstd::Decoder::new(source)?;
-    decoder.window_log_max(MAX_WINDOW_LOG)?;
-    Ok(decoder)
 }
 
 /// Members of a gzip file one after the other. Zeros after one are padding, which tapes and some

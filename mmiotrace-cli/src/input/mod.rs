@@ -4,6 +4,7 @@ mod content;
 mod import;
 mod progress;
 mod walk;
+mod zstd;
 
 pub(crate) use import::ImportArgs;
 pub(crate) use walk::{LineOutcome, Skipped};
