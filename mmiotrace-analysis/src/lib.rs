@@ -59,3 +59,8 @@ pub use statistics::{
     Timeline, ValueCount, ValueHistogram,
 };
 pub use verdict::{BackendName, Capture, Checker, Finding, FindingKind, MergedSource, Verdict};
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -31,7 +31,7 @@ mod driver;
 
 use crate::process::{Error, Options, Process};
 use compare::Compare;
-pub use device::{BAR, Device, LEN, Logged, register};
+pub use device::{BAR, Device, LEN, Logged, NAME, register};
 use mmiotrace_core::{CaptureBackend, DrainState, EventSink, Summary};
 use std::thread;
 
@@ -70,7 +70,7 @@ pub fn run(options: Options, sink: &mut dyn EventSink) -> Result<Outcome, Error>
     capture.start()?;
     let mut sink = Compare::new(sink);
     let tracer = capture.tracer()?;
-    let (registers, region) = tracer.attach_model(LEN, BAR, device)?;
+    let (registers, region) = tracer.attach_model(LEN, BAR, NAME, device)?;
     let registers = driver::Registers::new(registers);
     thread::scope(|scope| {
         let drivers = driver::start(scope, registers, &tracer);

@@ -29,3 +29,8 @@ pub use ring_options::{DeviceOrder, OnFull, RingOptions};
 
 /// The fault engine of the backends `process` and `kmod`.
 use mmiotrace_kmod as engine;
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -206,6 +206,11 @@ pub(crate) fn feed<'n>(namer: &'n mut Namer, entry: &Entry<'_>) -> Option<Named<
         Record::Header(header) => namer.header(header),
         Record::Lost(_) => namer.invalidate_values(),
         Record::Marker(_) if is_blind(entry) => namer.invalidate_values(),
+        Record::Marker(_) => {
+            if let Some(Ok(Annotation::File { path, .. })) = entry.annotation() {
+                namer.file(&String::from_utf8_lossy(path));
+            }
+        }
         _ => {}
     }
     None

@@ -63,3 +63,8 @@ pub use sink::EventSink;
 pub use time::Timestamp;
 pub use value::Value;
 pub use width::{InvalidWidth, Width};
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -101,3 +101,8 @@ pub use step::Step;
 pub use text::{AccessReport, DecodeReport, Explanation, MakersReport, ReasonReport, WayReport};
 pub use way::{Context, Reason, Way};
 pub use xsave::{CpuState, ExtendedState, XsaveLayout};
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -41,3 +41,8 @@ pub use perfetto::PerfettoExporter;
 pub use report::{Bar, Report, Severity};
 pub use tracks::{Identity, Naming, unnamed};
 pub use vcd::{VcdExporter, VcdSummary};
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

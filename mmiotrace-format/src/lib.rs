@@ -140,3 +140,8 @@ pub use position::Position;
 pub use record::Record;
 #[cfg(feature = "alloc")]
 pub use record_buf::RecordBuf;
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -40,3 +40,8 @@ pub use importer::{Counts, Importer, Options};
 pub use reader::ImportReader;
 pub use source::Pattern;
 pub use window::KnownWindow;
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

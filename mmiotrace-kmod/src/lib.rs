@@ -104,3 +104,8 @@ pub use platform::{
     Claim, DeviceBus, Execution, Fault, Frame, Platform, Point, Raise, RemoteFence, Stepping,
 };
 pub use region::{PAGE, Region, RegionError, RegionId};
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

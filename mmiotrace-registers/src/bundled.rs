@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 const TEXTS: &[(&str, &str)] = &[
     ("ahci", include_str!("../maps/ahci.toml")),
     ("bochs-display", include_str!("../maps/bochs-display.toml")),
+    ("demo", include_str!("../maps/demo.toml")),
     ("e1000", include_str!("../maps/e1000.toml")),
     ("e1000e", include_str!("../maps/e1000e.toml")),
     ("edu", include_str!("../maps/edu.toml")),

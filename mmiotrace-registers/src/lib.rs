@@ -67,3 +67,8 @@ pub use name::{
     VerbosityRules,
 };
 pub use symbols::{InvalidSymbols, Symbol, Symbols};
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

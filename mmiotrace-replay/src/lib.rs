@@ -82,3 +82,8 @@ pub use target::{
 pub use target::{PciError, PciTarget, Refusal};
 #[cfg(all(feature = "vfio", target_os = "linux"))]
 pub use target::{VfioError, VfioTarget};
+
+/// The example of the README is tested as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

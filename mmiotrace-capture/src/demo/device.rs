@@ -9,6 +9,9 @@ pub const BAR: PhysAddr = PhysAddr(0xfebc_0000);
 /// How many bytes of registers it has: one page.
 pub const LEN: usize = 4096;
 
+/// What the trace calls it. The bundled register map `demo` is for a mapping of that name.
+pub const NAME: &str = "mmiotrace-demo";
+
 /// Offsets of its registers, all of 32 bits.
 pub mod register {
     /// Reads as `MMIO`.

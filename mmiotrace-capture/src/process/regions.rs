@@ -96,7 +96,8 @@ impl Regions {
         let found = alias::find(area)?;
         // SAFETY: the caller's promise.
         let alias = unsafe { Alias::make(area, &found)? };
-        self.register(handler, &mut lists, area, &found, alias)
+        let mapping = mapping_of(handler, area, found.offset);
+        self.register(handler, &mut lists, area, &found, alias, &mapping)
     }
 
     /// Begins to trace memory of our own, whose accesses are calls of a model.
@@ -104,6 +105,7 @@ impl Regions {
         &self,
         handler: &HandlerState,
         area: &Area<'_>,
+        name: &str,
         model: &'static dyn Model,
     ) -> Result<RegionId, Error> {
         let mut lists = self.lock();
@@ -112,7 +114,11 @@ impl Regions {
             start: area.virt(),
             source: crate::engine::RegionError::Full.into(),
         })?;
-        self.register(handler, &mut lists, area, &found, Alias::of_model(start))
+        let mapping = mapping_of(handler, area, found.offset);
+        let alias = Alias::of_model(start);
+        let id = self.register(handler, &mut lists, area, &found, alias, &mapping)?;
+        annotate_file(handler, mapping.id, name);
+        Ok(id)
     }
 
     fn register(
@@ -122,8 +128,8 @@ impl Regions {
         area: &Area<'_>,
         found: &alias::Found,
         alias: Alias,
+        mapping: &Mapping,
     ) -> Result<RegionId, Error> {
-        let mapping = mapping_of(handler, area, found.offset);
         self.register_with(
             handler,
             lists,
@@ -131,7 +137,7 @@ impl Regions {
             found,
             alias,
             mapping.id,
-            |space, region| handler.engine().attach(space, region, &mapping),
+            |space, region| handler.engine().attach(space, region, mapping),
         )
     }
 
@@ -170,12 +176,7 @@ impl Regions {
         }
         each_named(|named| {
             if (named.mapped.start..named.mapped.end).contains(&address) {
-                let mut number = [0; 11];
-                let number = decimal(&mut number, map_id);
-                annotate(
-                    handler,
-                    &[b"file map=", number, b" path=", named.path.as_bytes()],
-                );
+                annotate_file(handler, map_id, &named.path);
             }
         });
     }
@@ -315,6 +316,13 @@ fn mapping_of(handler: &HandlerState, area: &Area<'_>, offset: u64) -> Mapping {
 }
 
 /// A mapping's number in decimal digits, in the memory given.
+/// Says in the trace which file, or device of code, a mapping is.
+fn annotate_file(handler: &HandlerState, map_id: MapId, path: &str) {
+    let mut number = [0; 11];
+    let number = decimal(&mut number, map_id);
+    annotate(handler, &[b"file map=", number, b" path=", path.as_bytes()]);
+}
+
 fn decimal(into: &mut [u8; 11], map_id: MapId) -> &[u8] {
     use std::io::Write;
     let len = into.len();

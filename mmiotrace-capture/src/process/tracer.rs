@@ -100,8 +100,8 @@ impl Tracer {
     }
 
     /// Makes a device of code: `len` bytes of registers (whole pages), whose accesses are calls of
-    /// `model` and traced. Gives the first register's address, and the region. After the region is
-    /// detached there is plain memory.
+    /// `model` and traced. Returns the first register's address, and the region. The trace calls the
+    /// device `name`, which has no line feed. After the region is detached there is plain memory.
     ///
     /// # Errors
     /// Where there is no address space, or 256 models were made in this process.
@@ -109,6 +109,7 @@ impl Tracer {
         &self,
         len: usize,
         phys: PhysAddr,
+        name: &str,
         model: &'static dyn Model,
     ) -> Result<(*mut u8, TracedRegion), Error> {
         let start = model::reserve(len)?;
@@ -116,7 +117,7 @@ impl Tracer {
         let id = self
             .capture
             .regions
-            .attach_model(&self.capture.handler, &area, model)?;
+            .attach_model(&self.capture.handler, &area, name, model)?;
         let region = TracedRegion {
             capture: Arc::clone(&self.capture),
             id,

@@ -28,9 +28,12 @@ impl<R: Read> Decoder<R> {
 
     fn check_frame(&self) -> io::Result<()> {
         match self.frame.get_checksum_from_data() {
-            stored @ Some(_) if stored != self.frame.get_calculated_checksum() => Err(
-                io::Error::new(io::ErrorKind::InvalidData, "the checksum of a frame is wrong"),
-            ),
+            stored @ Some(_) if stored != self.frame.get_calculated_checksum() => {
+                Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the checksum of a frame is wrong",
+                ))
+            }
             _ => Ok(()),
         }
     }

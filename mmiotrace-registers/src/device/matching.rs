@@ -44,6 +44,8 @@ fn rank_one(
             let mut known = known.map(str::to_ascii_lowercase);
             known.any(|name| name.contains(&part)).then_some(2)
         }
+        // Not a PCI device's.
+        DeviceMatch::File(_) => None,
     }
 }
 

@@ -24,10 +24,13 @@ pub enum DeviceMatch {
     Class(u16),
     /// A part of the device's name as the system's pci.ids has it; ASCII case does not matter.
     Name(String),
+    /// A file or device of code that a program has mapped, by its name in the trace
+    /// (`mmiotrace1 file map=… path=NAME`). The map's physical spaces are used then.
+    File(String),
 }
 
 /// As in the `match` of a map in TOML: `8086:100e`, `8086:1000-10ff`, `8086:*`, `driver:nvme`,
-/// `class:0108`, `name:TEXT`.
+/// `class:0108`, `name:TEXT`, `file:NAME`.
 impl fmt::Display for DeviceMatch {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -49,6 +52,7 @@ impl fmt::Display for DeviceMatch {
             Self::Driver(name) => write!(out, "driver:{name}"),
             Self::Class(class) => write!(out, "class:{class:04x}"),
             Self::Name(name) => write!(out, "name:{name}"),
+            Self::File(name) => write!(out, "file:{name}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::inference::Inference;
 use super::ranges::{Owner, Range, Ranges};
 use crate::device::{DeviceAddress, DeviceId, Devices, PciNames, rank};
 use crate::index::CompiledMap;
-use crate::model::SpaceLocation;
+use crate::model::{DeviceMatch, SpaceLocation};
 use mmiotrace_core::Mapping;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub(super) struct Bindings {
     pub(super) ranges: Ranges,
     pub(super) maps: Vec<BoundMap>,
     pub(super) by_device: HashMap<DeviceId, u32>,
+    /// The bundled maps of files that are mapped.
+    pub(super) files: Vec<Arc<CompiledMap>>,
     /// Names may have changed since this was last cleared.
     pub(super) changed: bool,
 }
@@ -150,27 +152,49 @@ impl Bindings {
 
     pub(super) fn bind_physical(&mut self) {
         for given in self.given.clone() {
-            let spaces = given.map.map().spaces.iter();
-            let physical: Vec<_> = spaces
-                .filter_map(|space| match space.place {
-                    SpaceLocation::Physical(start) => Some((start, given.map.bytes_of(space))),
-                    _ => None,
-                })
-                .collect();
-            if physical.is_empty() {
-                continue;
-            }
-            let bound = self.bind(Arc::clone(&given.map), None, false);
-            self.maps.push(bound);
-            let bound = self.maps.len() as u32 - 1;
-            for (start, len) in physical {
-                let end = start.saturating_add(len);
-                self.ranges.fill(Range {
-                    start,
-                    end,
-                    owner: Owner::Physical(bound),
-                });
-            }
+            self.bind_physical_spaces(&given.map);
+        }
+    }
+
+    fn bind_physical_spaces(&mut self, map: &Arc<CompiledMap>) {
+        let spaces = map.map().spaces.iter();
+        let physical: Vec<_> = spaces
+            .filter_map(|space| match space.place {
+                SpaceLocation::Physical(start) => Some((start, map.bytes_of(space))),
+                _ => None,
+            })
+            .collect();
+        if physical.is_empty() {
+            return;
+        }
+        let bound = self.bind(Arc::clone(map), None, false);
+        self.maps.push(bound);
+        let bound = self.maps.len() as u32 - 1;
+        for (start, len) in physical {
+            let end = start.saturating_add(len);
+            self.ranges.fill(Range {
+                start,
+                end,
+                owner: Owner::Physical(bound),
+            });
+        }
+    }
+
+    /// A file of that name is mapped: uses the bundled maps that are for it.
+    pub(super) fn file(&mut self, path: &str) {
+        let is_for_it =
+            |wanted: &DeviceMatch| matches!(wanted, DeviceMatch::File(name) if name == path);
+        let found: Vec<_> = self
+            .bundled
+            .iter()
+            .filter(|map| map.map().devices.iter().any(is_for_it))
+            .filter(|map| !self.files.iter().any(|known| Arc::ptr_eq(known, map)))
+            .cloned()
+            .collect();
+        for map in found {
+            self.changed = true;
+            self.bind_physical_spaces(&map);
+            self.files.push(map);
         }
     }
 
@@ -294,6 +318,9 @@ impl Bindings {
         self.by_device.clear();
         self.ranges = Ranges::default();
         self.bind_physical();
+        for map in self.files.clone() {
+            self.bind_physical_spaces(&map);
+        }
         for id in 0..self.devices.all().len() as u32 {
             self.device_changed(DeviceId(id));
         }

@@ -59,6 +59,7 @@ impl Namer {
             ranges: Ranges::default(),
             maps: Vec::new(),
             by_device: HashMap::new(),
+            files: Vec::new(),
             changed: false,
         };
         bindings.bind_physical();
@@ -106,6 +107,12 @@ impl Namer {
         {
             self.state.bindings.device_changed(device);
         }
+    }
+
+    /// Takes the name of a file that is mapped (`mmiotrace1 file map=… path=NAME`): a bundled map
+    /// may be for it.
+    pub fn file(&mut self, path: &str) {
+        self.state.bindings.file(path);
     }
 
     /// Takes an event, and names it where it is an access (or the place of one that could not be

@@ -179,6 +179,12 @@ fn demonstrate(own: &ProcessArgs, output: &Path) -> Result<Outcome, Stop> {
     ));
     let verdict = finish(writer, &End::default())?;
     tell_cost();
+    if output != Path::new("-") {
+        let file = output.display();
+        tell(format_args!(
+            "next: mmiotrace name {file}; mmiotrace stat {file}; mmiotrace report {file} -o demo.html"
+        ));
+    }
     Ok(if outcome.is_exact() {
         verdict
     } else {

@@ -29,12 +29,12 @@ fn parse_bits(text: &str) -> Option<(u8, u8)> {
     }
 }
 
-/// `8086:100e`, `8086:1000-10ff`, `8086:*`, `driver:e1000`, `class:0108`, `name:NVMe`.
+/// `8086:100e`, `8086:1000-10ff`, `8086:*`, `driver:e1000`, `class:0108`, `name:NVMe`, `file:NAME`.
 pub(super) fn device_match(value: &Value<'_>) -> Result<DeviceMatch> {
     let text = value.str()?;
     parse_device(text).ok_or_else(|| {
         value.invalid(format!(
-            "`{text}` is no device: expected `8086:100e`, `8086:1000-10ff`, `8086:*`, `driver:NAME`, `class:0108` or `name:TEXT`"
+            "`{text}` is no device: expected `8086:100e`, `8086:1000-10ff`, `8086:*`, `driver:NAME`, `class:0108`, `name:TEXT` or `file:NAME`"
         ))
     })
 }
@@ -49,6 +49,7 @@ fn parse_device(text: &str) -> Option<DeviceMatch> {
     match kind {
         "driver" => (!rest.is_empty()).then(|| DeviceMatch::Driver(rest.to_owned())),
         "name" => (!rest.is_empty()).then(|| DeviceMatch::Name(rest.to_owned())),
+        "file" => (!rest.is_empty()).then(|| DeviceMatch::File(rest.to_owned())),
         "class" => hex(rest).map(DeviceMatch::Class),
         vendor => {
             let vendor = hex(vendor)?;
@@ -184,6 +185,10 @@ mod tests {
             Some(DeviceMatch::Driver("nvme".to_owned()))
         );
         assert_eq!(parse_device("class:0108"), Some(DeviceMatch::Class(0x108)));
+        assert_eq!(
+            parse_device("file:mmiotrace-demo"),
+            Some(DeviceMatch::File("mmiotrace-demo".to_owned()))
+        );
         assert_eq!(parse_device("8086"), None);
         assert_eq!(parse_device("8086:+00e"), None);
         assert_eq!(parse_device("8086:2-1"), None);
