@@ -241,7 +241,7 @@ fn compare(
     }
     let mut namers = [namer(1 << 20), namer(16)];
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
-    let mut random = move || proptest::prelude::RngCore::next_u64(&mut rng);
+    let mut random = move || proptest::prelude::Rng::next_u64(&mut rng);
     let (mut before, mut found) = (Vec::new(), 0);
     for _ in 0..accesses {
         let at = match random() % 2 {
