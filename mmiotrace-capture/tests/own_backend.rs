@@ -52,7 +52,10 @@ fn backends_are_known_by_their_names() {
         (kmod.name(), Capture::Kmod),
         (tracefs.name(), Capture::Kernel),
         ("process", Capture::Process),
-        ("analyser", Capture::Unknown),
+        (
+            "analyser",
+            Capture::Named(BackendName::new(b"analyser").unwrap()),
+        ),
     ] {
         let mut writer = mmiotrace_format::Writer::capture(Vec::new(), name);
         writer.end().unwrap();

@@ -101,6 +101,11 @@ pub(crate) fn note(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "mmiotrace: {}", OneLine(text));
 }
 
+/// Writes a line to standard error that continues a note.
+pub(crate) fn note_continued(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{}", OneLine(text));
+}
+
 /// An error of the system in plain words, without its number.
 pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();

@@ -130,8 +130,9 @@ fn of_losses_told_twice() {
             15,
         ),
         (
+            // Two accounts, 10 and 9, of which the larger counts.
             "MARK 0.000000 Lost 10 events.\nCPU:0 [LOST 4 EVENTS]\nCPU:0 [LOST 5 EVENTS]\n",
-            15,
+            10,
         ),
         (
             "MARK 0.000000 Lost 10 events.\nCPU:0 [LOST 6 EVENTS]\nCPU:1 [LOST 4 EVENTS]\n",

@@ -154,14 +154,14 @@ fn annotations_stay_with_their_events() {
         "MARK 1.000000 mmiotrace1 cpu cpu=3\nMARK 1.000000 mmiotrace1 seq seq=70\n\
          W 4 1.000000 1 0x10 0x1 0x0 0\n\
          MARK 2.000000 mmiotrace1 wide n=2 width=16\n\
-         W 8 2.000000 1 0x10 0x1 0x0 0\nW 8 2.000009 1 0x18 0x2 0x0 0\n\
+         W 8 2.000000 1 0x10 0x1 0x0 0\nW 8 2.000000 1 0x18 0x2 0x0 0\n\
          W 4 3.000000 1 0x10 0x3 0x0 0\n",
     );
     let b = write(
         folder.path(),
         "b",
         "MARK 1.500000 mmiotrace1 seq seq=5\nR 4 1.500000 1 0x20 0x1 0x0 0\n\
-         R 4 2.000001 1 0x20 0x2 0x0 0\nR 4 2.500000 1 0x20 0x3 0x0 0\n",
+         R 4 2.000000 1 0x20 0x2 0x0 0\nR 4 2.500000 1 0x20 0x3 0x0 0\n",
     );
     let merged = run(&["merge", &a, &b]);
     let path = write(folder.path(), "m", &merged.text());

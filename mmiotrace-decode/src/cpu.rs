@@ -42,7 +42,7 @@ impl Maker {
 /// use mmiotrace_decode::{Cpu, Decoder, Registers};
 ///
 /// // movsxd ax, [rbx]
-/// let bytes = |cpu: Cpu| {
+/// let bytes = |cpu: Cpu| -> Result<_, mmiotrace_decode::DecodeError> {
 ///     let movsxd = Decoder::for_cpu(cpu).decode_uncached(&[0x66, 0x63, 0x03])?;
 ///     let access = movsxd.accesses(&Registers::default()).next().unwrap();
 ///     Ok((access.least.bytes(), access.width.bytes()))

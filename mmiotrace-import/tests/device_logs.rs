@@ -40,7 +40,15 @@ fn every_line_of_every_log_becomes_the_access_it_tells() {
                     .split(' ')
                     .collect();
                 let kind = if words[0].ends_with("read") { "R" } else { "W" };
-                format!("{kind} {} {} {}", words[10], words[6], words[8])
+                // I/O ports are kept apart from memory: far above it, in the first window.
+                let number =
+                    u64::from_str_radix(words[6].trim_start_matches("0x"), 16).expect("hex");
+                let address = if number < 0x1_0000 {
+                    1 << 40 | number
+                } else {
+                    number
+                };
+                format!("{kind} {} {address:#x} {}", words[10], words[8])
             })
             .collect();
         let found: Vec<String> = trace

@@ -87,6 +87,7 @@ fn memory_regions_with_and_without_name() {
         [
             "MARK 0.000000 mmiotrace1 cpu cpu=3",
             "W 4 0.000000 0 0xfea00004 0x1 0x0 0",
+            "MARK 0.000000 import: 0xfea00004 is in the region edu-mmio",
             "MARK 0.000000 mmiotrace1 cpu cpu=0",
             "R 4 0.000000 0 0xfea00000 0x10000ed 0x0 0",
         ]

@@ -13,7 +13,12 @@ pub(crate) const AVX: u32 = 2;
 pub(crate) const OPMASK: u32 = 5;
 pub(crate) const ZMM_HI256: u32 = 6;
 pub(crate) const HI16_ZMM: u32 = 7;
+const PKRU: u32 = 9;
 const TILE_CONFIG: u32 = 17;
+
+/// The protection keys that Linux gives a process (`init_pkru_value`). In use, because kernels from
+/// 6.12 mark them so in every signal frame, and `xsave` shows that.
+const PROTECTION_KEYS: u32 = 0x5555_5554;
 
 /// An XSAVE area, aligned as the CPU wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +105,12 @@ fn random_area(random: &mut Random, layout: &XsaveLayout) -> Area {
         let at = offset as usize;
         bytes[at..at + 64].copy_from_slice(&crate::aim::TILE_CONFIG);
     }
+    if let Some((offset, _)) = layout.component(PKRU) {
+        let at = offset as usize;
+        bytes[at..at + 4].copy_from_slice(&PROTECTION_KEYS.to_le_bytes());
+    }
     let vectors = 1 << AVX | 1 << OPMASK | 1 << ZMM_HI256 | 1 << HI16_ZMM;
-    let filled = 3 | vectors | 1 << TILE_CONFIG;
+    let filled = 3 | vectors | 1 << PKRU | 1 << TILE_CONFIG;
     bytes[512..520].copy_from_slice(&(layout.features & filled).to_le_bytes());
     area
 }

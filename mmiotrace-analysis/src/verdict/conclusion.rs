@@ -6,6 +6,7 @@ use super::evidence::MergedSource;
 use super::groups::Tally;
 use super::{Checker, Finding, FindingKind, Verdict};
 use crate::live::MAX_LIVE;
+use mmiotrace_core::MapId;
 use mmiotrace_format::LineKind;
 
 impl Checker {
@@ -69,7 +70,7 @@ impl Checker {
         if self.counts.get(LineKind::Version) == 0 {
             found.push((Cause::NoVersion, whole));
         }
-        found.extend(self.no_maps());
+        found.extend(self.no_maps(capture));
         let cut = self.cut.take();
         let ends_whole = cut.is_none();
         found.extend(cut.map(|cause| (cause, end)));
@@ -97,13 +98,18 @@ impl Checker {
         found
     }
 
-    /// Where the trace has no MAP at all, that is what is told, and not every access.
-    fn no_maps(&mut self) -> Option<(Cause, Tally)> {
-        if self.counts.get(LineKind::Map) > 0 {
-            return None;
-        }
-        let tally = self.groups.take(FindingKind::UnmappedAccess)?;
-        Some((Cause::NoMaps, tally))
+    /// If the trace has no MAP at all, that is the finding, and not every access. A log of another
+    /// tool may have a MAP for its ports alone; its accesses to memory belong to no mapping.
+    fn no_maps(&mut self, capture: Capture) -> Option<(Cause, Tally)> {
+        let tally = match self.counts.get(LineKind::Map) {
+            0 => self.groups.take(FindingKind::UnmappedAccess),
+            _ if capture == Capture::Imported => {
+                let map_id = MapId(0);
+                self.groups.take_cause(&Cause::NotMapped { map_id })
+            }
+            _ => None,
+        };
+        tally.map(|tally| (Cause::NoMaps, tally))
     }
 }
 

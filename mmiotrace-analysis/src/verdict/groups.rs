@@ -60,9 +60,22 @@ impl Groups {
 
     /// Takes out everything of a kind, as one.
     pub(super) fn take(&mut self, kind: FindingKind) -> Option<Tally> {
-        let mut taken = self.hidden.remove(&kind);
+        let hidden = self.hidden.remove(&kind);
+        self.take_listed(hidden, |cause| cause.kind() == kind)
+    }
+
+    /// Takes out one cause.
+    pub(super) fn take_cause(&mut self, wanted: &Cause) -> Option<Tally> {
+        self.take_listed(None, |cause| cause == wanted)
+    }
+
+    fn take_listed(
+        &mut self,
+        mut taken: Option<Tally>,
+        is_wanted: impl Fn(&Cause) -> bool,
+    ) -> Option<Tally> {
         self.list.retain(|(cause, tally)| {
-            if cause.kind() != kind {
+            if !is_wanted(cause) {
                 return true;
             }
             match &mut taken {

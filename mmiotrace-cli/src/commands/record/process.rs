@@ -6,7 +6,7 @@ use super::output::{End, Output, finish};
 use super::rates::Rates;
 use super::signals::Signals;
 use super::{Args, PLACE, status_of, tell, untraced, unwritable};
-use crate::failure::{Failure, Outcome, Stop};
+use crate::failure::{Failure, Outcome, Stop, note_continued};
 use core::time::Duration;
 use mmiotrace_capture::process::{Error, Launch, Options, measure_cost};
 use mmiotrace_capture::{DeviceOrder, EndRequest, OnFull, RingOptions, demo};
@@ -98,7 +98,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Stop> {
     tell(summary_line(args.output(), &summary, began.elapsed()));
     if summary.events == 0 && writer.error().is_none() {
         let diagnosis = diagnose(&launch, library.path());
-        tell(&diagnosis.text);
+        let mut lines = diagnosis.text.lines();
+        tell(lines.next().unwrap_or_default());
+        lines.for_each(note_continued);
         if !diagnosis.loaded {
             let time = Timestamp::ZERO;
             let text = &untraced("not-loaded", None, None, &diagnosis.text);
