@@ -21,10 +21,10 @@ impl Value {
     #[must_use]
     #[inline]
     pub const fn from_u64(value: u64, width: Width) -> Option<Self> {
-        if let Some(max) = width.max_u64() {
-            if value > max {
-                return None;
-            }
+        if let Some(max) = width.max_u64()
+            && value > max
+        {
+            return None;
         }
         let mut bytes = [0; 64];
         let little = value.to_le_bytes();

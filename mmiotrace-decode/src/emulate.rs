@@ -164,7 +164,7 @@ impl DecodedInstruction {
         }
         // No plain pair of accesses is as wide as that one.
         if self.is_locked() || self.width > 8 {
-            if self.width > 8 && address % 16 != 0 {
+            if self.width > 8 && !address.is_multiple_of(16) {
                 return Err(Stop::Exception(Exception::GeneralProtection));
             }
             return locked::run(self, before, after, bus, source);

@@ -145,11 +145,11 @@ impl<'a> Iterator for Records<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.before.is_none() {
-            if let Some(fields) = self.parser.take_access(self.rest) {
-                self.rest = self.rest.get(fields.len..).unwrap_or_default();
-                return Some(Ok(Record::Event(fields.event())));
-            }
+        if self.before.is_none()
+            && let Some(fields) = self.parser.take_access(self.rest)
+        {
+            self.rest = self.rest.get(fields.len..).unwrap_or_default();
+            return Some(Ok(Record::Event(fields.event())));
         }
         self.next_of_any_kind()
     }

@@ -260,10 +260,10 @@ fn marker_text<'t>(event: &str, rest: &'t str) -> &'t str {
             let digits = word.strip_prefix("0x")?.trim_end_matches('s');
             u64::from_str_radix(digits, 16).ok()
         };
-        if let Some((by, after)) = text.split_once(": ") {
-            if by == "tracing_mark_write" || address(by).is_some() {
-                text = after;
-            }
+        if let Some((by, after)) = text.split_once(": ")
+            && (by == "tracing_mark_write" || address(by).is_some())
+        {
+            text = after;
         }
     }
     unreserved(text)

@@ -82,10 +82,10 @@ impl<R: BufRead> ImportReader<R> {
                         ),
                     ));
                 }
-            } else if let Err(error) = self.importer.push_line(&self.line, &mut self.writer) {
-                if self.errors.len() < MAX_ERRORS {
-                    self.errors.push(error);
-                }
+            } else if let Err(error) = self.importer.push_line(&self.line, &mut self.writer)
+                && self.errors.len() < MAX_ERRORS
+            {
+                self.errors.push(error);
             }
             self.writer.flush()?;
             core::mem::swap(&mut self.given, self.writer.get_mut());

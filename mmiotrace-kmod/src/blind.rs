@@ -97,10 +97,10 @@ impl Blinds {
     ///
     /// Never waits, so that an NMI may call it between any two steps of another call.
     pub(crate) fn begin(&self, page: u64) -> Opening {
-        if let Some((_, word)) = self.find(page, None) {
-            if word & STATE != CLAIMED {
-                return Opening::of_state(word);
-            }
+        if let Some((_, word)) = self.find(page, None)
+            && word & STATE != CLAIMED
+        {
+            return Opening::of_state(word);
         }
         let nonce = self.claims.fetch_add(1, Ordering::Relaxed);
         let claim = page | CLAIMED | (u64::from(nonce).wrapping_mul(NONCE_STEP) & NONCE);

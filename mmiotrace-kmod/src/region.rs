@@ -37,7 +37,7 @@ impl Region {
     #[must_use]
     pub const fn is_valid(&self) -> bool {
         self.len > 0
-            && (self.start.0 | self.len | self.alias) % PAGE == 0
+            && (self.start.0 | self.len | self.alias).is_multiple_of(PAGE)
             && self.start.0.checked_add(self.len).is_some()
             && self.alias.checked_add(self.len).is_some()
             && self.phys.0.checked_add(self.len).is_some()
@@ -315,12 +315,12 @@ impl RegionTable {
 
     /// Changes the number of the mapping that a region's accesses belong to. Under the lock.
     pub(crate) fn set_map_id(&self, id: RegionId, map_id: MapId) {
-        if self.get(id).is_some() {
-            if let Some(slot) = self.slots.get(index(u64::from(id.slot))) {
-                slot.map_id
-                    .store(crate::number::unsigned(map_id.0), Ordering::Relaxed);
-                self.has_changed();
-            }
+        if self.get(id).is_some()
+            && let Some(slot) = self.slots.get(index(u64::from(id.slot)))
+        {
+            slot.map_id
+                .store(crate::number::unsigned(map_id.0), Ordering::Relaxed);
+            self.has_changed();
         }
     }
 

@@ -61,10 +61,10 @@ impl Coverage {
             self.named += 1;
             self.inferred += u64::from(!named.inference().is_none());
             device.named += 1;
-        } else if let (Some(bar), Some(offset)) = (named.bar(), named.offset()) {
-            if device.unnamed.len() < MAX_UNNAMED || device.unnamed.contains_key(&(bar, offset)) {
-                *device.unnamed.entry((bar, offset)).or_default() += 1;
-            }
+        } else if let (Some(bar), Some(offset)) = (named.bar(), named.offset())
+            && (device.unnamed.len() < MAX_UNNAMED || device.unnamed.contains_key(&(bar, offset)))
+        {
+            *device.unnamed.entry((bar, offset)).or_default() += 1;
         }
     }
 

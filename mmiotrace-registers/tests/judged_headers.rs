@@ -4,10 +4,10 @@
 //! `MMIOTRACE_LINUX_SOURCE` is an unpacked kernel source. `MMIOTRACE_JUDGE_ALL=1` draws 500
 //! definitions of each header, else 60. `MMIOTRACE_JUDGE_TABLE` is a file to write the table to.
 
+use core::fmt::Write as _;
 use mmiotrace_registers::model::{Item, RegisterMap};
 use mmiotrace_registers::{Format, Loader};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

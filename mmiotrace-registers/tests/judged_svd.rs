@@ -4,10 +4,10 @@
 //! `FILE.svd.names` beside each. `MMIOTRACE_JUDGE_ALL=1` asks for all of them, else the smallest
 //! few. `MMIOTRACE_JUDGE_TABLE` is a file to write the table to.
 
+use core::fmt::Write as _;
 use mmiotrace_core::{AccessKind, MapId, PhysAddr, Value, Width};
 use mmiotrace_registers::{Loader, Namer, Reachability};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -47,10 +47,10 @@ pub(crate) fn aim(
     let Some(operand) = instruction.operand() else {
         return true;
     };
-    if iced.mnemonic() == Mnemonic::Movdir64b {
-        if let Some(gpr) = Gpr::ALL.get(iced.op0_register().full_register().number()) {
-            state.registers.set(*gpr, aim.other);
-        }
+    if iced.mnemonic() == Mnemonic::Movdir64b
+        && let Some(gpr) = Gpr::ALL.get(iced.op0_register().full_register().number())
+    {
+        state.registers.set(*gpr, aim.other);
     }
     small_index(&operand, iced, state, random);
     index_vector(iced, state, random, layout);
@@ -219,7 +219,11 @@ fn solve(
         }
     }
     // What must be aligned can be so with the register a multiple, too.
-    let low = if target % 64 == 0 { low & !63 } else { low };
+    let low = if target.is_multiple_of(64) {
+        low & !63
+    } else {
+        low
+    };
     at(state, low) == target
 }
 

@@ -56,11 +56,11 @@ fn one_child(
         if let Some(number) = report.add_line(&line) {
             current = Some(number);
         }
-        if line == "E" {
-            if let Some(number) = current.take() {
-                found(number, core::mem::take(&mut report));
-                done += 1;
-            }
+        if line == "E"
+            && let Some(number) = current.take()
+        {
+            found(number, core::mem::take(&mut report));
+            done += 1;
         }
     }
     Ok(done)

@@ -328,10 +328,10 @@ fn telling_constant(bytes: &mut [u8], number: usize, instruction: &Instruction) 
     let mut decoder = decoder(bytes);
     let again = decoder.decode();
     let offsets = decoder.get_constant_offsets(&again);
-    if offsets.has_immediate() {
-        if let Some(to) = bytes.get_mut(offsets.immediate_offset()) {
-            *to = constant;
-        }
+    if offsets.has_immediate()
+        && let Some(to) = bytes.get_mut(offsets.immediate_offset())
+    {
+        *to = constant;
     }
 }
 

@@ -47,11 +47,11 @@ fn main() -> ExitCode {
         }
     };
     print!("{tally}");
-    if let Some(file) = results {
-        if let Err(error) = std::fs::write(&file, oracle::results(&tally)) {
-            eprintln!("oracle: {file}: {error}");
-            return ExitCode::from(2);
-        }
+    if let Some(file) = results
+        && let Err(error) = std::fs::write(&file, oracle::results(&tally))
+    {
+        eprintln!("oracle: {file}: {error}");
+        return ExitCode::from(2);
     }
     const SHOWN: usize = 2000;
     for (name, lines) in &tally.problems {

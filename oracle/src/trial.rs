@@ -56,7 +56,7 @@ impl<'a> Trial<'a> {
     /// State `number`, aimed at `target` or at a place of its own.
     pub(crate) fn setup(&self, bench: &Bench, number: u64, target: Option<Aim>) -> Setup {
         let mut random = Random::new(&self.encoding.bytes, number);
-        let own = Aim::random(&mut random, number % 2 == 0);
+        let own = Aim::random(&mut random, number.is_multiple_of(2));
         let target = target.unwrap_or(own);
         let mut state = State::random(&mut random, &bench.layout);
         let mut memory = Memory::random(&mut random);
@@ -96,7 +96,7 @@ impl<'a> Trial<'a> {
     pub(crate) fn own_aim(&self, number: u64) -> Aim {
         Aim::random(
             &mut Random::new(&self.encoding.bytes, number),
-            number % 2 == 0,
+            number.is_multiple_of(2),
         )
     }
 

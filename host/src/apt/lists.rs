@@ -102,10 +102,10 @@ fn fetch(folder: &Path, backports: Option<&(String, String)>) -> Result<()> {
         let mut update = Command::new("apt-get");
         command::output(update.args(options(folder)).args(["-qq", "update"])).map(drop)
     };
-    if let Some((_, line)) = backports {
-        if update(line).is_ok() {
-            return Ok(());
-        }
+    if let Some((_, line)) = backports
+        && update(line).is_ok()
+    {
+        return Ok(());
     }
     update("").map_err(|error| Error::Unavailable(error.to_string()))
 }

@@ -69,10 +69,10 @@ impl Registers {
             let reads_again = before.location == at && access.kind == AccessKind::Read;
             before.kind == AccessKind::Read && !reads_again
         };
-        if let Some(before) = seen.before.filter(goes_on) {
-            if let Some(facts) = self.table.get_mut(&key(before.location)) {
-                facts.leave(before.value);
-            }
+        if let Some(before) = seen.before.filter(goes_on)
+            && let Some(facts) = self.table.get_mut(&key(before.location))
+        {
+            facts.leave(before.value);
         }
         let Some(value) = number(access) else {
             return seen;

@@ -217,10 +217,10 @@ impl Filter {
                 return Some(false);
             }
         }
-        if let Some(range) = &self.phys {
-            if !fields.in_range(range)? {
-                return Some(false);
-            }
+        if let Some(range) = &self.phys
+            && !fields.in_range(range)?
+        {
+            return Some(false);
         }
         if self.has_rare_criteria() {
             self.judge_rare(fields)

@@ -228,10 +228,10 @@ impl Selector {
     #[inline(never)]
     fn judge_slowly(&mut self, line: &FromStart<'_>) -> Result<bool, ParseError> {
         let columns = Columns::new(line.rest());
-        if columns.kind() != LineKind::Mark {
-            if let Some(kept) = self.filter.judge(&columns) {
-                return Ok(kept);
-            }
+        if columns.kind() != LineKind::Mark
+            && let Some(kept) = self.filter.judge(&columns)
+        {
+            return Ok(kept);
         }
         let line = Line::new(line.line(), line.position());
         self.selects_any(Context::new().entries(line))

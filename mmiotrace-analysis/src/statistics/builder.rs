@@ -271,10 +271,10 @@ impl StatisticsBuilder {
     }
 
     fn place(&mut self, map_id: MapId, phys: PhysAddr) -> (Region, u64) {
-        if let Some((region, device, bar)) = &self.last_bar {
-            if let Some(offset) = device.bars.get(*bar).and_then(|bar| bar.offset_of(phys)) {
-                return (*region, offset);
-            }
+        if let Some((region, device, bar)) = &self.last_bar
+            && let Some(offset) = device.bars.get(*bar).and_then(|bar| bar.offset_of(phys))
+        {
+            return (*region, offset);
         }
         if let Some(place) = self.devices.locate(phys) {
             let region = Region::Bar {

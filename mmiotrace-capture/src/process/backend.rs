@@ -167,10 +167,11 @@ impl CaptureBackend for Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(running) = &self.running {
-            if !self.stopped && running.pid == pid() {
-                running.tracer.leave();
-            }
+        if let Some(running) = &self.running
+            && !self.stopped
+            && running.pid == pid()
+        {
+            running.tracer.leave();
         }
     }
 }

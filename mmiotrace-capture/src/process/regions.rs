@@ -130,15 +130,10 @@ impl Regions {
         alias: Alias,
         mapping: &Mapping,
     ) -> Result<RegionId, Error> {
-        self.register_with(
-            handler,
-            lists,
-            area,
-            found,
-            alias,
-            mapping.id,
-            |space, region| handler.engine().attach(space, region, mapping),
-        )
+        let region = region_of(area, found, &alias, mapping.id);
+        self.register_with(handler, lists, region, alias, |space, region| {
+            handler.engine().attach(space, region, mapping)
+        })
     }
 
     /// As [`register`](Self::register): under a number of the mapping, and by a way of the engine's.
@@ -146,26 +141,16 @@ impl Regions {
         &self,
         handler: &HandlerState,
         lists: &mut Lists,
-        area: &Area<'_>,
-        found: &alias::Found,
+        region: Region,
         alias: Alias,
-        map_id: MapId,
         attach: impl FnOnce(&UserSpace<'_>, &Region) -> Result<RegionId, AttachError>,
     ) -> Result<RegionId, Error> {
-        let region = Region {
-            start: VirtAddr(area.start()),
-            len: area.len(),
-            alias: alias.start(),
-            phys: area.phys().unwrap_or(PhysAddr(found.offset)),
-            map_id,
-            tag: found.protection(),
-        };
         let id = attach(&UserSpace::outside(handler), &region).map_err(|source| Error::Region {
             start: region.start,
             source,
         })?;
         lists.attached.push(Attached { id, region, alias });
-        self.name_file(handler, map_id, region.start.0);
+        self.name_file(handler, region.map_id, region.start.0);
         Ok(id)
     }
 
@@ -176,7 +161,7 @@ impl Regions {
         }
         each_named(|named| {
             if (named.mapped.start..named.mapped.end).contains(&address) {
-                annotate_file(handler, map_id, &named.path);
+                annotate_file(handler, map_id, named.path);
             }
         });
     }
@@ -316,6 +301,18 @@ fn mapping_of(handler: &HandlerState, area: &Area<'_>, offset: u64) -> Mapping {
 }
 
 /// A mapping's number in decimal digits, in the memory given.
+/// What the engine is told of an area, under a number of the mapping.
+fn region_of(area: &Area<'_>, found: &alias::Found, alias: &Alias, map_id: MapId) -> Region {
+    Region {
+        start: VirtAddr(area.start()),
+        len: area.len(),
+        alias: alias.start(),
+        phys: area.phys().unwrap_or(PhysAddr(found.offset)),
+        map_id,
+        tag: found.protection(),
+    }
+}
+
 /// Says in the trace which file, or device of code, a mapping is.
 fn annotate_file(handler: &HandlerState, map_id: MapId, path: &str) {
     let mut number = [0; 11];

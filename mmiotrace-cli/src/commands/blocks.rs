@@ -56,10 +56,10 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<Outcome, Stop> {
         let wanted = selector.selects(entry)?;
         let named = names.see(entry);
         let access = entry.event().and_then(|event| event.as_access());
-        if let (Some(name), Some(access)) = (named, access) {
-            if known.0.len() < MAX_NAMES {
-                known.0.entry((access.phys, access.width)).or_insert(name);
-            }
+        if let (Some(name), Some(access)) = (named, access)
+            && known.0.len() < MAX_NAMES
+        {
+            known.0.entry((access.phys, access.width)).or_insert(name);
         }
         if wanted {
             folder.push_entry(entry)?;

@@ -221,10 +221,10 @@ fn write_text(out: &mut String, printed: &Printed<'_>, code: &[u8], rip: u64) ->
         "  in the kernel: {}",
         way(report.way.kernel, report.reason.kernel)
     )?;
-    if !report.accesses.is_empty() {
-        if let Some(told) = kernel_tracer(code) {
-            writeln!(out, "  the kernel's own tracer: {told}")?;
-        }
+    if !report.accesses.is_empty()
+        && let Some(told) = kernel_tracer(code)
+    {
+        writeln!(out, "  the kernel's own tracer: {told}")?;
     }
     if !printed.assumed_zero.is_empty() {
         writeln!(

@@ -136,22 +136,22 @@ impl Polls {
             kind => {
                 let first = self.accesses;
                 self.accesses += block.accesses();
-                if let BlockKind::Poll(poll) = kind {
-                    if poll.values.len() > 1 {
-                        let condition = poll
-                            .condition
-                            .as_ref()
-                            .map_or_else(String::new, |found| format!(" until {found}"));
-                        let text = format!(
-                            "polled {} times{condition}, {:?}",
-                            poll.values.len(),
-                            poll.outcome
-                        );
-                        self.bars.push(Bar {
-                            accesses: (first, self.accesses.saturating_sub(1)),
-                            text,
-                        });
-                    }
+                if let BlockKind::Poll(poll) = kind
+                    && poll.values.len() > 1
+                {
+                    let condition = poll
+                        .condition
+                        .as_ref()
+                        .map_or_else(String::new, |found| format!(" until {found}"));
+                    let text = format!(
+                        "polled {} times{condition}, {:?}",
+                        poll.values.len(),
+                        poll.outcome
+                    );
+                    self.bars.push(Bar {
+                        accesses: (first, self.accesses.saturating_sub(1)),
+                        text,
+                    });
                 }
             }
         }

@@ -73,13 +73,17 @@ pub(super) fn load_all(
             if let Some(mut whole) = whole {
                 let name = source.path.file_name();
                 whole.name = name.map_or(whole.name, |name| name.to_string_lossy().into_owned());
-                join(&mut groups, source, Part::Read(source.path.clone(), whole));
+                join(
+                    &mut groups,
+                    source,
+                    Part::Read(source.path.clone(), Box::new(whole)),
+                );
             }
             continue;
         }
         for file in files {
             let map = load(&loader, &file)?;
-            join(&mut groups, source, Part::Read(file, map));
+            join(&mut groups, source, Part::Read(file, Box::new(map)));
         }
     }
     groups.into_iter().map(Group::compile).collect()
@@ -94,7 +98,7 @@ struct Group {
 enum Part {
     /// A map that comes with the command.
     Ready(Arc<CompiledMap>),
-    Read(PathBuf, RegisterMap),
+    Read(PathBuf, Box<RegisterMap>),
 }
 
 /// Puts a map with those that were given for the same device before.
@@ -118,7 +122,7 @@ impl Group {
         for part in self.parts {
             let (file, map) = match part {
                 Part::Ready(map) => (PathBuf::from(&map.map().name), map.map().clone()),
-                Part::Read(file, map) => (file, map),
+                Part::Read(file, map) => (file, *map),
             };
             match &mut whole {
                 Some((_, whole)) => {

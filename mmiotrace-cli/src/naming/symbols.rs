@@ -59,10 +59,10 @@ impl FromStr for SymbolFile {
         });
         let mut sections: Vec<_> = given.collect::<Result<_, _>>()?;
         // One address alone is that of a module's code, or of a program.
-        if let [(name, at)] = &sections[..] {
-            if name.is_empty() {
-                sections = vec![(".text".to_owned(), *at), (".load".to_owned(), *at)];
-            }
+        if let [(name, at)] = &sections[..]
+            && name.is_empty()
+        {
+            sections = vec![(".text".to_owned(), *at), (".load".to_owned(), *at)];
         }
         let sections = Sections::Given(sections);
         Ok(Self { path, sections })
@@ -121,10 +121,10 @@ fn read_sections(folder: &Path) -> Result<Vec<(String, u64)>, Failure> {
             continue;
         };
         let digits = text.trim();
-        if let Ok(at) = u64::from_str_radix(digits.trim_start_matches("0x"), 16) {
-            if at != 0 {
-                sections.push((entry.file_name().to_string_lossy().into_owned(), at));
-            }
+        if let Ok(at) = u64::from_str_radix(digits.trim_start_matches("0x"), 16)
+            && at != 0
+        {
+            sections.push((entry.file_name().to_string_lossy().into_owned(), at));
         }
     }
     if sections.is_empty() {

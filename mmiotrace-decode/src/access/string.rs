@@ -56,7 +56,7 @@ pub(super) fn at<R: RegisterFile + ?Sized>(accesses: &Accesses<'_, R>, step: u64
         return Step::End;
     }
     let place = |gpr| address(instruction, registers, gpr, element);
-    let first = !pair || step % 2 == 0;
+    let first = !pair || step.is_multiple_of(2);
     let done = match (instruction.shape, first) {
         (Shape::StringLoad, _) | (Shape::StringCopy | Shape::StringCompare, true) => {
             accesses.read(place(Gpr::Rsi))

@@ -52,7 +52,7 @@ pub(crate) const fn of_result(result: u64, width: u8) -> u64 {
     let result = result & mask(width);
     when(result == 0, ZF)
         | when(top(result, width), SF)
-        | when((result as u8).count_ones() % 2 == 0, PF)
+        | when((result as u8).count_ones().is_multiple_of(2), PF)
 }
 
 /// `rflags` with the flags in `which` replaced by those of `new`.

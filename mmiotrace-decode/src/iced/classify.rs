@@ -14,11 +14,11 @@ pub(super) fn classify(
     decoded: &mut DecodedInstruction,
 ) -> bool {
     // `movsd` and `cmpsd` are also names of SSE instructions.
-    if instruction.is_string_instruction() {
-        if let Some(operation) = string(instruction.mnemonic()) {
-            string_form(instruction, operation, decoded);
-            return true;
-        }
+    if instruction.is_string_instruction()
+        && let Some(operation) = string(instruction.mnemonic())
+    {
+        string_form(instruction, operation, decoded);
+        return true;
     }
     if stack(instruction, decoded) {
         return true;

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 pub(super) struct Scopes {
     /// Numbers of registers, with their names.
     registers: Vec<(usize, String)>,
-    inside: BTreeMap<String, Scopes>,
+    inside: BTreeMap<String, Self>,
 }
 
 impl Scopes {

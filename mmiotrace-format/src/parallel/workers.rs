@@ -61,10 +61,10 @@ fn conduct<S: Source, T>(
             match source.next(spare.take()) {
                 Ok(Some(piece)) => {
                     // Its queue has room: fewer than so many are under way, in turn.
-                    if let Some(worker) = workers.get(given % workers.len()) {
-                        if worker.blocks.send(piece).is_err() {
-                            return Ok(());
-                        }
+                    if let Some(worker) = workers.get(given % workers.len())
+                        && worker.blocks.send(piece).is_err()
+                    {
+                        return Ok(());
                     }
                     given += 1;
                 }

@@ -222,7 +222,7 @@ fn range(word: &[u8]) -> Option<(u64, u64)> {
 fn code(word: &[u8]) -> Option<Code> {
     let mut bytes = [0; 15];
     let len = word.len() / 2;
-    if word.len() % 2 != 0 {
+    if !word.len().is_multiple_of(2) {
         return None;
     }
     for (byte, digits) in bytes.get_mut(..len)?.iter_mut().zip(word.chunks_exact(2)) {

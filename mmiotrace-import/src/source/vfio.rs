@@ -138,7 +138,7 @@ pub(super) fn write_config(
 /// The BAR that a four-byte access to this configuration register is about (PCI Local Bus
 /// Specification 3.0, section 6.2.5.1: registers 0x10 to 0x24).
 fn bar_of(register: u64, width: u64) -> Option<usize> {
-    if width == 4 && (0x10..0x28).contains(&register) && register % 4 == 0 {
+    if width == 4 && (0x10..0x28).contains(&register) && register.is_multiple_of(4) {
         usize::try_from((register - 0x10) / 4).ok()
     } else {
         None

@@ -69,13 +69,13 @@ impl<L: Send> Engine<'_, L> {
         frame: &mut P::Frame,
         fault: &Fault,
     ) -> Claim {
-        if !inside.is_nested() {
-            if let Some(done) = self.try_cached(platform, &inside, cache, frame) {
-                let Err(broken) = done else {
-                    return Claim::Handled;
-                };
-                return self.no_answer(platform, &inside, frame, fault, broken);
-            }
+        if !inside.is_nested()
+            && let Some(done) = self.try_cached(platform, &inside, cache, frame)
+        {
+            let Err(broken) = done else {
+                return Claim::Handled;
+            };
+            return self.no_answer(platform, &inside, frame, fault, broken);
         }
         self.on_other_fault(platform, inside, frame, fault)
     }

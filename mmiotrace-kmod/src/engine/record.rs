@@ -133,7 +133,7 @@ impl<L: Send> Engine<'_, L> {
             };
             platform.relax(waited);
             waited = waited.saturating_add(1);
-            if waited % 64 != 0 {
+            if !waited.is_multiple_of(64) {
                 continue;
             }
             if !platform.is_alive(holder) {

@@ -88,16 +88,16 @@ fn device(line: &str) -> Option<LspciLine<'_>> {
     let (address, rest) = line.split_once(' ')?;
     let address = DeviceAddress::parse(address)?;
     // `-n`: `0200: 8086:100e (rev 03)`.
-    if let Some((class, rest)) = rest.split_once(": ") {
-        if let Some(class) = hex4(class) {
-            let ids = rest.split_whitespace().next().and_then(pair);
-            return Some(LspciLine::Device {
-                address,
-                class: Some(class),
-                ids,
-                name: "",
-            });
-        }
+    if let Some((class, rest)) = rest.split_once(": ")
+        && let Some(class) = hex4(class)
+    {
+        let ids = rest.split_whitespace().next().and_then(pair);
+        return Some(LspciLine::Device {
+            address,
+            class: Some(class),
+            ids,
+            name: "",
+        });
     }
     // `-nn` has class and ids in brackets; without it there are only names.
     let bracketed = || {

@@ -241,14 +241,12 @@ impl Bindings {
             .by_device
             .get(&device)
             .and_then(|bound| self.maps.get(*bound as usize))
-        {
-            if self
+            && self
                 .given
                 .iter()
                 .any(|given| Arc::ptr_eq(&given.map, &bound.map))
-            {
-                return;
-            }
+        {
+            return;
         }
         let fits = |given: &&Given| {
             let map = given.map.map();

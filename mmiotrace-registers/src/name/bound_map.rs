@@ -290,7 +290,7 @@ impl BoundMap {
             let fits = match &base.hint {
                 Some(MappingHint::Lengths(lengths)) => lengths.contains(&len),
                 Some(MappingHint::MultipleOf(multiple)) => {
-                    len != 0 && len.checked_rem(*multiple) == Some(0) && len % 4096 != 0
+                    len != 0 && len.checked_rem(*multiple) == Some(0) && !len.is_multiple_of(4096)
                 }
                 None => false,
             };

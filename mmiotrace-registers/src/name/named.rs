@@ -72,13 +72,12 @@ impl<'n> Part<'n> {
     /// Appends the value's text: fields in braces, the name of an enum value, a number.
     pub fn write_text(&self, out: &mut String) {
         let Some(value) = self.value else { return };
-        if let (Some((map, selection)), Some(_)) = (self.context, self.register) {
-            if map
+        if let (Some((map, selection)), Some(_)) = (self.context, self.register)
+            && map
                 .programs()
                 .write(map, self.program, value, selection, out)
-            {
-                return;
-            }
+        {
+            return;
         }
         // Writing to a String does not fail.
         let _ = match (self.context, self.register) {
@@ -294,10 +293,10 @@ impl<'n> Named<'n> {
         self.text.clear();
         let (state, slot) = (self.state, self.slot());
         // The usual case needs nothing of the slot but its first line of memory.
-        if let Some(bound) = state.bindings.get(slot.bound.into()) {
-            if bound.write_whole(slot.program, number, self.kind, self.text) {
-                return self.text;
-            }
+        if let Some(bound) = state.bindings.get(slot.bound.into())
+            && bound.write_whole(slot.program, number, self.kind, self.text)
+        {
+            return self.text;
         }
         let moved = Moved {
             number: self.number,

@@ -132,7 +132,7 @@ impl Finder<'_> {
             return false;
         }
         if write.value.width() == Width::W8 {
-            return value % 16 == 0 && !self.is_command(write);
+            return value.is_multiple_of(16) && !self.is_command(write);
         }
         // The upper half of an address of 64 bits beside it. The low bits of an aligned address
         // are flags to some devices.
@@ -142,7 +142,7 @@ impl Finder<'_> {
         // Alone it must look very much like one: a page's address above the memory that kernels
         // keep for old devices, no few bits of a control register, and not a value that was read
         // and changed.
-        let page = value % 0x1000 == 0
+        let page = value.is_multiple_of(0x1000)
             && value.count_ones() >= 4
             && (0x100_0000..1 << 31).contains(&value);
         page && !was_read_before(steps, index, write) && !self.is_command(write)

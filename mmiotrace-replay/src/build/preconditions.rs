@@ -111,11 +111,12 @@ fn mark_first_reads(sections: &mut [Section], regions: &RegionFinder) -> Registe
         };
         if step.writes() {
             written.insert(owner.to_owned());
-        } else if let Action::Read(read) = &mut step.action {
-            if !written.contains(owner) && read.expect.is_some() {
-                read.must = true;
-                marked.insert((place, width));
-            }
+        } else if let Action::Read(read) = &mut step.action
+            && !written.contains(owner)
+            && read.expect.is_some()
+        {
+            read.must = true;
+            marked.insert((place, width));
         }
     }
     marked

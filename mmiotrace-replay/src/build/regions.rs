@@ -23,10 +23,10 @@ impl RegionFinder {
         let mut finder = Self::default();
         let mut mappings: HashMap<MapId, Mapping> = HashMap::new();
         for block in blocks {
-            if let BlockKind::Other(OtherRecord::Event(event)) = &block.kind {
-                if let EventKind::Map(mapping) = event.kind {
-                    mappings.insert(mapping.id, mapping);
-                }
+            if let BlockKind::Other(OtherRecord::Event(event)) = &block.kind
+                && let EventKind::Map(mapping) = event.kind
+            {
+                mappings.insert(mapping.id, mapping);
             }
             block.unfold(&mut |item| {
                 let (phys, map_id) = match item {

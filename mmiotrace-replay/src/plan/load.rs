@@ -381,10 +381,10 @@ fn check_region(
     if region.name.is_empty() || region.name.contains('+') || known.len() > usize::from(u16::MAX) {
         return Err(format!("{:?} cannot be a region's name", region.name));
     }
-    if let Some(device) = &region.device {
-        if !devices.iter().any(|known| known.name == *device) {
-            return Err(format!("no device {device:?}"));
-        }
+    if let Some(device) = &region.device
+        && !devices.iter().any(|known| known.name == *device)
+    {
+        return Err(format!("no device {device:?}"));
     }
     Ok(region)
 }

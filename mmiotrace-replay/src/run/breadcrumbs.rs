@@ -55,7 +55,7 @@ impl Breadcrumbs {
     }
 
     pub(super) fn step(&self, index: usize, step: &Step, plan: &Plan) -> io::Result<()> {
-        if index % self.every != 0 {
+        if !index.is_multiple_of(self.every) {
             return Ok(());
         }
         let mut line = format!("step {index} line {} ", step.line);

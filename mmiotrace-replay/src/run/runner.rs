@@ -80,10 +80,10 @@ impl<'p, T: Target> Runner<'p, T> {
             abort(&mut executor, &self.plan.on_abort);
             (report.reads, report.writes) = (executor.reads, executor.writes);
         }
-        if let Some(crumbs) = &options.breadcrumbs {
-            if let Err(error) = crumbs.end(&report.ending.to_string()) {
-                report.ending = Ending::Failed(Box::new(error));
-            }
+        if let Some(crumbs) = &options.breadcrumbs
+            && let Err(error) = crumbs.end(&report.ending.to_string())
+        {
+            report.ending = Ending::Failed(Box::new(error));
         }
         report
     }
@@ -238,12 +238,11 @@ impl<'a> Run<'a> {
                 expect: Some(expect),
                 ..
             }) = &step.action
+                && !expect.is_exact()
             {
-                if !expect.is_exact() {
-                    report.registers[register]
-                        .mask_reason
-                        .clone_from(&expect.why);
-                }
+                report.registers[register]
+                    .mask_reason
+                    .clone_from(&expect.why);
             }
             register
         };
@@ -263,10 +262,11 @@ impl<'a> Run<'a> {
         if executor.is_aborted() {
             return Some(Ending::Aborted);
         }
-        if let Action::Stop(why) = &step.action {
-            if self.real && !self.options.through_stops {
-                return Some(Ending::Stopped(why.clone()));
-            }
+        if let Action::Stop(why) = &step.action
+            && self.real
+            && !self.options.through_stops
+        {
+            return Some(Ending::Stopped(why.clone()));
         }
         let outcome = match observer.before(view) {
             Decision::Abort => return Some(Ending::Aborted),
@@ -279,10 +279,10 @@ impl<'a> Run<'a> {
                 if executor.is_aborted() {
                     return Some(Ending::Aborted);
                 }
-                if let Some(crumbs) = &self.options.breadcrumbs {
-                    if let Err(error) = crumbs.step(view.index, step, self.plan) {
-                        return Some(Ending::Failed(Box::new(error)));
-                    }
+                if let Some(crumbs) = &self.options.breadcrumbs
+                    && let Err(error) = crumbs.step(view.index, step, self.plan)
+                {
+                    return Some(Ending::Failed(Box::new(error)));
                 }
                 let (reads, writes) = (executor.reads, executor.writes);
                 let outcome = executor.perform(view.index, step, pacing);
@@ -308,7 +308,7 @@ impl<'a> Run<'a> {
             Action::Poll(poll),
         ) = (&outcome, &step.action)
         {
-            report.first_timeout.get_or_insert_with(|| Timeout {
+            report.first_timeout.get_or_insert(Timeout {
                 step: view.index,
                 line: step.line,
                 place: poll.place,

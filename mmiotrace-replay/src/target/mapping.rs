@@ -100,7 +100,7 @@ impl Mapping {
         let from = usize::try_from(offset).map_err(|_| AccessError::Outside(offset))?;
         let end = from.checked_add(size).filter(|end| *end <= self.len);
         end.ok_or(AccessError::Outside(offset))?;
-        if (self.skip + from) % size != 0 {
+        if !(self.skip + from).is_multiple_of(size) {
             return Err(AccessError::Unaligned(offset, width));
         }
         // SAFETY: `from + size <= len` was checked, and `skip + len <= mapped` by the invariant;

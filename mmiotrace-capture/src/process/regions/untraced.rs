@@ -132,15 +132,10 @@ impl Regions {
         // SAFETY: the caller's promise.
         let alias = unsafe { alias::Alias::make(area, &found)? };
         let id = mapping.id;
-        self.register_with(
-            handler,
-            &mut lists,
-            area,
-            &found,
-            alias,
-            id,
-            |space, region| handler.engine().attach_late(space, region),
-        )?;
+        let region = super::region_of(area, &found, &alias, id);
+        self.register_with(handler, &mut lists, region, alias, |space, region| {
+            handler.engine().attach_late(space, region)
+        })?;
         // From here on it is a region.
         lists.untraced.retain(|untraced| untraced.mapping.id != id);
         Ok(())

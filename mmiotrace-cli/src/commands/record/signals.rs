@@ -1,6 +1,7 @@
 //! Signals while it is recorded: a command's are its own; without a command they end the capture.
 
 use crate::failure::{Failure, plain};
+use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use mmiotrace_capture::EndRequest;
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,7 +9,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 

@@ -118,10 +118,10 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Stop> {
 
 /// Runs the beginning of the plan.
 fn one_run(args: &Args, plan: &Plan, files: &SideFiles, steps: usize) -> Result<RunVerdict, Stop> {
-    if let Some(command) = &args.reset {
-        if !succeeds(command, steps)? {
-            return Err(Failure::new("--reset", "the command failed").into());
-        }
+    if let Some(command) = &args.reset
+        && !succeeds(command, steps)?
+    {
+        return Err(Failure::new("--reset", "the command failed").into());
     }
     let target = args.target.make(
         plan,

@@ -177,7 +177,7 @@ fn span(nanos: u64) -> String {
     let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     match units.iter().find(|(unit, _)| nanos >= *unit) {
         None => format!("{nanos} ns"),
-        Some((unit, name)) if nanos % unit == 0 => format!("{} {name}", nanos / unit),
+        Some((unit, name)) if nanos.is_multiple_of(*unit) => format!("{} {name}", nanos / unit),
         Some((unit, name)) => format!("{:.3} {name}", nanos as f64 / *unit as f64),
     }
 }

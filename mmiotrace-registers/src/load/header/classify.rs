@@ -424,10 +424,10 @@ impl<'s, 't> Classifier<'s, 't> {
             if let Some(found) = self.by_name.get(head) {
                 return Some(*found);
             }
-            if let Some((first, rest)) = head.split_once('_') {
-                if let Some(found) = self.by_name.get(&format!("{first}_REG_{rest}")) {
-                    return Some(*found);
-                }
+            if let Some((first, rest)) = head.split_once('_')
+                && let Some(found) = self.by_name.get(&format!("{first}_REG_{rest}"))
+            {
+                return Some(*found);
             }
             end = at;
         }

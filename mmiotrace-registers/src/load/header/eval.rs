@@ -197,11 +197,12 @@ impl<'p> Parse<'p> {
             .text
             .split_once(')')
             .map(|(inside, after)| (inside.trim(), after));
-        if let Some((inside, after)) = inside {
-            if !inside.is_empty() && inside.split_whitespace().all(is_type) {
-                self.text = after;
-                return self.unary(evaluator);
-            }
+        if let Some((inside, after)) = inside
+            && !inside.is_empty()
+            && inside.split_whitespace().all(is_type)
+        {
+            self.text = after;
+            return self.unary(evaluator);
         }
         let value = self.conditional(evaluator)?;
         self.accept(")").then_some(value)

@@ -99,10 +99,10 @@ impl<'t> Source<'t> {
                 }
             } else if directive.starts_with("endif") {
                 off.pop();
-            } else if let Some(rest) = directive.strip_prefix("define") {
-                if !off.contains(&true) {
-                    source.define(rest, joined, (hash, after_blank));
-                }
+            } else if let Some(rest) = directive.strip_prefix("define")
+                && !off.contains(&true)
+            {
+                source.define(rest, joined, (hash, after_blank));
             }
             if source.defines.len() > MAX_ITEMS {
                 return Err(LoadError::new(

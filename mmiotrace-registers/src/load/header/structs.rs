@@ -118,7 +118,6 @@ fn add<'t>(
 }
 
 /// Size and alignment of the declared type, the members of a structure, and the declarators.
-#[expect(clippy::type_complexity, reason = "four parts of one declaration")]
 fn declared(declaration: &str, depth: usize) -> Option<(u64, u64, Option<Vec<Member<'_>>>, &str)> {
     let mut rest = declaration.trim_start();
     let mut unsigned = false;

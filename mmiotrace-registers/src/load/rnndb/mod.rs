@@ -39,20 +39,20 @@ pub(super) fn load(
             "the database has no domain",
         ));
     }
-    if let Some(domain) = &options.domain {
-        if !database.domains.iter().any(|known| known.name == *domain) {
-            let mut known: Vec<_> = database
-                .domains
-                .iter()
-                .map(|known| known.name.as_str())
-                .collect();
-            known.truncate(20);
-            let text = format!(
-                "there is no domain {domain}; there are: {}",
-                known.join(", ")
-            );
-            return Err(LoadError::new(LoadErrorKind::Missing, text));
-        }
+    if let Some(domain) = &options.domain
+        && !database.domains.iter().any(|known| known.name == *domain)
+    {
+        let mut known: Vec<_> = database
+            .domains
+            .iter()
+            .map(|known| known.name.as_str())
+            .collect();
+        known.truncate(20);
+        let text = format!(
+            "there is no domain {domain}; there are: {}",
+            known.join(", ")
+        );
+        return Err(LoadError::new(LoadErrorKind::Missing, text));
     }
     let name = options.domain.as_deref().unwrap_or("rnndb");
     let mut resolver = Resolver::new(&database, name);

@@ -69,17 +69,17 @@ impl<'d> Dim<'d> {
 
 /// `0-3`, `A-D`, `A,B,C`, and a single name.
 fn names(index: &str) -> Option<Names<'_>> {
-    if !index.contains(',') {
-        if let Some((first, last)) = index.split_once('-') {
-            let (first, last) = (first.trim(), last.trim());
-            return match (first.parse::<u64>(), first.as_bytes(), last.as_bytes()) {
-                (Ok(from), _, _) => last.parse::<u64>().is_ok().then_some(Names::From(from)),
-                (_, [first], [last]) if first.is_ascii_alphabetic() && first <= last => {
-                    Some(Names::Letters(*first))
-                }
-                _ => None,
-            };
-        }
+    if !index.contains(',')
+        && let Some((first, last)) = index.split_once('-')
+    {
+        let (first, last) = (first.trim(), last.trim());
+        return match (first.parse::<u64>(), first.as_bytes(), last.as_bytes()) {
+            (Ok(from), _, _) => last.parse::<u64>().is_ok().then_some(Names::From(from)),
+            (_, [first], [last]) if first.is_ascii_alphabetic() && first <= last => {
+                Some(Names::Letters(*first))
+            }
+            _ => None,
+        };
     }
     Some(Names::List(index.split(',').map(str::trim).collect()))
 }

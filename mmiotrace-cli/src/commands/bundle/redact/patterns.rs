@@ -147,6 +147,9 @@ pub(super) struct Patterns {
     any: RegexSet,
 }
 
+/// Returns the kind and the number of something that is taken out.
+pub(super) type Numbered<'f> = dyn FnMut(Kind, &[u8]) -> (Kind, u64) + 'f;
+
 impl Patterns {
     /// First what is known of this machine, literally; then what has the form of such a thing.
     pub(super) fn new(serials: &[String]) -> Self {
@@ -173,11 +176,7 @@ impl Patterns {
     }
 
     /// The line with everything taken out, `numbered` by what was found; `None` if there was nothing.
-    pub(super) fn replace(
-        &self,
-        line: &[u8],
-        numbered: &mut dyn FnMut(Kind, &[u8]) -> (Kind, u64),
-    ) -> Option<Vec<u8>> {
+    pub(super) fn replace(&self, line: &[u8], numbered: &mut Numbered<'_>) -> Option<Vec<u8>> {
         if !self.any.is_match(line) {
             return None;
         }
